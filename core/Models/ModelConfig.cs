@@ -3,7 +3,7 @@ namespace R1Serverless.Models;
 /// <summary>The numbers of a decoder that the engine must know, read from the model folder's config.json (Hugging Face's names).</summary>
 public sealed record ModelConfig
 {
-    /// <summary><c>model_type</c>: qwen2, llama, …</summary>
+    /// <summary><c>model_type</c>: qwen2 or llama.</summary>
     public required string Architecture { get; init; }
 
     public required int VocabularySize { get; init; }
@@ -27,6 +27,9 @@ public sealed record ModelConfig
 
     public required double RopeTheta { get; init; }
 
+    /// <summary>Null for plain rotary embeddings.</summary>
+    public RopeScaling? RopeScaling { get; init; }
+
     /// <summary>The local attention window of each layer in tokens, the token itself included; null for global attention.</summary>
     public required IReadOnlyList<int?> Windows { get; init; }
 
@@ -34,4 +37,11 @@ public sealed record ModelConfig
 
     /// <summary>Whether the q, k and v projections have a bias (Qwen2: yes, Llama: <c>attention_bias</c>).</summary>
     public required bool AttentionBias { get; init; }
+
+    /// <summary>Whether the attention's output projection has a bias (Llama: <c>attention_bias</c>).</summary>
+    public bool AttentionOutputBias { get; init; }
+
+    /// <summary>Reads a config.json.</summary>
+    /// <exception cref="InvalidModelException">The file is missing, no JSON, or a field is missing, out of range or asks for what is not supported.</exception>
+    public static ModelConfig Load(string path) => ModelConfigReader.Read(path);
 }

@@ -1,0 +1,114 @@
+using System.Security.Cryptography;
+using System.Text;
+using R1Serverless.Models;
+
+namespace R1Serverless.Building;
+
+/// <summary>How far a build is: bytes of the finished graph.</summary>
+public readonly record struct BuildProgress(long WrittenBytes, long TotalBytes);
+
+/// <summary>Builds a Hugging Face checkpoint (Qwen2 or Llama decoder, safetensors) into a model folder.</summary>
+public static class ModelBuilder
+{
+    /// <summary>Part of every fingerprint: raise it when the same checkpoint would give another graph.</summary>
+    public const string Version = "1";
+
+    private const string GraphFile = "model.onnx";
+
+    private static readonly string[] CopiedFiles =
+        [ModelFolder.ConfigFile, ModelFolder.GenerationFile, ModelFolder.TokenizerFile, ModelFolder.TokenizerConfigFile];
+
+    /// <summary>Builds into a folder beside <paramref name="target"/> and renames it at the end: the target is the old model or the whole new one.</summary>
+    /// <param name="checkpoint">A folder with config.json, tokenizer.json and safetensors.</param>
+    /// <param name="target">The folder to make; a model that stands there is replaced.</param>
+    /// <param name="name">The model's name in the manifest.</param>
+    /// <param name="time">Dates the manifest.</param>
+    /// <param name="progress">Reported on the calling thread, often.</param>
+    /// <param name="cancellation">Stops the build and removes what it has written.</param>
+    /// <exception cref="InvalidModelException">The checkpoint is damaged or not supported, or the target is no model folder.</exception>
+    public static ModelFolder Build(
+        string checkpoint, string target, string name, TimeProvider time, IProgress<BuildProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        if (!ModelRepository.IsName(name))
+        {
+            throw new InvalidModelException($"'{name}' is no model name: use letters, digits, dots, dashes and underscores, not a dot first.");
+        }
+
+        using var source = Checkpoint.Open(checkpoint);
+        if (!File.Exists(Path.Combine(checkpoint, ModelFolder.TokenizerFile)))
+        {
+            throw new InvalidModelException($"{checkpoint} holds no {ModelFolder.TokenizerFile}.");
+        }
+
+        var graph = DecoderGraph.Build(source, new DecoderGraphOptions());
+        using var folder = BuildFolder.Create(target);
+        var total = graph.Initializers.Sum(initializer => initializer.Bytes);
+        var data = OnnxWriter.Write(graph, folder.Path, GraphFile, Version, new Relay(progress, total), cancellation);
+        foreach (var file in CopiedFiles.Where(file => File.Exists(Path.Combine(checkpoint, file))))
+        {
+            File.Copy(Path.Combine(checkpoint, file), Path.Combine(folder.Path, file));
+        }
+
+        GenaiConfig.Write(Path.Combine(folder.Path, GenaiConfig.FileName), source.Config, GenerationDefaults.Load(checkpoint), GraphFile);
+        var bytes = new[] { GraphFile, data }.Sum(file => file is null ? 0 : new FileInfo(Path.Combine(folder.Path, file)).Length);
+        new ModelManifest
+        {
+            Format = ModelManifest.CurrentFormat,
+            Name = name,
+            Created = time.GetUtcNow(),
+            Fingerprint = Fingerprint(checkpoint),
+            Parameters = source.Parameters,
+            Variants = [new ModelVariant(Precision.Fp32, GraphFile, data, bytes)],
+        }.Save(Path.Combine(folder.Path, ModelManifest.FileName));
+        folder.MoveTo(target);
+        return ModelFolder.Open(target);
+    }
+
+    /// <summary>The repository's model of this name, built from the checkpoint unless it is there and from these very files.</summary>
+    /// <exception cref="InvalidModelException">The checkpoint is damaged or not supported.</exception>
+    public static ModelFolder EnsureBuilt(
+        this ModelRepository repository, string checkpoint, string name, TimeProvider time, IProgress<BuildProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        var target = repository.FolderOf(name);
+        if (FindIntact(repository, name) is { } built && built.Manifest.Fingerprint == Fingerprint(checkpoint))
+        {
+            return built;
+        }
+
+        return Build(checkpoint, target, name, time, progress, cancellation);
+    }
+
+    /// <summary>SHA-256 over the builder's version and the names and contents of the checkpoint's files, in hexadecimal.</summary>
+    public static string Fingerprint(string checkpoint)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(Encoding.UTF8.GetBytes($"r1-model {Version}\n"));
+        var paths = CopiedFiles.Select(file => Path.Combine(checkpoint, file)).Where(File.Exists).Concat(Checkpoint.WeightFiles(checkpoint));
+        foreach (var path in paths)
+        {
+            using var stream = File.OpenRead(path);
+            hash.AppendData(Encoding.UTF8.GetBytes($"{Path.GetFileName(path)}\n"));
+            hash.AppendData(SHA256.HashData(stream));
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    /// <summary>A damaged model is built again, so it counts as absent.</summary>
+    private static ModelFolder? FindIntact(ModelRepository repository, string name)
+    {
+        try
+        {
+            return repository.Find(name);
+        }
+        catch (InvalidModelException)
+        {
+            return null;
+        }
+    }
+
+    private sealed class Relay(IProgress<BuildProgress>? progress, long total) : IProgress<long>
+    {
+        public void Report(long value) => progress?.Report(new BuildProgress(value, total));
+    }
+}

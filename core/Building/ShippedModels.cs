@@ -1,0 +1,16 @@
+using R1Serverless.Models;
+
+namespace R1Serverless.Building;
+
+/// <summary>The checkpoints that travel beside the executable, in <c>models/</c>.</summary>
+public static class ShippedModels
+{
+    public const string Nano = "r1-nano";
+
+    /// <summary>The checkpoint folder of a shipped model, or null where this installation has none of that name.</summary>
+    public static string? Find(string name)
+    {
+        var folder = Path.Combine(AppContext.BaseDirectory, "models", name);
+        return ModelRepository.IsName(name) && File.Exists(Path.Combine(folder, ModelFolder.ConfigFile)) ? folder : null;
+    }
+}

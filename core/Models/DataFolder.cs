@@ -1,0 +1,15 @@
+namespace R1Serverless.Models;
+
+/// <summary>Where this user's models and state are kept unless a command says otherwise.</summary>
+public static class DataFolder
+{
+    /// <summary>For example ~/.local/share/r1serverless on Linux.</summary>
+    public static string Default { get; } = Path.Combine(
+        Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify) is { Length: > 0 } folder
+            ? folder
+            : Path.GetTempPath(),
+        "r1serverless");
+
+    /// <summary>The default model repository.</summary>
+    public static string Models { get; } = Path.Combine(Default, "models");
+}

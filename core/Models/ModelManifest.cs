@@ -1,0 +1,69 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace R1Serverless.Models;
+
+/// <summary>What a built model folder holds: the file <c>r1-model.json</c>.</summary>
+public sealed record ModelManifest
+{
+    public const string FileName = "r1-model.json";
+
+    /// <summary>The form of this file; a newer form is refused.</summary>
+    public const int CurrentFormat = 1;
+
+    public required int Format { get; init; }
+
+    public required string Name { get; init; }
+
+    public required DateTimeOffset Created { get; init; }
+
+    /// <summary>SHA-256 over the checkpoint's files and the builder's version, in hexadecimal: the same fingerprint, the same build.</summary>
+    public required string Fingerprint { get; init; }
+
+    /// <summary>Weights, biases and norms; a tied embedding counts once.</summary>
+    public required long Parameters { get; init; }
+
+    public required IReadOnlyList<ModelVariant> Variants { get; init; }
+
+    /// <exception cref="InvalidModelException">The file is missing, damaged or of a newer form.</exception>
+    public static ModelManifest Load(string path)
+    {
+        try
+        {
+            using var stream = File.OpenRead(path);
+            var manifest = JsonSerializer.Deserialize(stream, ManifestJson.Default.ModelManifest);
+            return manifest switch
+            {
+                null => throw new InvalidModelException($"{path} is empty."),
+                { Format: not CurrentFormat } => throw new InvalidModelException(
+                    $"{path} has format {manifest.Format}, but this version reads format {CurrentFormat}: build the model again."),
+                { Variants.Count: 0 } => throw new InvalidModelException($"{path} lists no variants."),
+                _ => manifest,
+            };
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new InvalidModelException($"{path} does not exist: is this folder the output of `r1 model build`?", e);
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidModelException($"{path} is damaged: {e.Message}", e);
+        }
+    }
+
+    public void Save(string path)
+    {
+        using var stream = File.Create(path);
+        JsonSerializer.Serialize(stream, this, ManifestJson.Default.ModelManifest);
+    }
+}
+
+/// <summary>One artifact of a model.</summary>
+/// <param name="File">The ONNX graph, relative to the model folder.</param>
+/// <param name="DataFile">The weights' file beside it where they are kept outside the graph; else null.</param>
+/// <param name="Bytes">Both files together.</param>
+public sealed record ModelVariant(Precision Precision, string File, string? DataFile, long Bytes);
+
+[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true)]
+[JsonSerializable(typeof(ModelManifest))]
+internal sealed partial class ManifestJson : JsonSerializerContext;
