@@ -1,0 +1,52 @@
+namespace R1Serverless.Runtime;
+
+/// <summary>
+/// The decode steps' attention mask [rows, width]: row i starts with as many ones as it has tokens. Kept between steps, so that
+/// usually one element per row is written. The width is rounded up, so that it seldom changes.
+/// </summary>
+internal sealed class AttentionMask : IDisposable
+{
+    private const int WidthStep = 128;
+
+    private readonly NativeBuffer<long> _ones = new();
+    private int[] _written = [];
+
+    public int Width { get; private set; }
+
+    public NativeBuffer<long> Buffer => _ones;
+
+    /// <summary>Sets row i to <paramref name="cachedLengths"/>[i] + 1 ones; true if the memory moved.</summary>
+    public bool Set(ReadOnlySpan<int> cachedLengths)
+    {
+        var longest = 0;
+        foreach (var cached in cachedLengths) longest = Math.Max(longest, cached + 1);
+        var width = (longest + WidthStep - 1) / WidthStep * WidthStep;
+        var moved = _ones.Require(cachedLengths.Length * width);
+        if (moved || width != Width)
+        {
+            Width = width;
+            _written = [];
+        }
+
+        if (_written.Length < cachedLengths.Length) Forget(cachedLengths.Length);
+        var ones = _ones.Span;
+        for (var row = 0; row < cachedLengths.Length; row++)
+        {
+            var (has, wants) = (_written[row], cachedLengths[row] + 1);
+            if (wants > has) ones.Slice((row * width) + has, wants - has).Fill(1);
+            else ones.Slice((row * width) + wants, has - wants).Clear();
+            _written[row] = wants;
+        }
+
+        return moved;
+    }
+
+    public void Dispose() => _ones.Dispose();
+
+    private void Forget(int rows)
+    {
+        // Room for all rows the buffer can hold, so that a growing batch does not start over at each newcomer.
+        _written = new int[Math.Max(rows, _ones.Capacity / Width)];
+        _ones.Span.Clear();
+    }
+}

@@ -1,0 +1,16 @@
+using Microsoft.ML.OnnxRuntime;
+
+namespace R1Serverless.Runtime;
+
+/// <summary>ONNX Runtime has no error code for running out of memory: the message tells it apart (measured on 1.31.1, CPU and CUDA arenas).</summary>
+internal static class OrtFault
+{
+    private static readonly string[] OutOfMemoryMessages = ["Failed to allocate memory for requested buffer", "Available memory of", "bad_alloc", "out of memory"];
+
+    public static bool IsExpected(Exception fault) => fault is OnnxRuntimeException or OutOfMemoryException;
+
+    public static StepOutcome ToOutcome(Exception fault) => IsOutOfMemory(fault) ? StepOutcome.OutOfMemory : StepOutcome.Failed(fault);
+
+    private static bool IsOutOfMemory(Exception fault) =>
+        fault is OutOfMemoryException || Array.Exists(OutOfMemoryMessages, m => fault.Message.Contains(m, StringComparison.OrdinalIgnoreCase));
+}
