@@ -1,0 +1,110 @@
+using System.CommandLine;
+using System.Globalization;
+using R1Serverless.Hosting;
+
+namespace R1Serverless.Commands;
+
+/// <summary><c>r1 serve</c>: the OpenAI API over the models of this machine.</summary>
+internal static class ServeCommand
+{
+    private const string UrlsVariable = "ASPNETCORE_URLS";
+    private const string KeyVariable = "R1_API_KEY";
+
+    private static readonly Option<string?> Urls = new("--urls")
+    {
+        Description = $"Addresses to listen on, separated by ';' (also {UrlsVariable}). Others than loopback need an API key. [default: {ListenAddresses.Default}]",
+    };
+
+    private static readonly Option<string[]> Models = new("--model")
+    {
+        Description = "A model's name in the repository, or its folder; may be given several times. [default: r1-nano, which comes with r1]",
+    };
+
+    private static readonly Option<string?> Data = new("--data")
+    {
+        Description = "The folder where built models are kept. [default: the user's data folder]",
+    };
+
+    private static readonly Option<string?> ApiKey = new("--api-key")
+    {
+        Description = $"The key clients must send, or several separated by ','. Better set {KeyVariable}: a command line can be seen by others.",
+    };
+
+    private static readonly Option<string?> KeyValueMemory = new("--kv-memory")
+    {
+        Description = "Memory for the keys and values of each model, such as 512MB or 4GB: more means more answers at once. [default: chosen by the engine]",
+    };
+
+    private static readonly Option<int> MaxWaiting = Bounded(
+        "--max-waiting", 1024, 0, 1_000_000, "Requests that may wait for a slot, per model; beyond that clients get 429.");
+
+    private static readonly Option<int> Threads = Bounded("--threads", 0, 0, 1024, "Threads of one step of a model; 0 means one for each core.");
+
+    private static readonly Option<int> Grace = Bounded("--grace", 30, 0, 3600, "Seconds that running answers may take to finish after the signal to stop.");
+
+    private static readonly Option<int> MaxBody = Bounded("--max-body", 4, 1, 1024, "The largest request body in MiB; beyond that clients get 413.");
+
+    /// <param name="load">Loads the models once the port is open.</param>
+    public static Command Create(ModelLoader load)
+    {
+        KeyValueMemory.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: var text }] && MemorySize.Parse(text) is null) result.AddError($"--kv-memory: '{text}' is not a size such as 512MB or 4GB.");
+        });
+        Command command = new("serve", "Serve models with the OpenAI API (what r1 does without a verb).")
+        {
+            Urls, Models, Data, ApiKey, KeyValueMemory, MaxWaiting, Threads, Grace, MaxBody,
+        };
+        command.SetAction((arguments, _) => RunAsync(Read(arguments), load));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ServeOptions options, ModelLoader load)
+    {
+        if (ListenAddresses.Refusal(options.Urls, options.ApiKeys.Count > 0) is { } refusal)
+        {
+            await Console.Error.WriteLineAsync($"r1: {refusal}");
+            return 1;
+        }
+
+        WebApplication app = ServeHost.Build(options, load, TimeProvider.System, Console.Out, Console.Error);
+        return await ServeHost.RunAsync(app, Console.Error);
+    }
+
+    private static ServeOptions Read(ParseResult arguments)
+    {
+        string urls = arguments.GetValue(Urls) ?? Set(UrlsVariable) ?? ListenAddresses.Default;
+        string keys = arguments.GetValue(ApiKey) ?? Set(KeyVariable) ?? "";
+        int threads = arguments.GetValue(Threads);
+        return new ServeOptions
+        {
+            Urls = ListenAddresses.Split(urls),
+            Models = arguments.GetValue(Models) ?? [],
+            DataFolder = arguments.GetValue(Data),
+            ApiKeys = ApiKeys.Split(keys),
+            KeyValueMemoryBytes = arguments.GetValue(KeyValueMemory) is { } size ? MemorySize.Parse(size) : null,
+            MaxWaiting = arguments.GetValue(MaxWaiting),
+            Threads = threads == 0 ? null : threads,
+            Grace = TimeSpan.FromSeconds(arguments.GetValue(Grace)),
+            MaxBodyBytes = arguments.GetValue(MaxBody) << 20,
+        };
+    }
+
+    private static string? Set(string variable) => Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : null;
+
+    private static Option<int> Bounded(string name, int usual, int least, int most, string description)
+    {
+        Option<int> option = new(name)
+        {
+            Description = string.Create(CultureInfo.InvariantCulture, $"{description} ({least} to {most})"), DefaultValueFactory = _ => usual,
+        };
+        option.Validators.Add(result =>
+        {
+            if (int.TryParse(result.Tokens is [{ Value: var text }] ? text : null, CultureInfo.InvariantCulture, out int value) && (value < least || value > most))
+            {
+                result.AddError($"{name} must be from {least} to {most}.");
+            }
+        });
+        return option;
+    }
+}

@@ -1,0 +1,93 @@
+using R1Serverless.Hosting;
+using R1Serverless.OpenAi;
+using R1Serverless.Requests;
+
+namespace R1Serverless.Endpoints;
+
+/// <summary>POST /v1/chat/completions and /v1/completions: validate, run, and answer as JSON or as a stream.</summary>
+internal sealed class CompletionEndpoints(Serving serving, ServeOptions options, EventStream stream, TimeProvider time)
+{
+    private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(2);
+
+    public async Task AnswerAsync(HttpContext context, CompletionApi api)
+    {
+        using Serving.InFlight? entered = serving.TryEnter();
+        if (entered is null)
+        {
+            await ErrorAnswers.WriteAsync(context, serving.Phase == ServingPhase.Draining
+                ? ApiError.Unavailable("The server is shutting down.", "draining", RetryLater)
+                : ApiError.Unavailable("The models are still loading.", "loading", RetryLater));
+            return;
+        }
+
+        FaultSlot faults = new();
+        if (await ReadAsync(context.Request, api, faults) is not { } call)
+        {
+            await ErrorAnswers.WriteAsync(context, faults.First ?? ApiError.Invalid("The body is not understood."));
+            return;
+        }
+
+        using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, serving.Abort);
+        try
+        {
+            await using IAsyncEnumerator<InferenceEvent> events = entered.Inference.RunAsync(call.Request, stop.Token).GetAsyncEnumerator(stop.Token);
+            await AnswerAsync(context, call, events, stop.Token);
+        }
+        catch (OperationCanceledException) when (serving.Abort.IsCancellationRequested && !context.Response.HasStarted)
+        {
+            await ErrorAnswers.WriteAsync(context, ApiError.Unavailable("The server shut down before the answer was complete.", "draining", RetryLater));
+        }
+    }
+
+    private async Task AnswerAsync(HttpContext context, CompletionCall call, IAsyncEnumerator<InferenceEvent> events, CancellationToken stop)
+    {
+        AnswerHead head = AnswerHead.For(call, time);
+        if (call.Stream)
+        {
+            // The first event decides the status; once it is good, the stream begins.
+            if (!await events.MoveNextAsync()) throw new InvalidOperationException("The engine gave no event.");
+            if (events.Current is InferenceEvent.Failed refused) await WriteFailureAsync(context, call, refused);
+            else await stream.WriteAsync(context, call, head, events, stop);
+            return;
+        }
+
+        AnswerFold fold = new(call, head);
+        while (await events.MoveNextAsync())
+        {
+            if (events.Current is InferenceEvent.Failed failed)
+            {
+                await WriteFailureAsync(context, call, failed);
+                return;
+            }
+
+            fold.Add(events.Current);
+        }
+
+        if (!fold.IsComplete) throw new InvalidOperationException("The engine's events ended without Finished.");
+        if (call.Api == CompletionApi.Chat) await JsonAnswers.WriteAsync(context, StatusCodes.Status200OK, fold.Chat(), WireJson.Relaxed.ChatAnswer);
+        else await JsonAnswers.WriteAsync(context, StatusCodes.Status200OK, fold.Text(), WireJson.Relaxed.TextAnswer);
+    }
+
+    private async Task<CompletionCall?> ReadAsync(HttpRequest request, CompletionApi api, FaultSlot faults)
+    {
+        // A web page may send text and forms to a local port without asking the browser's leave, but not JSON: this keeps it out.
+        if (!request.HasJsonContentType())
+        {
+            faults.Add(ApiError.WithStatus(
+                StatusCodes.Status415UnsupportedMediaType, "Send the body as JSON, with the header 'Content-Type: application/json'.", "unsupported_media_type"));
+            return null;
+        }
+
+        if (await RequestBytes.ReadAsync(request, options.MaxBodyBytes, request.HttpContext.RequestAborted) is { } body)
+        {
+            return CompletionCall.Read(api, body, faults);
+        }
+
+        faults.Add(ApiError.WithStatus(
+            StatusCodes.Status413PayloadTooLarge, $"The body may have at most {options.MaxBodyBytes} bytes.", "request_too_large"));
+        return null;
+    }
+
+    private static Task WriteFailureAsync(HttpContext context, CompletionCall call, InferenceEvent.Failed failed) =>
+        ErrorAnswers.WriteAsync(context, ApiError.From(failed.Error, call.PromptField, context.TraceIdentifier));
+}

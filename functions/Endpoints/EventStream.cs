@@ -1,0 +1,131 @@
+using System.IO.Pipelines;
+using R1Serverless.OpenAi;
+using R1Serverless.Requests;
+
+namespace R1Serverless.Endpoints;
+
+/// <summary>Answers as server-sent events: everything that is ready goes out in one flush, and a comment every so often keeps proxies from hanging up.</summary>
+internal sealed partial class EventStream(TimeProvider time, ILogger<EventStream> log)
+{
+    /// <summary>Far below the 230 s after which Azure's front end cuts a silent connection.</summary>
+    public static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(15);
+
+    // A burst larger than this is flushed on the way, so that the buffer stays small.
+    private const int LargestBatch = 32 << 10;
+    private static readonly byte[] Heartbeat = ": heartbeat\n\n"u8.ToArray();
+
+    /// <summary>Streams to the end. <paramref name="events"/> stands on its first event, which is not a failure.</summary>
+    public async Task WriteAsync(
+        HttpContext context, CompletionCall call, AnswerHead head, IAsyncEnumerator<InferenceEvent> events, CancellationToken cancellationToken)
+    {
+        context.Response.ContentType = "text/event-stream; charset=utf-8";
+        context.Response.Headers.CacheControl = "no-cache";
+        context.Response.Headers["X-Accel-Buffering"] = "no";
+
+        using ChunkWriter chunks = new(call, head);
+        using SemaphoreSlim mayWrite = new(0, 1);
+        using CancellationTokenSource ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        PipeWriter body = context.Response.BodyWriter;
+        Task heartbeats = BeatAsync(body, mayWrite, ended.Token);
+        try
+        {
+            await PumpAsync(context, call, events, chunks, mayWrite, cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // Either the client has gone and reads nothing, or the process must stop and says so.
+            chunks.WriteError(ApiError.Unavailable("The server shut down before the answer was complete.", "draining", TimeSpan.Zero));
+        }
+        catch (Exception fault)
+        {
+            LogFailure(fault, context.TraceIdentifier);
+            chunks.WriteError(ApiError.Internal(context.TraceIdentifier));
+        }
+        finally
+        {
+            await ended.CancelAsync();
+            await heartbeats;
+        }
+
+        await body.WriteAsync(chunks.Written, context.RequestAborted);
+    }
+
+    /// <summary>Writes events until the last; leaves the unsent rest in <paramref name="chunks"/>. Only its owner may write: this holds
+    /// <paramref name="mayWrite"/> except while it waits for the next event.</summary>
+    private static async Task PumpAsync(
+        HttpContext context, CompletionCall call, IAsyncEnumerator<InferenceEvent> events, ChunkWriter chunks, SemaphoreSlim mayWrite, CancellationToken cancellationToken)
+    {
+        PipeWriter body = context.Response.BodyWriter;
+        while (true)
+        {
+            InferenceEvent happened = events.Current;
+            if (happened is InferenceEvent.Failed failed)
+            {
+                chunks.WriteError(ApiError.From(failed.Error, call.PromptField, context.TraceIdentifier));
+                return;
+            }
+
+            chunks.Write(happened);
+            if (happened is InferenceEvent.Finished) return;
+            if (chunks.Written.Length > LargestBatch) await FlushAsync(body, chunks, cancellationToken);
+
+            bool more;
+            ValueTask<bool> next = events.MoveNextAsync();
+            if (next.IsCompleted)
+            {
+                more = await next;
+            }
+            else
+            {
+                try
+                {
+                    await FlushAsync(body, chunks, cancellationToken);
+                    mayWrite.Release();
+                }
+                finally
+                {
+                    // Awaited even if the flush failed: an enumerator must not be disposed in the middle of a move.
+                    more = await next;
+                }
+
+                await mayWrite.WaitAsync(cancellationToken);
+            }
+
+            if (!more) throw new InvalidOperationException("The engine's events ended without Finished.");
+        }
+    }
+
+    private static async ValueTask FlushAsync(PipeWriter body, ChunkWriter chunks, CancellationToken cancellationToken)
+    {
+        ValueTask<FlushResult> flush = body.WriteAsync(chunks.Written, cancellationToken);
+        if (!flush.IsCompletedSuccessfully) await flush;
+        chunks.Clear();
+    }
+
+    private async Task BeatAsync(PipeWriter body, SemaphoreSlim mayWrite, CancellationToken ended)
+    {
+        using PeriodicTimer timer = new(HeartbeatInterval, time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(ended))
+            {
+                await mayWrite.WaitAsync(ended);
+                try
+                {
+                    await body.WriteAsync(Heartbeat, ended);
+                }
+                finally
+                {
+                    mayWrite.Release();
+                }
+            }
+        }
+        catch (OperationCanceledException) when (ended.IsCancellationRequested)
+        {
+            // The stream has ended.
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Request {RequestId} failed in the middle of its stream")]
+    private partial void LogFailure(Exception fault, string requestId);
+}

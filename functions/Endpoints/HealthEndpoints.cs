@@ -1,0 +1,41 @@
+using R1Serverless.Hosting;
+using R1Serverless.OpenAi;
+
+namespace R1Serverless.Endpoints;
+
+/// <summary>GET /health/live: the process answers. GET /health/ready: 200 while requests are accepted, else 503 with the phase.</summary>
+internal static class HealthEndpoints
+{
+    private const string RetryAfterSeconds = "1";
+
+    public static void MapHealth(this WebApplication app)
+    {
+        Serving serving = app.Services.GetRequiredService<Serving>();
+        app.MapGet("/health/live", (RequestDelegate)(context =>
+            JsonAnswers.WriteAsync(context, StatusCodes.Status200OK, new HealthAnswer("live", []), WireJson.Relaxed.HealthAnswer)));
+        app.MapGet("/health/ready", (RequestDelegate)(context =>
+        {
+            ServingPhase phase = serving.Phase;
+            bool ready = phase == ServingPhase.Ready;
+            if (!ready) context.Response.Headers.RetryAfter = RetryAfterSeconds;
+            return JsonAnswers.WriteAsync(
+                context,
+                ready ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable,
+                new HealthAnswer(Name(phase), [.. serving.Models.Select(Health)]),
+                WireJson.Relaxed.HealthAnswer);
+        }));
+    }
+
+    public static string Name(ServingPhase phase) => phase switch
+    {
+        ServingPhase.Loading => "loading",
+        ServingPhase.Ready => "ready",
+        _ => "draining",
+    };
+
+    private static ModelHealth Health(ServedModel model)
+    {
+        SequenceCounts counts = model.Counts();
+        return new ModelHealth(model.Id, counts.Running, counts.Waiting);
+    }
+}

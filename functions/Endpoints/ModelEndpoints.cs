@@ -1,0 +1,26 @@
+using R1Serverless.Hosting;
+using R1Serverless.OpenAi;
+
+namespace R1Serverless.Endpoints;
+
+/// <summary>GET /v1/models and /v1/models/{id}; an id may have slashes.</summary>
+internal static class ModelEndpoints
+{
+    public static void MapModels(this WebApplication app)
+    {
+        Serving serving = app.Services.GetRequiredService<Serving>();
+        app.MapGet("/v1/models", (RequestDelegate)(context => JsonAnswers.WriteAsync(
+            context, StatusCodes.Status200OK, new ModelList("list", [.. serving.Models.Select(Entry)]), WireJson.Relaxed.ModelList)));
+        app.MapGet("/v1/models/{**id}", (RequestDelegate)(context =>
+        {
+            string id = context.GetRouteValue("id") as string ?? "";
+            ServedModel? model = serving.Models.FirstOrDefault(one => one.Id == id);
+            return model is null
+                ? ErrorAnswers.WriteAsync(context, ApiError.ModelNotFound(id))
+                : JsonAnswers.WriteAsync(context, StatusCodes.Status200OK, Entry(model), WireJson.Relaxed.ModelEntry);
+        }));
+    }
+
+    private static ModelEntry Entry(ServedModel model) => new(
+        model.Id, "model", model.Created.ToUnixTimeSeconds(), model.OwnedBy, model.ContextLength, model.Precision, model.Device);
+}

@@ -1,0 +1,22 @@
+using System.Reflection;
+using R1Serverless.Hosting;
+using R1Serverless.OpenAi;
+
+namespace R1Serverless.Endpoints;
+
+/// <summary>GET /: what this is, in one line.</summary>
+internal static class ServiceEndpoint
+{
+    private static readonly string Version =
+        typeof(ServiceEndpoint).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
+
+    public static void MapService(this WebApplication app)
+    {
+        Serving serving = app.Services.GetRequiredService<Serving>();
+        app.MapGet("/", (RequestDelegate)(context => JsonAnswers.WriteAsync(
+            context,
+            StatusCodes.Status200OK,
+            new ServiceAnswer("r1-serverless", Version, HealthEndpoints.Name(serving.Phase), "/v1"),
+            WireJson.Relaxed.ServiceAnswer)));
+    }
+}

@@ -1,0 +1,56 @@
+using R1Serverless.Endpoints;
+using R1Serverless.OpenAi;
+
+namespace R1Serverless.Hosting;
+
+/// <summary>The outermost layer: a request id on every answer, the key check, and OpenAI's error shape for whatever goes wrong further in.</summary>
+internal sealed partial class Boundary(RequestDelegate next, ApiKeys keys, ILogger<Boundary> log)
+{
+    public async Task InvokeAsync(HttpContext context)
+    {
+        RequestIdentity.Assign(context);
+        try
+        {
+            if (!IsOpen(context.Request.Path) && !keys.Accept(context.Request.Headers.Authorization))
+            {
+                context.Response.Headers.WWWAuthenticate = "Bearer";
+                await ErrorAnswers.WriteAsync(context, ApiError.Unauthorized);
+                return;
+            }
+
+            await next(context);
+            if (!context.Response.HasStarted && FromRouting(context) is { } error) await ErrorAnswers.WriteAsync(context, error);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            // The client has gone: there is nobody to answer.
+        }
+        catch (BadHttpRequestException fault) when (!context.Response.HasStarted)
+        {
+            await ErrorAnswers.WriteAsync(context, ApiError.WithStatus(fault.StatusCode, "The HTTP request is malformed or came too slowly.", "bad_request"));
+        }
+        catch (Exception fault) when (!context.Response.HasStarted)
+        {
+            LogFailure(fault, context.TraceIdentifier);
+            await ErrorAnswers.WriteAsync(context, ApiError.Internal(context.TraceIdentifier));
+        }
+    }
+
+    // Probes carry no keys, and what they learn is no secret.
+    private static bool IsOpen(PathString path) => path.StartsWithSegments("/health", StringComparison.Ordinal);
+
+    private static ApiError? FromRouting(HttpContext context)
+    {
+        string target = Shortened.Name($"{context.Request.Method} {context.Request.Path}");
+        return context.Response.StatusCode switch
+        {
+            StatusCodes.Status404NotFound => ApiError.WithStatus(StatusCodes.Status404NotFound, $"There is nothing at {target}.", "not_found"),
+            StatusCodes.Status405MethodNotAllowed => ApiError.WithStatus(
+                StatusCodes.Status405MethodNotAllowed, $"{target} is not allowed; use {context.Response.Headers.Allow}.", "method_not_allowed"),
+            _ => null,
+        };
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Request {RequestId} failed")]
+    private partial void LogFailure(Exception fault, string requestId);
+}

@@ -1,0 +1,64 @@
+using R1Serverless.Endpoints;
+
+namespace R1Serverless.Hosting;
+
+/// <summary>Puts the web server together. Everything that differs between the product and a test is a parameter.</summary>
+internal static class ServeHost
+{
+    // What stopping takes after the answers have drained: closing connections and freeing the models.
+    private static readonly TimeSpan StopTime = TimeSpan.FromSeconds(15);
+
+    /// <param name="options">With addresses that <see cref="ListenAddresses.Refusal"/> accepts.</param>
+    public static WebApplication Build(ServeOptions options, ModelLoader load, TimeProvider time, TextWriter output, TextWriter errors)
+    {
+        // An empty builder reads no settings files or environment, so nothing but the options can open an address.
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        builder.Logging.AddSimpleConsole(format => format.SingleLine = true);
+        builder.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(
+            console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        builder.WebHost.UseKestrelCore().UseUrls([.. options.Urls]).ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            // RequestBytes holds the limit: it can still answer in the API's shape, where Kestrel would cut the connection.
+            kestrel.Limits.MaxRequestBodySize = null;
+        });
+
+        builder.Services.AddRoutingCore();
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Grace + StopTime);
+        builder.Services
+            .AddSingleton(options).AddSingleton(time).AddSingleton(load).AddSingleton<Serving>().AddSingleton(new ApiKeys(options.ApiKeys))
+            .AddSingleton(services => ActivatorUtilities.CreateInstance<StartupReport>(services, output))
+            .AddSingleton(services => ActivatorUtilities.CreateInstance<ProcessEnd>(services, errors))
+            .AddSingleton<EventStream>().AddSingleton<CompletionEndpoints>()
+            .AddHostedService<ModelLoading>().AddHostedService<Draining>();
+
+        WebApplication app = builder.Build();
+        app.UseMiddleware<Boundary>();
+        app.MapService();
+        app.MapHealth();
+        app.MapModels();
+        app.MapCompletions();
+        return app;
+    }
+
+    /// <summary>Serves until stopped; returns the process's exit code.</summary>
+    public static async Task<int> RunAsync(WebApplication app, TextWriter errors)
+    {
+        try
+        {
+            await app.StartAsync();
+        }
+        catch (Exception fault) when (fault is IOException or InvalidOperationException or System.Net.Sockets.SocketException)
+        {
+            await errors.WriteLineAsync($"r1: cannot listen: {fault.Message}");
+            await app.DisposeAsync();
+            return 1;
+        }
+
+        ProcessEnd end = app.Services.GetRequiredService<ProcessEnd>();
+        await app.WaitForShutdownAsync();
+        await app.DisposeAsync();
+        return end.ExitCode;
+    }
+}

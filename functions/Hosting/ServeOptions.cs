@@ -1,0 +1,32 @@
+namespace R1Serverless.Hosting;
+
+/// <summary>What <c>r1 serve</c> was told. Ranges are checked where the command line is read.</summary>
+internal sealed record ServeOptions
+{
+    /// <summary>Addresses to listen on, as ASP.NET Core writes them.</summary>
+    public IReadOnlyList<string> Urls { get; init; } = [ListenAddresses.Default];
+
+    /// <summary>Names in the repository or folders; empty means the shipped model.</summary>
+    public IReadOnlyList<string> Models { get; init; } = [];
+
+    /// <summary>Where built models are kept; null means the user's data folder.</summary>
+    public string? DataFolder { get; init; }
+
+    /// <summary>Any of these opens the API; empty means no key is asked for, and only loopback addresses may be used.</summary>
+    public IReadOnlyList<string> ApiKeys { get; init; } = [];
+
+    /// <summary>Bytes for keys and values of each model; null lets the engine decide.</summary>
+    public long? KeyValueMemoryBytes { get; init; }
+
+    /// <summary>Requests that may wait for a slot, per model; beyond that the answer is 429.</summary>
+    public int MaxWaiting { get; init; } = 1024;
+
+    /// <summary>Threads a model's step uses; null means all cores.</summary>
+    public int? Threads { get; init; }
+
+    /// <summary>How long answers may still run after the signal to stop.</summary>
+    public TimeSpan Grace { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The largest request body in bytes; beyond that the answer is 413.</summary>
+    public int MaxBodyBytes { get; init; } = 4 << 20;
+}

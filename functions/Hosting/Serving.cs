@@ -1,0 +1,90 @@
+using R1Serverless.Requests;
+
+namespace R1Serverless.Hosting;
+
+internal enum ServingPhase
+{
+    /// <summary>The port is open, the models are not ready.</summary>
+    Loading,
+    Ready,
+
+    /// <summary>Answers in flight finish; new requests are refused.</summary>
+    Draining,
+}
+
+/// <summary>What this process serves right now: its phase, models and the answers in flight. Safe for several threads.</summary>
+internal sealed class Serving : IDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly CancellationTokenSource _abort = new();
+    private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private IInference? _inference;
+    private int _inFlight;
+
+    public ServingPhase Phase { get; private set; }
+
+    public IReadOnlyList<ServedModel> Models { get; private set; } = [];
+
+    /// <summary>Cancelled when the grace period is over: answers still in flight stop.</summary>
+    public CancellationToken Abort => _abort.Token;
+
+    /// <summary>The phase becomes Ready, unless the process is already stopping.</summary>
+    public void Open(IInference inference, IReadOnlyList<ServedModel> models)
+    {
+        lock (_gate)
+        {
+            _inference = inference;
+            Models = models;
+            if (Phase == ServingPhase.Loading) Phase = ServingPhase.Ready;
+        }
+    }
+
+    /// <summary>Counts one answer in, to be disposed at its end; null unless the phase is Ready.</summary>
+    public InFlight? TryEnter()
+    {
+        lock (_gate)
+        {
+            if (Phase != ServingPhase.Ready) return null;
+            _inFlight++;
+            return new InFlight(this, _inference!);
+        }
+    }
+
+    /// <summary>Refuses new requests from now on; the task ends when no answer is in flight.</summary>
+    public Task BeginDrain()
+    {
+        lock (_gate)
+        {
+            Phase = ServingPhase.Draining;
+            if (_inFlight == 0) _drained.TrySetResult();
+        }
+
+        return _drained.Task;
+    }
+
+    public void AbortInFlight() => _abort.Cancel();
+
+    public void Dispose() => _abort.Dispose();
+
+    private void Leave()
+    {
+        lock (_gate)
+        {
+            _inFlight--;
+            if (_inFlight == 0 && Phase == ServingPhase.Draining) _drained.TrySetResult();
+        }
+    }
+
+    /// <summary>One answer in flight, and who gives it.</summary>
+    internal sealed class InFlight(Serving serving, IInference inference) : IDisposable
+    {
+        private int _left;
+
+        public IInference Inference { get; } = inference;
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref _left, 1) == 0) serving.Leave();
+        }
+    }
+}

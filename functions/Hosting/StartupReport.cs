@@ -1,0 +1,46 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+
+namespace R1Serverless.Hosting;
+
+/// <summary>What the operator reads at the start. Plain lines, so that a log file or a script can read them too.</summary>
+internal sealed class StartupReport(IServer server, ApiKeys keys, TextWriter output) : IProgress<string>
+{
+    private const double BytesPerMegabyte = 1e6;
+
+    /// <summary>The addresses really bound, ports included.</summary>
+    public IReadOnlyCollection<string> Addresses => [.. server.Features.Get<IServerAddressesFeature>()?.Addresses ?? []];
+
+    public void Listening()
+    {
+        foreach (string address in Addresses) output.WriteLine($"Listening on {address}{(keys.AreRequired ? " (API key required)" : "")}");
+        output.WriteLine("Loading models; /health/ready answers 200 once they are warm.");
+        output.Flush();
+    }
+
+    public void Report(string value)
+    {
+        output.WriteLine(value);
+        output.Flush();
+    }
+
+    public void Ready(IReadOnlyList<ServedModel> models)
+    {
+        foreach (ServedModel model in models)
+        {
+            output.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"  {model.Id}  {model.Precision} on {model.Device}, {model.Bytes / BytesPerMegabyte:F1} MB, context {model.ContextLength}, loaded in {model.LoadTime.TotalSeconds:F2} s, warmed up in {model.WarmupTime.TotalSeconds:F2} s"));
+        }
+
+        if (models.Count > 0 && Addresses.FirstOrDefault() is { } address)
+        {
+            string key = keys.AreRequired ? " -H \"Authorization: Bearer $R1_API_KEY\"" : "";
+            output.WriteLine("Ready. Try:");
+            output.WriteLine($$"""  curl {{address}}/v1/chat/completions -H "Content-Type: application/json"{{key}} -d '{"model":"{{models[0].Id}}","messages":[{"role":"user","content":"What is 127 + 45?"}]}'""");
+        }
+
+        output.Flush();
+    }
+}

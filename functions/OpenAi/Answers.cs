@@ -1,0 +1,56 @@
+using System.Text.Json.Serialization;
+
+namespace R1Serverless.OpenAi;
+
+/// <summary>The answer of POST /v1/chat/completions without streaming.</summary>
+internal sealed record ChatAnswer(
+    string Id, string Object, long Created, string Model, IReadOnlyList<ChatAnswerChoice> Choices, AnswerUsage Usage);
+
+internal sealed record ChatAnswerChoice(int Index, AnswerMessage Message, ChatLogprobs? Logprobs, string FinishReason);
+
+/// <summary>The reasoning goes out under both names in use, DeepSeek's and vLLM's; both are null where the model did not reason.</summary>
+internal sealed record AnswerMessage(string Role, string Content, string? ReasoningContent, string? Reasoning, string? Refusal);
+
+internal sealed record ChatLogprobs(IReadOnlyList<ChatTokenLogprob> Content, IReadOnlyList<ChatTokenLogprob>? Refusal);
+
+internal sealed record ChatTokenLogprob(
+    string Token,
+    float Logprob,
+    IReadOnlyList<int> Bytes,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<ChatTokenLogprob>? TopLogprobs);
+
+/// <summary>The answer of POST /v1/completions without streaming.</summary>
+internal sealed record TextAnswer(
+    string Id, string Object, long Created, string Model, IReadOnlyList<TextAnswerChoice> Choices, AnswerUsage Usage);
+
+internal sealed record TextAnswerChoice(int Index, string Text, TextLogprobs? Logprobs, string FinishReason);
+
+/// <summary>Parallel arrays, one entry per token; offsets count characters (code points) from the start of the text.</summary>
+internal sealed record TextLogprobs(
+    IReadOnlyList<string> Tokens,
+    IReadOnlyList<float> TokenLogprobs,
+    IReadOnlyList<IReadOnlyDictionary<string, float>> TopLogprobs,
+    IReadOnlyList<int> TextOffset);
+
+internal sealed record AnswerUsage(int PromptTokens, int CompletionTokens, int TotalTokens, CompletionTokensDetails CompletionTokensDetails);
+
+internal sealed record CompletionTokensDetails(int ReasoningTokens);
+
+/// <summary>GET /v1/models.</summary>
+internal sealed record ModelList(string Object, IReadOnlyList<ModelEntry> Data);
+
+/// <summary>GET /v1/models/{id}; the fields after <c>owned_by</c> are this server's.</summary>
+internal sealed record ModelEntry(string Id, string Object, long Created, string OwnedBy, int ContextLength, string Precision, string Device);
+
+internal sealed record ErrorAnswer(ErrorDetail Error);
+
+internal sealed record ErrorDetail(string Message, string Type, string? Param, string? Code);
+
+/// <summary>GET /health/ready.</summary>
+internal sealed record HealthAnswer(string Status, IReadOnlyList<ModelHealth> Models);
+
+/// <summary>Sequences that hold a slot, and those that wait for one.</summary>
+internal sealed record ModelHealth(string Id, int Running, int Waiting);
+
+/// <summary>GET /.</summary>
+internal sealed record ServiceAnswer(string Service, string Version, string Status, string Api);

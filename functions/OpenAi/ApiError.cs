@@ -1,0 +1,53 @@
+using R1Serverless.Requests;
+
+namespace R1Serverless.OpenAi;
+
+/// <summary>A refusal or failure as OpenAI's clients expect it.</summary>
+/// <param name="Status">The HTTP status, 400 to 503.</param>
+/// <param name="Type">OpenAI's family of errors, such as <c>invalid_request_error</c>.</param>
+/// <param name="Param">The field at fault with its path, such as <c>messages[2].content</c>.</param>
+/// <param name="RetryAfter">Sent as the Retry-After header, in whole seconds rounded up.</param>
+internal sealed record ApiError(
+    int Status, string Type, string Message, string? Param = null, string? Code = null, TimeSpan? RetryAfter = null)
+{
+    private const string InvalidRequestType = "invalid_request_error";
+    private static readonly TimeSpan DefaultRetry = TimeSpan.FromSeconds(1);
+
+    public static ApiError Invalid(string message, string? param = null, string? code = null) =>
+        new(StatusCodes.Status400BadRequest, InvalidRequestType, message, param, code);
+
+    public static ApiError WithStatus(int status, string message, string code) => new(status, InvalidRequestType, message, null, code);
+
+    public static ApiError ModelNotFound(string model) => new(
+        StatusCodes.Status404NotFound, InvalidRequestType, $"The model '{Shortened.Name(model)}' is not served here; GET /v1/models lists those that are.",
+        "model", "model_not_found");
+
+    public static ApiError Unauthorized { get; } = new(
+        StatusCodes.Status401Unauthorized, InvalidRequestType,
+        "A valid API key is needed: send the header 'Authorization: Bearer KEY'.", null, "invalid_api_key");
+
+    public static ApiError Unavailable(string message, string code, TimeSpan retryAfter) =>
+        new(StatusCodes.Status503ServiceUnavailable, "service_unavailable", message, null, code, retryAfter);
+
+    /// <summary>A fault of ours: the client learns the id to quote, the log holds the rest.</summary>
+    public static ApiError Internal(string requestId) => new(
+        StatusCodes.Status500InternalServerError, "server_error",
+        $"The server failed on this request. Its id is {requestId}; the server's log says more.", null, "internal_error");
+
+    /// <param name="error">What the engine said.</param>
+    /// <param name="promptField">How this API names the prompt: <c>messages</c> or <c>prompt</c>.</param>
+    /// <param name="requestId">Quoted where the fault is ours.</param>
+    public static ApiError From(InferenceError error, string promptField, string requestId) => error.Kind switch
+    {
+        InferenceErrorKind.InvalidRequest => Invalid(error.Message, error.Field, "invalid_value"),
+        InferenceErrorKind.ModelNotFound =>
+            new(StatusCodes.Status404NotFound, InvalidRequestType, error.Message, error.Field ?? "model", "model_not_found"),
+        InferenceErrorKind.ContextLengthExceeded => Invalid(error.Message, error.Field ?? promptField, "context_length_exceeded"),
+        // Retrying would never help on this device, so it is the request that is too large, not a 5xx, which SDKs retry.
+        InferenceErrorKind.OutOfMemory => Invalid(error.Message, error.Field ?? promptField, "out_of_memory"),
+        InferenceErrorKind.QueueFull => new(
+            StatusCodes.Status429TooManyRequests, "rate_limit_error", error.Message, error.Field, "queue_full", error.RetryAfter ?? DefaultRetry),
+        InferenceErrorKind.Unavailable => Unavailable(error.Message, "unavailable", error.RetryAfter ?? DefaultRetry),
+        _ => Internal(requestId),
+    };
+}

@@ -1,0 +1,69 @@
+using System.Text.Json;
+using R1Serverless.Requests;
+
+namespace R1Serverless.OpenAi;
+
+internal enum CompletionApi
+{
+    /// <summary>POST /v1/chat/completions.</summary>
+    Chat,
+
+    /// <summary>POST /v1/completions.</summary>
+    Text,
+}
+
+/// <summary>One validated call: what to run, and how the client wants the answer.</summary>
+/// <param name="IncludeUsage">Whether the stream ends with a chunk of token counts.</param>
+internal sealed record CompletionCall(CompletionApi Api, InferenceRequest Request, bool Stream, bool IncludeUsage)
+{
+    private const int MostChoices = 16;
+
+    public string PromptField => FieldOfPrompt(Api);
+
+    public static string FieldOfPrompt(CompletionApi api) => api == CompletionApi.Chat ? "messages" : "prompt";
+
+    /// <summary>The call in a body, or null with the first fault noted.</summary>
+    public static CompletionCall? Read(CompletionApi api, ReadOnlyMemory<byte> body, FaultSlot faults)
+    {
+        using JsonDocument? document = RequestBody.Parse(body, faults);
+        if (document is null) return null;
+        RequestReader reader = new(document.RootElement, "", faults);
+        (api == CompletionApi.Chat ? FieldLists.Chat : FieldLists.Completions).Check(reader);
+
+        string model = ReadModel(reader);
+        Prompt? prompt = api == CompletionApi.Chat ? MessageFields.Read(reader) : PromptFields.Read(reader);
+        bool stream = reader.Flag("stream") ?? false;
+        bool includeUsage = ReadIncludeUsage(reader, stream);
+        long? maxTokens = reader.Integer("max_tokens", 1, int.MaxValue);
+        if (api == CompletionApi.Chat) maxTokens = reader.Integer("max_completion_tokens", 1, int.MaxValue) ?? maxTokens;
+        int? topLogprobs = LogprobFields.ReadRequested(api, reader);
+        InferenceRequest request = new()
+        {
+            Id = RequestId.New(),
+            Model = model,
+            Prompt = prompt ?? new Prompt.Text(""),
+            Sampling = SamplingFields.Read(reader),
+            MaxTokens = (int?)maxTokens,
+            Stop = SamplingFields.ReadStop(reader),
+            IgnoreEndOfSequence = reader.Flag("ignore_eos") ?? false,
+            Choices = (int)(reader.Integer("n", 1, MostChoices) ?? 1),
+            TopLogprobs = topLogprobs,
+        };
+        return faults.First is null ? new CompletionCall(api, request, stream, includeUsage) : null;
+    }
+
+    private static string ReadModel(RequestReader reader)
+    {
+        string model = reader.Required("model") is { } value ? reader.TextOf(value, "model") ?? "" : "";
+        if (model.Length == 0) reader.Faults.Add("model", "'model' must be the id of a served model; GET /v1/models lists them.");
+        return model;
+    }
+
+    private static bool ReadIncludeUsage(RequestReader reader, bool stream)
+    {
+        if (reader.Object("stream_options") is not { } options) return false;
+        FieldLists.StreamOptions.Check(options);
+        if (!stream) reader.Faults.Add("stream_options", "'stream_options' is only allowed together with 'stream': true.");
+        return options.Flag("include_usage") ?? false;
+    }
+}

@@ -1,0 +1,75 @@
+using System.Text.Json;
+
+namespace R1Serverless.OpenAi;
+
+/// <summary>
+/// Which names an object may have. Four kinds, because silence is the worst answer to a field that should change the result:
+/// understood fields are read elsewhere; harmless ones cannot change the answer's text and are ignored; unsupported ones are accepted only at
+/// the value that switches them off, as many SDKs send it; any other name is most likely a typo, and refused with the nearest known name.
+/// </summary>
+internal sealed class KnownFields
+{
+    private readonly HashSet<string> _accepted;
+    private readonly Dictionary<string, Func<JsonElement, bool>> _unsupported;
+
+    public KnownFields(string[] understood, string[] harmless, Dictionary<string, Func<JsonElement, bool>> unsupported)
+    {
+        _accepted = [.. understood, .. harmless];
+        _unsupported = unsupported;
+    }
+
+    public void Check(RequestReader reader)
+    {
+        foreach (JsonProperty field in reader.Element.EnumerateObject())
+        {
+            string name = field.Name;
+            if (_accepted.Contains(name)) continue;
+            string at = reader.Path(Shortened.Name(name));
+            if (_unsupported.TryGetValue(name, out Func<JsonElement, bool>? isOff))
+            {
+                if (field.Value.ValueKind != JsonValueKind.Null && !isOff(field.Value))
+                {
+                    reader.Faults.Add(at, $"'{at}' is not supported here with this value.", "unsupported_parameter");
+                }
+
+                continue;
+            }
+
+            string hint = Nearest(name) is { } near ? $" Did you mean '{near}'?" : "";
+            reader.Faults.Add(at, $"Unknown field '{at}'.{hint}", "unknown_parameter");
+        }
+    }
+
+    private string? Nearest(string name)
+    {
+        if (name.Length is < 3 or > 40) return null;
+        (string? best, int distance) = (null, Math.Max(2, name.Length / 4) + 1);
+        foreach (string candidate in _accepted.Concat(_unsupported.Keys))
+        {
+            int edits = Edits(name, candidate);
+            if (edits < distance) (best, distance) = (candidate, edits);
+        }
+
+        return best;
+    }
+
+    /// <summary>Levenshtein's distance: insertions, deletions and replacements from one name to the other.</summary>
+    private static int Edits(string a, string b)
+    {
+        int[] row = new int[b.Length + 1];
+        for (int j = 0; j <= b.Length; j++) row[j] = j;
+        for (int i = 1; i <= a.Length; i++)
+        {
+            int diagonal = row[0];
+            row[0] = i;
+            for (int j = 1; j <= b.Length; j++)
+            {
+                int above = row[j];
+                row[j] = Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1));
+                diagonal = above;
+            }
+        }
+
+        return row[b.Length];
+    }
+}

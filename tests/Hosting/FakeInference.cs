@@ -1,0 +1,61 @@
+using System.Runtime.CompilerServices;
+using R1Serverless.Requests;
+
+namespace R1Serverless.Tests.Hosting;
+
+/// <summary>An engine whose events each test scripts.</summary>
+internal sealed class FakeInference(Func<InferenceRequest, CancellationToken, IAsyncEnumerable<InferenceEvent>> script) : IInference, IAsyncDisposable
+{
+    private readonly TaskCompletionSource _cancelled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public List<InferenceRequest> Requests { get; } = [];
+
+    /// <summary>Ends when a request's token is cancelled.</summary>
+    public Task Cancelled => _cancelled.Task;
+
+    public bool IsDisposed { get; private set; }
+
+    public static FakeInference Of(params InferenceEvent[] events) => new((_, _) => Play(events));
+
+    /// <summary>Reasons "thinking", answers "42".</summary>
+    public static FakeInference Thoughtful() => new((request, _) => Play(
+    [
+        new InferenceEvent.Admitted(5),
+        .. Enumerable.Range(0, request.Choices).SelectMany(choice => new InferenceEvent[]
+        {
+            new InferenceEvent.Delta(choice, DeltaKind.Reasoning, "think", Logprobs(request, "think")),
+            new InferenceEvent.Delta(choice, DeltaKind.Reasoning, "ing", Logprobs(request, "ing")),
+            new InferenceEvent.Delta(choice, DeltaKind.Answer, "42", Logprobs(request, "42")),
+            new InferenceEvent.ChoiceFinished(choice, FinishReason.Stop),
+        }),
+        new InferenceEvent.Finished(new Usage(5, 4 * request.Choices, 2 * request.Choices)),
+    ]));
+
+    public async IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        lock (Requests) Requests.Add(request);
+        await using CancellationTokenRegistration registration = cancellationToken.Register(() => _cancelled.TrySetResult());
+        await foreach (InferenceEvent happened in script(request, cancellationToken)) yield return happened;
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        IsDisposed = true;
+        return ValueTask.CompletedTask;
+    }
+
+    private static async IAsyncEnumerable<InferenceEvent> Play(IEnumerable<InferenceEvent> events)
+    {
+        foreach (InferenceEvent one in events)
+        {
+            await Task.Yield();
+            yield return one;
+        }
+    }
+
+    private static TokenLogprob[]? Logprobs(InferenceRequest request, string text) => request.TopLogprobs is not { } top
+        ? null
+        : [One(text, -0.25f, [.. Enumerable.Range(0, top).Select(rank => One($"{text}{rank}", rank == 0 ? -0.25f : float.NegativeInfinity, []))])];
+
+    private static TokenLogprob One(string text, float logprob, TokenLogprob[] top) => new(text, System.Text.Encoding.UTF8.GetBytes(text), logprob, top);
+}
