@@ -16,3 +16,4 @@ bool serves = command.CommandResult.Command.Name == "serve";
 InvocationConfiguration configuration = new() { EnableDefaultExceptionHandler = false };
 if (serves) configuration.ProcessTerminationTimeout = null;
 return await command.InvokeAsync(configuration);
+
