@@ -5,6 +5,7 @@ using R1Serverless.Hosting;
 RootCommand root = new("R1Serverless: reasoning models behind the OpenAI API, in one executable.")
 {
     ServeCommand.Create(LocalModels.LoadAsync),
+    ModelCommand.Create(),
 };
 
 // Without a verb r1 serves: `r1 --urls …` means `r1 serve --urls …`.

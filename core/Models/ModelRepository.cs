@@ -6,20 +6,15 @@ public sealed class ModelRepository(string path)
     /// <summary>Absolute; need not exist yet.</summary>
     public string Path { get; } = System.IO.Path.GetFullPath(path);
 
-    /// <summary>Every built model by name; folders that hold none are passed over.</summary>
-    /// <exception cref="InvalidModelException">A model is damaged.</exception>
-    public IReadOnlyList<ModelFolder> List()
-    {
-        if (!Directory.Exists(Path))
-        {
-            return [];
-        }
+    /// <summary>The names of the built models, in order; folders that hold none are passed over.</summary>
+    public IReadOnlyList<string> Names() => !Directory.Exists(Path) ? [] : [.. Directory.EnumerateDirectories(Path)
+        .Select(folder => System.IO.Path.GetFileName(folder))
+        .Where(name => IsName(name) && File.Exists(System.IO.Path.Combine(FolderOf(name), ModelManifest.FileName)))
+        .Order(StringComparer.Ordinal)];
 
-        return [.. Directory.EnumerateDirectories(Path)
-            .Where(folder => !System.IO.Path.GetFileName(folder).StartsWith('.') && File.Exists(System.IO.Path.Combine(folder, ModelManifest.FileName)))
-            .Select(ModelFolder.Open)
-            .OrderBy(model => model.Name, StringComparer.Ordinal)];
-    }
+    /// <summary>Every built model, by name.</summary>
+    /// <exception cref="InvalidModelException">A model is damaged.</exception>
+    public IReadOnlyList<ModelFolder> List() => [.. Names().Select(Find).OfType<ModelFolder>()];
 
     /// <summary>The model of this name, or null.</summary>
     /// <exception cref="InvalidModelException">It is damaged.</exception>

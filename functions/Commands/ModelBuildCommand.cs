@@ -1,0 +1,48 @@
+using System.CommandLine;
+using R1Serverless.Building;
+using R1Serverless.Models;
+using Spectre.Console;
+
+namespace R1Serverless.Commands;
+
+/// <summary><c>r1 model build</c>: from a Hugging Face checkpoint to a model folder.</summary>
+internal static class ModelBuildCommand
+{
+    public static Command Create()
+    {
+        var checkpoint = new Argument<DirectoryInfo>("checkpoint") { Description = "The folder with config.json, tokenizer.json and the safetensors files." };
+        var output = new Option<DirectoryInfo?>("--output") { Description = "The folder to make. Default: the model's name in the model repository.", HelpName = "DIR" };
+        var name = new Option<string?>("--name") { Description = "The model's name. Default: the last part of the output, else of the checkpoint.", HelpName = "NAME" };
+        var precision = new Option<string>("--precision") { Description = "The number format of the weights; so far fp32.", HelpName = "fp32" };
+        precision.AcceptOnlyFromAmong("fp32");
+        var command = new Command("build", "Build a Qwen2 or Llama checkpoint from Hugging Face into ONNX.") { checkpoint, output, name, precision };
+        command.SetAction((arguments, cancellation) => Task.FromResult(PlainErrors.Catch(() => Run(
+            arguments.GetRequiredValue(checkpoint).FullName, arguments.GetValue(output)?.FullName, arguments.GetValue(name), cancellation))));
+        return command;
+    }
+
+    private static int Run(string checkpoint, string? output, string? name, CancellationToken cancellation)
+    {
+        name ??= Path.GetFileName(Path.TrimEndingDirectorySeparator(output ?? checkpoint));
+        var target = output ?? new ModelRepository(DataFolder.Models).FolderOf(name);
+        var began = TimeProvider.System.GetTimestamp();
+        var model = AnsiConsole.Progress()
+            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
+            .Start(context =>
+            {
+                var bar = context.AddTask(Markup.Escape($"Building {name}"));
+                return ModelBuilder.Build(checkpoint, target, name, TimeProvider.System, new Bar(bar), cancellation);
+            });
+        var seconds = TimeProvider.System.GetElapsedTime(began).TotalSeconds;
+        var size = model.Manifest.Variants.Sum(variant => variant.Bytes);
+        Console.WriteLine($"Built {name}: {Quantities.Count(model.Manifest.Parameters)} parameters, {Quantities.Bytes(size)}, {seconds:0.0} s");
+        Console.WriteLine($"  in     {model.Path}");
+        Console.WriteLine($"  serve  r1 serve --model {(output is null ? name : model.Path)}");
+        return 0;
+    }
+
+    private sealed class Bar(ProgressTask task) : IProgress<BuildProgress>
+    {
+        public void Report(BuildProgress value) => (task.MaxValue, task.Value) = (value.TotalBytes, value.WrittenBytes);
+    }
+}

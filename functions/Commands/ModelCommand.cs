@@ -1,0 +1,9 @@
+using System.CommandLine;
+
+namespace R1Serverless.Commands;
+
+/// <summary><c>r1 model</c>: what stands on this machine's disk.</summary>
+internal static class ModelCommand
+{
+    public static Command Create() => new("model", "Build models and list those that are built.") { ModelBuildCommand.Create(), ModelListCommand.Create() };
+}

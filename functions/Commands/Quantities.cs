@@ -1,0 +1,24 @@
+namespace R1Serverless.Commands;
+
+/// <summary>Numbers as people read them: 3.6 MB, 904 thousand.</summary>
+internal static class Quantities
+{
+    private static readonly string[] ByteUnits = ["B", "kB", "MB", "GB", "TB"];
+    private static readonly string[] CountUnits = ["", " thousand", " million", " billion", " trillion"];
+
+    /// <summary>Decimal units, as disks are sold.</summary>
+    public static string Bytes(long bytes) => Scale(bytes, " ", ByteUnits);
+
+    public static string Count(long count) => Scale(count, "", CountUnits);
+
+    private static string Scale(double value, string separator, string[] units)
+    {
+        var unit = 0;
+        for (; value >= 999.5 && unit < units.Length - 1; unit++)
+        {
+            value /= 1000;
+        }
+
+        return unit > 0 && value < 9.95 ? $"{value:0.0}{separator}{units[unit]}" : $"{value:0}{separator}{units[unit]}";
+    }
+}
