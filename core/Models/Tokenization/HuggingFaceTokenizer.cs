@@ -23,7 +23,7 @@ public sealed class HuggingFaceTokenizer : ITokenizer
     {
         _normalizer = file.Normalizer;
         _preTokenizer = file.PreTokenizer;
-        _merger = BpeTokenizer.Create(new BpeOptions(file.Vocabulary) { Merges = file.Merges, ByteLevel = true });
+        _merger = Merger(file);
         _rawAdded = new AddedTokenFinder(file.AddedTokens.Where(t => !t.Normalized));
         _normalizedAdded = new AddedTokenFinder(file.AddedTokens.Where(t => t.Normalized).Select(t => t with { Content = file.Normalizer.Normalize(t.Content) }));
         _addedIds = file.AddedTokens.ToFrozenDictionary(t => t.Content, t => t.Id);
@@ -103,6 +103,18 @@ public sealed class HuggingFaceTokenizer : ITokenizer
             {
                 ids.AddRange(_merger.EncodeToIds(piece, considerPreTokenization: false, considerNormalization: false));
             }
+        }
+    }
+
+    private static BpeTokenizer Merger(TokenizerFile file)
+    {
+        try
+        {
+            return BpeTokenizer.Create(new BpeOptions(file.Vocabulary) { Merges = file.Merges, ByteLevel = true });
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new UnsupportedTokenizerException($"The vocabulary and the merges of tokenizer.json do not fit together: {e.Message}", e);
         }
     }
 

@@ -1,0 +1,32 @@
+using System.Diagnostics;
+using System.Text.Json;
+
+namespace R1Serverless.Tests.Models.Tokenization;
+
+/// <summary>Runs a script of tests/oracles, which reads a JSON string per line and answers each with a line of JSON.</summary>
+internal static class NodeOracle
+{
+    public static List<T> Answers<T>(IEnumerable<string> texts, string script, params string[] arguments)
+    {
+        Assert.True(
+            Directory.Exists(RepositoryFiles.Path("tests", "oracles", "node_modules")),
+            "The reference tokenizers are not installed: run tests/run, or npm ci --prefix tests/oracles.");
+        var start = new ProcessStartInfo("node", [RepositoryFiles.Path("tests", "oracles", script), .. arguments])
+        {
+            UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+        };
+        using var node = Process.Start(start)!;
+        // The script answers while it reads, so the answers must be taken meanwhile.
+        var answers = node.StandardOutput.ReadToEndAsync();
+        var errors = node.StandardError.ReadToEndAsync();
+        foreach (var text in texts)
+        {
+            node.StandardInput.Write(JsonSerializer.Serialize(text) + "\n");
+        }
+
+        node.StandardInput.Close();
+        node.WaitForExit();
+        Assert.True(node.ExitCode == 0, errors.GetAwaiter().GetResult());
+        return [.. answers.GetAwaiter().GetResult().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonSerializer.Deserialize<T>(line)!)];
+    }
+}
