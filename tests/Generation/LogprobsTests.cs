@@ -1,4 +1,5 @@
 using R1Serverless.Generation;
+using R1Serverless.Models;
 using R1Serverless.Requests;
 
 namespace R1Serverless.Tests.Generation;
@@ -37,14 +38,14 @@ public sealed class LogprobsTests
     public void More_than_there_are_tokens_gives_all() => Assert.Equal([1, 2, 0, 3], Sample(new() { Temperature = 0 }, 20).Alternatives!.Select(a => a.Id));
 
     [Fact]
-    public void Stay_numbers_that_json_can_hold()
+    public void Of_infinite_logits_are_certain_and_impossible()
     {
         float[] row = [0, float.PositiveInfinity, float.NegativeInfinity, float.NaN];
-        var token = new Sampler(new() { Temperature = 0 }, new(1, 1, 0), 4, 1, 4).Sample(row, new(4));
+        var token = new Sampler(new() { Temperature = 0 }, new(), 4, 1, 4).Sample(row, new(4));
         Assert.Equal((1, 0f), (token.Id, token.Logprob));
-        Assert.All(token.Alternatives!, a => Assert.True(float.IsFinite(a.Logprob)));
+        Assert.Equal([new(1, 0), new(0, float.NegativeInfinity)], token.Alternatives!);
     }
 
     private static SampledToken Sample(SamplingOptions options, int? topLogprobs) =>
-        new Sampler(options, new(1, 1, 0), Row.Length, 1, topLogprobs).Sample([.. Row], new(Row.Length));
+        new Sampler(options, new GenerationDefaults(), Row.Length, 1, topLogprobs).Sample([.. Row], new(Row.Length));
 }

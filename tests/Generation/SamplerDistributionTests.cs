@@ -1,5 +1,6 @@
 using CsCheck;
 using R1Serverless.Generation;
+using R1Serverless.Models;
 using R1Serverless.Requests;
 
 namespace R1Serverless.Tests.Generation;
@@ -7,7 +8,7 @@ namespace R1Serverless.Tests.Generation;
 /// <summary>What the sampler draws against a plain implementation of the definitions, in double precision and with a full sort.</summary>
 public sealed class SamplerDistributionTests
 {
-    private static readonly SamplingDefaults Plain = new(Temperature: 1, TopP: 1, TopK: 0);
+    private static readonly GenerationDefaults Plain = new() { Temperature = 1, TopP = 1, TopK = 0 };
 
     private static readonly Gen<SamplingOptions> Options =
         from temperature in Gen.Float[0.2f, 2f]

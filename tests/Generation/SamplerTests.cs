@@ -1,11 +1,12 @@
 using R1Serverless.Generation;
+using R1Serverless.Models;
 using R1Serverless.Requests;
 
 namespace R1Serverless.Tests.Generation;
 
 public sealed class SamplerTests
 {
-    private static readonly SamplingDefaults Plain = new(Temperature: 1, TopP: 1, TopK: 0);
+    private static readonly GenerationDefaults Plain = new() { Temperature = 1, TopP = 1, TopK = 0 };
 
     [Fact]
     public void Greedy_takes_the_likeliest_and_of_equals_the_lowest_id() =>
@@ -37,9 +38,9 @@ public sealed class SamplerTests
     public void Unset_options_fall_back_to_the_models_defaults()
     {
         float[] logits = [1, 2, 3, 4];
-        Assert.Equal(3, new Sampler(new(), new(0, 1, 0), 4, 1, null).Sample(logits, new(4)).Id);
-        Assert.Equal(3, new Sampler(new(), new(1, 1, 1), 4, 1, null).Sample(logits, new(4)).Id);
-        Assert.Equal(3, new Sampler(new(), new(1, 1e-6f, 0), 4, 1, null).Sample(logits, new(4)).Id);
+        Assert.Equal(3, new Sampler(new(), new() { Temperature = 0 }, 4, 1, null).Sample(logits, new(4)).Id);
+        Assert.Equal(3, new Sampler(new(), new() { TopK = 1 }, 4, 1, null).Sample(logits, new(4)).Id);
+        Assert.Equal(3, new Sampler(new(), new() { TopP = 1e-6f }, 4, 1, null).Sample(logits, new(4)).Id);
     }
 
     [Fact]

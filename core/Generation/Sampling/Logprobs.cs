@@ -3,14 +3,12 @@ using System.Numerics.Tensors;
 namespace R1Serverless.Generation;
 
 /// <summary>
-/// Log-probabilities as the model gave them: the log-softmax of its own logits, before bias, penalties and temperature. vLLM reports the same by
+/// Log-probabilities as the model gave them: the log-softmax of its own logits, before bias, penalties and temperature; minus
+/// infinity for what the model rules out. vLLM reports the same by
 /// default (its <c>logprobs_mode</c> is <c>raw_logprobs</c>), so that a client sees the model's confidence and not its own settings.
 /// </summary>
 internal static class Logprobs
 {
-    /// <summary>What stands for a probability of zero, which JSON has no number for; OpenAI's API uses the same value.</summary>
-    private const float Impossible = -9999;
-
     public static SampledToken Of(int id, ReadOnlySpan<float> raw, int alternatives, SamplingScratch scratch)
     {
         var max = TensorPrimitives.Max(raw);
@@ -36,6 +34,6 @@ internal static class Logprobs
     private static float Logprob(float logit, double normaliser)
     {
         var logprob = logit - normaliser;
-        return double.IsNaN(logprob) ? 0 : (float)Math.Clamp(logprob, Impossible, 0);
+        return double.IsNaN(logprob) ? 0 : (float)Math.Min(logprob, 0);
     }
 }

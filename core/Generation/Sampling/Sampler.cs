@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using R1Serverless.Models;
 using R1Serverless.Requests;
 
 namespace R1Serverless.Generation;
@@ -29,7 +30,7 @@ internal sealed class Sampler
     /// <param name="seed">The choice's own, see <see cref="RandomStream.SeedOf"/>.</param>
     /// <param name="topLogprobs">How many alternatives to report, 0 to 20; null reports no probabilities.</param>
     /// <exception cref="ArgumentException">A logit bias names a token beyond the vocabulary; see <see cref="Check"/>.</exception>
-    public Sampler(SamplingOptions options, SamplingDefaults defaults, int vocabularySize, long seed, int? topLogprobs)
+    public Sampler(SamplingOptions options, GenerationDefaults defaults, int vocabularySize, long seed, int? topLogprobs)
     {
         if (Check(options, vocabularySize) is { } error) throw new ArgumentException(error.Message, nameof(options));
         _vocabularySize = vocabularySize;
