@@ -77,9 +77,6 @@ internal sealed class Checkpoint : IDisposable
             : throw json.Invalid("weight_map", "must name files beside the index");
     }
 
-    /// <summary>Elements of all tensors.</summary>
-    public long Parameters => _tensors.Values.Sum(entry => entry.Tensor.Elements);
-
     /// <summary>A tensor that must exist with this shape.</summary>
     /// <exception cref="InvalidModelException">It is missing or shaped otherwise.</exception>
     public CheckpointTensor Tensor(string name, params ReadOnlySpan<long> shape)

@@ -3,17 +3,11 @@ using static R1Serverless.Building.Onnx.TensorProto.Types;
 
 namespace R1Serverless.Building;
 
-/// <summary>What a graph returns and how it multiplies.</summary>
+/// <summary>What a graph returns.</summary>
 internal sealed record DecoderGraphOptions
 {
     /// <summary>Logits [batch, sequence, vocabulary] of every token rather than [batch, 1, vocabulary] of each row's last real one.</summary>
     public bool AllLogits { get; init; }
-
-    public string Mlp { get; init; } = "sigmoid";
-    public string Head { get; init; } = "fused";
-    public bool PackQkv { get; init; } = true;
-    public bool PackGate { get; init; } = true;
-    public bool PruneLast { get; init; } = true;
 }
 
 /// <summary>
@@ -23,7 +17,8 @@ internal sealed record DecoderGraphOptions
 /// </summary>
 internal sealed class DecoderGraph
 {
-    private const float MaskNothing = -1;
+    /// <summary>GroupQueryAttention's word for no window. Its windows count the token itself, as the config's do (measured).</summary>
+    private const int EverythingBefore = -1;
 
     private readonly Checkpoint _checkpoint;
     private readonly ModelConfig _config;
@@ -59,7 +54,7 @@ internal sealed class DecoderGraph
         for (var i = 0; i < _config.Layers; i++)
         {
             var mixed = Attention(i, normed);
-            if (i == _config.Layers - 1 && !_options.AllLogits && _options.PruneLast)
+            if (i == _config.Layers - 1 && !_options.AllLogits)
             {
                 // Nothing after the last attention looks at other tokens.
                 (mixed, residual) = (LastToken("/last/attention", mixed), LastToken("/last/residual", residual));
@@ -69,11 +64,6 @@ internal sealed class DecoderGraph
             (normed, residual) = AddAndNorm($"/layers.{i}/post_attention_norm", attended, residual, $"model.layers.{i}.post_attention_layernorm");
             var next = i + 1 < _config.Layers ? $"model.layers.{i + 1}.input_layernorm" : "model.norm";
             (normed, residual) = AddAndNorm($"/layers.{i}/next_norm", Mlp(i, normed), residual, next);
-        }
-
-        if (!_options.AllLogits && !_options.PruneLast)
-        {
-            normed = LastToken("/last/n", normed);
         }
 
         Head(normed, embedding);
@@ -111,44 +101,26 @@ internal sealed class DecoderGraph
             _graph.Output(present[i], DataType.Float, grown);
         }
 
-        string[] packed = _options.PackQkv ? [Linear(
+        var packed = Linear(
             $"/layers.{layer}/qkv_proj", input, _config.AttentionBias,
             (Projection(layer, "self_attn.q_proj"), querySize, _config.HiddenSize),
             (Projection(layer, "self_attn.k_proj"), keySize, _config.HiddenSize),
-            (Projection(layer, "self_attn.v_proj"), keySize, _config.HiddenSize)), "", ""]
-            : [
-            Linear($"/layers.{layer}/q_proj", input, _config.AttentionBias, (Projection(layer, "self_attn.q_proj"), querySize, _config.HiddenSize)),
-            Linear($"/layers.{layer}/k_proj", input, _config.AttentionBias, (Projection(layer, "self_attn.k_proj"), keySize, _config.HiddenSize)),
-            Linear($"/layers.{layer}/v_proj", input, _config.AttentionBias, (Projection(layer, "self_attn.v_proj"), keySize, _config.HiddenSize))];
+            (Projection(layer, "self_attn.v_proj"), keySize, _config.HiddenSize));
         var name = $"/layers.{layer}/attention";
         return _graph.Node(
             "GroupQueryAttention", name,
-            [.. packed, .. past, "seqlens_k", "total_sequence_length", "cos_cache", "sin_cache"], [name, .. present], OnnxGraph.Contrib,
+            [packed, "", "", .. past, "seqlens_k", "total_sequence_length", "cos_cache", "sin_cache"], [name, .. present], OnnxGraph.Contrib,
             ("num_heads", _config.Heads), ("kv_num_heads", _config.KeyValueHeads), ("do_rotary", 1),
-            ("local_window_size", _config.Windows[layer] ?? -1), ("scale", 1 / MathF.Sqrt(_config.HeadSize)))[0];
+            ("local_window_size", _config.Windows[layer] ?? EverythingBefore), ("scale", 1 / MathF.Sqrt(_config.HeadSize)))[0];
     }
 
+    /// <summary>One product for gate and up together would need a copy to part them, which costs more than the second call (measured).</summary>
     private string Mlp(int layer, string input)
     {
         var name = $"/layers.{layer}/mlp";
-        string gate, up;
-        if (_options.PackGate)
-        {
-            var packed = Linear(
-                $"{name}/gate_up_proj", input, bias: false,
-                (Projection(layer, "mlp.gate_proj"), _config.IntermediateSize, _config.HiddenSize), (Projection(layer, "mlp.up_proj"), _config.IntermediateSize, _config.HiddenSize));
-            var halves = _graph.Node("Split", $"{name}/split", [packed], [$"{name}/gate", $"{name}/up"], "", ("axis", -1), ("num_outputs", 2));
-            (gate, up) = (halves[0], halves[1]);
-        }
-        else
-        {
-            gate = Linear($"{name}/gate_proj", input, false, (Projection(layer, "mlp.gate_proj"), _config.IntermediateSize, _config.HiddenSize));
-            up = Linear($"{name}/up_proj", input, false, (Projection(layer, "mlp.up_proj"), _config.IntermediateSize, _config.HiddenSize));
-        }
-
-        var activated = _options.Mlp == "quickgelu"
-            ? _graph.Node("QuickGelu", $"{name}/silu", [gate], OnnxGraph.Contrib, ("alpha", 1f))
-            : _graph.Node("Mul", $"{name}/silu", [gate, _graph.Node("Sigmoid", $"{name}/sigmoid", [gate])]);
+        var gate = Linear($"{name}/gate_proj", input, bias: false, (Projection(layer, "mlp.gate_proj"), _config.IntermediateSize, _config.HiddenSize));
+        var up = Linear($"{name}/up_proj", input, bias: false, (Projection(layer, "mlp.up_proj"), _config.IntermediateSize, _config.HiddenSize));
+        var activated = _graph.Node("QuickGelu", $"{name}/silu", [gate], OnnxGraph.Contrib, ("alpha", 1f));
         var product = _graph.Node("Mul", $"{name}/product", [activated, up]);
         return Linear($"{name}/down_proj", product, bias: false, (Projection(layer, "mlp.down_proj"), _config.HiddenSize, _config.IntermediateSize));
     }
@@ -161,16 +133,17 @@ internal sealed class DecoderGraph
         return (outputs[0], outputs[3]);
     }
 
+    /// <summary>A tied embedding is one constant for both ends: as fast as a transposed copy (measured), and the file holds it once.</summary>
     private void Head(string input, string embedding)
     {
-        if (_config.TiedEmbeddings && _options.Head == "fused")
+        if (_config.TiedEmbeddings)
         {
             _graph.Node("FusedMatMul", "/lm_head", [input, embedding], ["logits"], OnnxGraph.Contrib, ("transB", 1));
         }
         else
         {
-            var weight = Weight(_config.TiedEmbeddings ? "model.embed_tokens" : "lm_head", _config.VocabularySize, _config.HiddenSize);
-            _graph.Node("MatMul", "/lm_head", [input, _graph.Constant(new TransposedInitializer("lm_head.weight", [weight]))], ["logits"]);
+            var weight = new TransposedInitializer("lm_head.weight", [Weight("lm_head", _config.VocabularySize, _config.HiddenSize)]);
+            _graph.Node("MatMul", "/lm_head", [input, _graph.Constant(weight)], ["logits"]);
         }
     }
 

@@ -57,7 +57,7 @@ public static class ModelBuilder
             Name = name,
             Created = time.GetUtcNow(),
             Fingerprint = Fingerprint(checkpoint),
-            Parameters = source.Parameters,
+            Parameters = graph.Parameters,
             Variants = [new ModelVariant(Precision.Fp32, GraphFile, data, bytes)],
         }.Save(Path.Combine(folder.Path, ModelManifest.FileName));
         folder.MoveTo(target);

@@ -16,6 +16,10 @@ internal sealed class OnnxGraph(string name)
 
     public IReadOnlyCollection<Initializer> Initializers => _initializers.Values;
 
+    /// <summary>Elements that come from the checkpoint, each constant counted once.</summary>
+    public long Parameters => Initializers.Where(initializer => initializer is CopiedInitializer or TransposedInitializer)
+        .Sum(initializer => initializer.Shape.Aggregate(1L, (product, size) => product * size));
+
     /// <summary>Dimensions are numbers or names.</summary>
     public void Input(string name, TensorProto.Types.DataType type, params IEnumerable<object> shape) => _graph.Input.Add(Value(name, type, shape));
 

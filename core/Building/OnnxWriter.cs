@@ -22,10 +22,11 @@ internal static class OnnxWriter
     /// <param name="version">The builder's version, kept in the file.</param>
     /// <param name="progress">Told the bytes of constants written.</param>
     /// <param name="cancellation">Stops between two constants.</param>
-    public static string? Write(OnnxGraph graph, string folder, string fileName, string version, IProgress<long> progress, CancellationToken cancellation)
+    /// <param name="inlineLimit">Bytes of constants up to which there is no data file.</param>
+    public static string? Write(OnnxGraph graph, string folder, string fileName, string version, IProgress<long> progress, CancellationToken cancellation, long inlineLimit = InlineLimit)
     {
         var model = graph.ToModel(version);
-        var external = graph.Initializers.Sum(initializer => initializer.Bytes) > InlineLimit;
+        var external = graph.Initializers.Sum(initializer => initializer.Bytes) > inlineLimit;
         var dataName = external ? fileName + ".data" : null;
         using var data = external ? new FileStream(Path.Combine(folder, dataName!), FileMode.CreateNew) : null;
         var written = 0L;

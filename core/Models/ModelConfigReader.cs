@@ -8,6 +8,9 @@ internal static class ModelConfigReader
     private const int MaxSize = 1 << 20;
     private const int DefaultMaxWindowLayers = 28;
 
+    /// <summary>What ONNX Runtime's GroupQueryAttention accepts.</summary>
+    private const int HeadSizeStep = 16;
+
     public static ModelConfig Read(string path)
     {
         var json = JsonFields.Load(path);
@@ -55,9 +58,9 @@ internal static class ModelConfigReader
             throw json.Invalid("hidden_size", $"({hidden}) must be a multiple of num_attention_heads ({heads}) where head_dim is not given");
         }
 
-        if (config.HeadSize % 8 != 0)
+        if (config.HeadSize % HeadSizeStep != 0)
         {
-            throw json.Invalid("head_dim", $"must be a multiple of 8, but is {config.HeadSize}");
+            throw json.Invalid("head_dim", $"must be a multiple of {HeadSizeStep}, but is {config.HeadSize}");
         }
 
         return heads % config.KeyValueHeads == 0

@@ -1,0 +1,150 @@
+using R1Serverless.Building;
+using R1Serverless.Models;
+
+namespace R1Serverless.Tests.Building;
+
+public sealed class ModelBuilderTests : IDisposable
+{
+    private readonly ModelRepository _repository = new(Path.Combine(Directory.CreateTempSubdirectory("r1-repository-").FullName, "models"));
+
+    [Fact]
+    public void A_built_folder_opens_with_everything_in_it()
+    {
+        var model = Build("qwen2");
+        Assert.Equal(["tiny"], _repository.Names());
+        Assert.Equal("tiny", Assert.Single(_repository.List()).Name);
+        Assert.Equal(7, model.Config.Windows[1]);
+        Assert.Equal([2], model.Generation.EndTokens);
+        var variant = Assert.Single(model.Manifest.Variants);
+        Assert.Equal((Precision.Fp32, "model.onnx", null, new FileInfo(model.GraphPath(variant)).Length), (variant.Precision, variant.File, variant.DataFile, variant.Bytes));
+        Assert.True(File.Exists(model.TokenizerPath));
+        Assert.True(File.Exists(Path.Combine(model.Path, GenaiConfig.FileName)));
+        Assert.Equal([model.Path], Directory.GetFileSystemEntries(_repository.Path));
+    }
+
+    [Fact]
+    public void Ensure_builds_once_and_again_when_the_checkpoint_changes()
+    {
+        var checkpoint = ReferenceCheckpoints.Copy("qwen2");
+        var reports = new List<BuildProgress>();
+        var progress = new Recorder(reports);
+        var first = _repository.EnsureBuilt(checkpoint, "tiny", TimeProvider.System, progress);
+        Assert.Equal(reports[^1].TotalBytes, reports[^1].WrittenBytes);
+        reports.Clear();
+        var second = _repository.EnsureBuilt(checkpoint, "tiny", TimeProvider.System, progress);
+        Assert.Empty(reports);
+        Assert.Equal(first.Manifest.Created, second.Manifest.Created);
+
+        File.AppendAllText(Path.Combine(checkpoint, ModelFolder.ConfigFile), "\n");
+        var third = _repository.EnsureBuilt(checkpoint, "tiny", TimeProvider.System, progress);
+        Assert.NotEmpty(reports);
+        Assert.NotEqual(first.Manifest.Fingerprint, third.Manifest.Fingerprint);
+        Assert.Equal([third.Path], Directory.GetFileSystemEntries(_repository.Path));
+    }
+
+    [Fact]
+    public void Ensure_repairs_a_damaged_model()
+    {
+        var model = Build("qwen2");
+        File.Delete(model.GraphPath(model.Manifest.Variants[0]));
+        Assert.Throws<InvalidModelException>(() => _repository.Find("tiny"));
+        Assert.True(File.Exists(Build("qwen2").GraphPath(model.Manifest.Variants[0])));
+    }
+
+    [Fact]
+    public async Task Builds_at_once_all_end_with_the_whole_model()
+    {
+        using var barrier = new Barrier(4);
+        var builds = Enumerable.Range(0, 4).Select(_ => Task.Factory.StartNew(
+            () =>
+            {
+                barrier.SignalAndWait();
+                return ModelBuilder.Build(ReferenceCheckpoints.Folder("qwen2"), _repository.FolderOf("tiny"), "tiny", TimeProvider.System);
+            },
+            TestContext.Current.CancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default));
+        foreach (var model in await Task.WhenAll(builds)) Assert.Equal("tiny", model.Name);
+        Assert.NotNull(_repository.Find("tiny"));
+        Assert.Equal([_repository.FolderOf("tiny")], Directory.GetFileSystemEntries(_repository.Path));
+    }
+
+    [Fact]
+    public void A_stopped_build_leaves_the_old_model_and_nothing_else()
+    {
+        var old = Build("qwen2");
+        using var cancellation = new CancellationTokenSource();
+        Assert.Throws<OperationCanceledException>(() => ModelBuilder.Build(
+            ReferenceCheckpoints.Folder("llama"), old.Path, "tiny", TimeProvider.System, new Canceller(cancellation), cancellation.Token));
+        Assert.Equal(old.Manifest.Fingerprint, _repository.Find("tiny")!.Manifest.Fingerprint);
+        Assert.Equal([old.Path], Directory.GetFileSystemEntries(_repository.Path));
+    }
+
+    [Fact]
+    public void What_a_killed_build_left_is_removed_and_a_build_under_way_is_not()
+    {
+        string dead = Path.Combine(_repository.Path, ".building-dead"), alive = Path.Combine(_repository.Path, ".building-alive");
+        foreach (var folder in new[] { dead, alive })
+        {
+            Directory.CreateDirectory(folder);
+            File.WriteAllText(Path.Combine(folder, ".lock"), "");
+        }
+
+        using var held = new FileStream(Path.Combine(alive, ".lock"), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+        Build("qwen2");
+        Assert.False(Directory.Exists(dead));
+        Assert.True(Directory.Exists(alive));
+        Assert.Equal(["tiny"], _repository.Names());
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("../up")]
+    [InlineData(".hidden")]
+    [InlineData("a/b")]
+    public void A_name_must_be_one_plain_folder(string name)
+    {
+        Assert.Contains("no model name", Assert.Throws<InvalidModelException>(() => ModelBuilder.Build(
+            ReferenceCheckpoints.Folder("qwen2"), _repository.FolderOf("x"), name, TimeProvider.System)).Message);
+        Assert.Null(_repository.Find(name));
+    }
+
+    [Fact]
+    public void A_folder_that_is_no_model_is_left_alone()
+    {
+        var precious = Path.Combine(_repository.FolderOf("tiny"), "precious.txt");
+        Directory.CreateDirectory(_repository.FolderOf("tiny"));
+        File.WriteAllText(precious, "mine");
+        Assert.Contains("left alone", Assert.Throws<InvalidModelException>(() => Build("qwen2")).Message);
+        Assert.Equal("mine", File.ReadAllText(precious));
+    }
+
+    [Fact]
+    public void A_random_checkpoint_builds_and_is_the_same_for_the_same_seed()
+    {
+        var shape = new SyntheticShape(Hidden: 32, Layers: 1, Heads: 2, KeyValueHeads: 1, HeadSize: 16, Intermediate: 48, Vocabulary: 300, Context: 64);
+        string[] folders = [Directory.CreateTempSubdirectory("r1-random-").FullName, Directory.CreateTempSubdirectory("r1-random-").FullName];
+        foreach (var folder in folders) SyntheticCheckpoint.Write(folder, shape, ReferenceCheckpoints.Folder("qwen2"));
+        Assert.Equal(ModelBuilder.Fingerprint(folders[0]), ModelBuilder.Fingerprint(folders[1]));
+
+        var model = _repository.EnsureBuilt(folders[0], "random", TimeProvider.System);
+        Assert.Equal((300, 64), (model.Config.VocabularySize, model.Config.ContextLength));
+        Assert.Empty(model.Generation.EndTokens);
+        using var session = new GraphSession(folders[0], allLogits: false);
+        var logits = session.Step([1, 2, 3], 3);
+        Assert.All(logits, logit => Assert.True(float.IsFinite(logit)));
+        Assert.True(logits.Distinct().Count() > 250);
+    }
+
+    public void Dispose() => Directory.Delete(Path.GetDirectoryName(_repository.Path)!, recursive: true);
+
+    private ModelFolder Build(string checkpoint) => _repository.EnsureBuilt(ReferenceCheckpoints.Folder(checkpoint), "tiny", TimeProvider.System);
+
+    private sealed class Recorder(List<BuildProgress> reports) : IProgress<BuildProgress>
+    {
+        public void Report(BuildProgress value) => reports.Add(value);
+    }
+
+    private sealed class Canceller(CancellationTokenSource source) : IProgress<BuildProgress>
+    {
+        public void Report(BuildProgress value) => source.Cancel();
+    }
+}
