@@ -1,0 +1,80 @@
+using System.Diagnostics;
+using R1Serverless.Commands;
+using R1Serverless.Models;
+using R1Serverless.Tests.Building;
+
+namespace R1Serverless.Tests.Commands;
+
+/// <summary>The commands as a user runs them: the executable in a process of its own.</summary>
+public sealed class ModelCommandTests : IDisposable
+{
+    private readonly string _models = Directory.CreateTempSubdirectory("r1-models-").FullName;
+
+    [Fact]
+    public async Task Build_then_list()
+    {
+        var (code, output, _) = await RunAsync("model", "build", ReferenceCheckpoints.Folder("llama"), "--output", Path.Combine(_models, "tiny"), "--precision", "fp32");
+        Assert.Equal(0, code);
+        Assert.Contains("Built tiny: ", output);
+        Assert.Contains("parameters", output);
+        Assert.Contains(Path.Combine(_models, "tiny"), output);
+        Assert.Contains("r1 serve --model ", output);
+        Assert.Equal("tiny", ModelFolder.Open(Path.Combine(_models, "tiny")).Name);
+
+        Directory.CreateDirectory(Path.Combine(_models, "broken"));
+        await File.WriteAllTextAsync(Path.Combine(_models, "broken", ModelManifest.FileName), "{", TestContext.Current.CancellationToken);
+        var (listCode, list, warnings) = await RunAsync("model", "list", "--models", _models);
+        Assert.Equal(0, listCode);
+        Assert.Matches("broken +damaged", list);
+        Assert.Matches("tiny +fp32 .* 128 ", list);
+        Assert.Contains("warning: ", warnings);
+    }
+
+    [Fact]
+    public async Task List_of_nothing_says_what_to_do()
+    {
+        var (code, output, _) = await RunAsync("model", "list", "--models", Path.Combine(_models, "absent"));
+        Assert.Equal(0, code);
+        Assert.Contains("r1 model build", output);
+    }
+
+    [Fact]
+    public async Task Errors_are_one_plain_line_and_exit_code_1()
+    {
+        var (code, _, errors) = await RunAsync("model", "build", _models, "--output", Path.Combine(_models, "out"));
+        Assert.Equal(1, code);
+        Assert.Equal($"error: {Path.Combine(_models, "config.json")} does not exist.", errors.Trim());
+    }
+
+    [Fact]
+    public async Task An_unknown_precision_is_refused()
+    {
+        var (code, _, errors) = await RunAsync("model", "build", ReferenceCheckpoints.Folder("llama"), "--output", Path.Combine(_models, "out"), "--precision", "fp7");
+        Assert.Equal(1, code);
+        Assert.Contains("'fp7'", errors);
+        Assert.False(Directory.Exists(Path.Combine(_models, "out")));
+    }
+
+    [Theory]
+    [InlineData(0, "0 B", "0")]
+    [InlineData(999, "999 B", "999")]
+    [InlineData(4_150_735, "4.2 MB", "4.2 million")]
+    [InlineData(903_808, "904 kB", "904 thousand")]
+    [InlineData(999_999, "1.0 MB", "1.0 million")]
+    [InlineData(3_554_000_000, "3.6 GB", "3.6 billion")]
+    public void Quantities_as_people_read_them(long value, string bytes, string count) => Assert.Equal((bytes, count), (Quantities.Bytes(value), Quantities.Count(value)));
+
+    public void Dispose() => Directory.Delete(_models, recursive: true);
+
+    private static async Task<(int Code, string Output, string Errors)> RunAsync(params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "r1.dll"), .. arguments])
+        {
+            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, Environment = { ["COLUMNS"] = "200" },
+        };
+        using var process = Process.Start(start)!;
+        var (output, errors) = (process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return (process.ExitCode, await output, await errors);
+    }
+}
