@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using CsCheck;
 using R1Serverless.Batching;
 using R1Serverless.Generation;
+using R1Serverless.Models;
 using R1Serverless.Requests;
 
 namespace R1Serverless.Tests.Generation;
@@ -141,7 +142,7 @@ public sealed class StepLoopTests
                 PromptLength = prompt,
                 Choice = 0,
                 Prompt = PromptOf(number, prompt),
-                Sampler = new Sampler(new SamplingOptions { Temperature = 0 }, new SamplingDefaults(1, 1, 0), 97, 1, null),
+                Sampler = new Sampler(new SamplingOptions { Temperature = 0 }, new GenerationDefaults(), 97, 1, null),
                 MaxTokens = tokens,
                 EndTokens = endToken is { } token ? [token] : [],
                 Output = _channel.Writer,
