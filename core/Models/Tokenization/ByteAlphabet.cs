@@ -9,6 +9,9 @@ internal static class ByteAlphabet
 
     private static readonly short[] ByteOfCharacter = Build();
 
+    /// <summary>The character that stands for a byte.</summary>
+    public static string Encode(byte value) => ((char)Array.IndexOf(ByteOfCharacter, value)).ToString();
+
     /// <summary>Appends the bytes that a token of the vocabulary stands for; characters outside the alphabet give their own UTF-8.</summary>
     public static void Decode(string token, ArrayBufferWriter<byte> bytes)
     {

@@ -6,11 +6,16 @@ namespace R1Serverless.Tests.Models.Tokenization;
 /// <summary>Runs a script of tests/oracles, which reads a JSON string per line and answers each with a line of JSON.</summary>
 internal static class NodeOracle
 {
+    /// <summary>The path itself, after a check that it was installed.</summary>
+    public static string Installed(string path)
+    {
+        Assert.True(Path.Exists(path), "The reference tokenizers are not installed: run tests/run, or npm ci --prefix tests/oracles.");
+        return path;
+    }
+
     public static List<T> Answers<T>(IEnumerable<string> texts, string script, params string[] arguments)
     {
-        Assert.True(
-            Directory.Exists(RepositoryFiles.Path("tests", "oracles", "node_modules")),
-            "The reference tokenizers are not installed: run tests/run, or npm ci --prefix tests/oracles.");
+        Installed(RepositoryFiles.Path("tests", "oracles", "node_modules"));
         var start = new ProcessStartInfo("node", [RepositoryFiles.Path("tests", "oracles", script), .. arguments])
         {
             UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,

@@ -32,21 +32,25 @@ internal static class TokenizerJson
 
     public static HuggingFaceTokenizer Load(JsonObject json) => LoadText(json.ToJsonString());
 
-    public static HuggingFaceTokenizer LoadText(string json)
+    public static HuggingFaceTokenizer LoadText(string json) => FromFile(json, HuggingFaceTokenizer.Load);
+
+    public static TokenizerFile Parse(JsonObject json) => FromFile(json.ToJsonString(), TokenizerFile.Read);
+
+    /// <summary>The tokens of a text, each as the text it stands for, joined by bars.</summary>
+    public static string Pieces(this HuggingFaceTokenizer tokenizer, string text, bool recogniseAdded = false) =>
+        string.Join('|', tokenizer.Encode(text, recogniseAdded).Select(id => System.Text.Encoding.UTF8.GetString(tokenizer.Bytes(id))));
+
+    private static T FromFile<T>(string json, Func<string, T> read)
     {
         var path = Path.GetTempFileName();
         try
         {
             File.WriteAllText(path, json);
-            return HuggingFaceTokenizer.Load(path);
+            return read(path);
         }
         finally
         {
             File.Delete(path);
         }
     }
-
-    /// <summary>The tokens of a text, each as the text it stands for, joined by bars.</summary>
-    public static string Pieces(this HuggingFaceTokenizer tokenizer, string text, bool recogniseAdded = false) =>
-        string.Join('|', tokenizer.Encode(text, recogniseAdded).Select(id => System.Text.Encoding.UTF8.GetString(tokenizer.Bytes(id))));
 }
