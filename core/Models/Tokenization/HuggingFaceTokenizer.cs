@@ -115,17 +115,8 @@ public sealed class HuggingFaceTokenizer : ITokenizer
         }
     }
 
-    internal static BpeTokenizer Merger(TokenizerFile file)
-    {
-        try
-        {
-            return BpeTokenizer.Create(new BpeOptions(file.Vocabulary) { Merges = file.Merges, ByteLevel = true });
-        }
-        catch (InvalidOperationException e)
-        {
-            throw new UnsupportedTokenizerException($"The vocabulary and the merges of tokenizer.json do not fit together: {e.Message}", e);
-        }
-    }
+    internal static BpeTokenizer Merger(TokenizerFile file) =>
+        BpeTokenizer.Create(new BpeOptions(file.Vocabulary) { Merges = file.Merges.Select(m => m.Text), ByteLevel = true });
 
     /// <summary>The tokens that are whole texts: with <c>ignore_merges</c>, a piece that is one of them needs no merging.</summary>
     private Dictionary<string, int> WholePieces(TokenizerFile file)

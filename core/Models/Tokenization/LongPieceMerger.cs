@@ -21,9 +21,7 @@ internal sealed class LongPieceMerger
         _merges = new Dictionary<(int, int), (int, int)>(file.Merges.Count);
         foreach (var merge in file.Merges)
         {
-            var space = merge.IndexOf(' ', StringComparison.Ordinal);
-            var pair = (file.Vocabulary[merge[..space]], file.Vocabulary[merge[(space + 1)..]]);
-            _merges.TryAdd(pair, (_merges.Count, file.Vocabulary[merge.Remove(space, 1)]));
+            _merges.TryAdd((merge.Left, merge.Right), (_merges.Count, merge.Merged));
         }
     }
 

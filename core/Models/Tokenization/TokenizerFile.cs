@@ -15,8 +15,8 @@ internal sealed partial record TokenizerFile
     /// <summary>Tokens that text can merge into, in the byte-level alphabet. Added tokens are not among them, so that no text becomes one by merging.</summary>
     public required IReadOnlyDictionary<string, int> Vocabulary { get; init; }
 
-    /// <summary>Pairs "left right", the strongest first.</summary>
-    public required IReadOnlyList<string> Merges { get; init; }
+    /// <summary>The strongest first. Those that would make an added token, or need one, are left out.</summary>
+    public required IReadOnlyList<Merge> Merges { get; init; }
 
     /// <summary>A piece that is in the vocabulary is that token, whether or not merging leads to it.</summary>
     public required bool IgnoreMerges { get; init; }
@@ -59,13 +59,14 @@ internal sealed partial record TokenizerFile
 
         var added = root.Member("added_tokens")?.Deserialize(Json.Default.ListAddedToken) ?? [];
         var reserved = added.Select(t => t.Content).ToHashSet(StringComparer.Ordinal);
+        var vocabulary = Tokens(model.GetProperty("vocab"), reserved);
         return new TokenizerFile
         {
             AddedTokens = added,
             Normalizer = TextNormalizer.Parse(root.Member("normalizer")),
             PreTokenizer = PreTokenizer.Parse(root.Member("pre_tokenizer")),
-            Vocabulary = Tokens(model.GetProperty("vocab"), reserved),
-            Merges = Pairs(model.GetProperty("merges"), reserved),
+            Vocabulary = vocabulary,
+            Merges = Pairs(model.GetProperty("merges"), vocabulary, reserved),
             IgnoreMerges = model.Flag("ignore_merges"),
         };
     }
@@ -84,9 +85,11 @@ internal sealed partial record TokenizerFile
         return tokens;
     }
 
-    private static List<string> Pairs(JsonElement merges, HashSet<string> reserved)
+    private static List<Merge> Pairs(JsonElement merges, Dictionary<string, int> vocabulary, HashSet<string> reserved)
     {
-        var pairs = new List<string>(merges.GetArrayLength());
+        var pairs = new List<Merge>(merges.GetArrayLength());
+        var ids = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
+        Span<char> buffer = stackalloc char[256];
         foreach (var merge in merges.EnumerateArray())
         {
             var pair = merge.ValueKind == JsonValueKind.Array ? $"{merge[0].GetString()} {merge[1].GetString()}" : merge.GetString()!;
@@ -96,9 +99,18 @@ internal sealed partial record TokenizerFile
                 throw new UnsupportedTokenizerException($"A merge of tokenizer.json is '{pair}'; two tokens were expected.");
             }
 
-            if (!reserved.Contains(pair[..space]) && !reserved.Contains(pair[(space + 1)..]) && !reserved.Contains(pair.Remove(space, 1)))
+            var left = pair.AsSpan(0, space);
+            var right = pair.AsSpan(space + 1);
+            var merged = pair.Length <= buffer.Length ? buffer[..(pair.Length - 1)] : new char[pair.Length - 1];
+            left.CopyTo(merged);
+            right.CopyTo(merged[space..]);
+            if (ids.TryGetValue(left, out var leftId) && ids.TryGetValue(right, out var rightId) && ids.TryGetValue(merged, out var mergedId))
             {
-                pairs.Add(pair);
+                pairs.Add(new Merge(pair, leftId, rightId, mergedId));
+            }
+            else if (!reserved.Overlaps([left.ToString(), right.ToString(), merged.ToString()]))
+            {
+                throw new UnsupportedTokenizerException($"The merge '{pair}' of tokenizer.json names or makes a token that its vocabulary does not have.");
             }
         }
 
@@ -108,3 +120,10 @@ internal sealed partial record TokenizerFile
     [JsonSerializable(typeof(List<AddedToken>))]
     private sealed partial class Json : JsonSerializerContext;
 }
+
+/// <summary>Two tokens that become one where they meet.</summary>
+/// <param name="Text">Both, with a space between, in the byte-level alphabet.</param>
+/// <param name="Left">The id of the first.</param>
+/// <param name="Right">The id of the second.</param>
+/// <param name="Merged">The id of what they become.</param>
+internal readonly record struct Merge(string Text, int Left, int Right, int Merged);
