@@ -1,3 +1,4 @@
+using R1Serverless.Hosting;
 using R1Serverless.Models;
 
 namespace R1Serverless.Commands;
@@ -13,15 +14,31 @@ internal static class PlainErrors
         {
             return command();
         }
-        catch (Exception e) when (e is InvalidModelException or IOException or UnauthorizedAccessException)
+        catch (Exception fault) when (IsPlain(fault))
         {
-            Console.Error.WriteLine($"error: {e.Message}");
-            return Failed;
+            return Say(fault);
         }
-        catch (OperationCanceledException)
+    }
+
+    public static async Task<int> CatchAsync(Func<Task<int>> command)
+    {
+        try
         {
-            Console.Error.WriteLine("Stopped.");
-            return Interrupted;
+            return await command();
         }
+        catch (Exception fault) when (IsPlain(fault))
+        {
+            return Say(fault);
+        }
+    }
+
+    private static bool IsPlain(Exception fault) =>
+        fault is InvalidModelException or ModelLoadException or InvalidDataException or IOException or UnauthorizedAccessException or OperationCanceledException;
+
+    private static int Say(Exception fault)
+    {
+        var stopped = fault is OperationCanceledException;
+        Console.Error.WriteLine(stopped ? "Stopped." : $"error: {fault.Message}");
+        return stopped ? Interrupted : Failed;
     }
 }

@@ -1,0 +1,52 @@
+using R1Serverless.Requests;
+
+namespace R1Serverless.Commands;
+
+/// <summary>A conversation with a model: what was said, and the next answer.</summary>
+/// <param name="inference">Who answers.</param>
+/// <param name="model">The model's id.</param>
+/// <param name="system">The system message; null for none.</param>
+/// <param name="sampling">How tokens are chosen.</param>
+/// <param name="screen">Shows the answers.</param>
+internal sealed class Conversation(IInference inference, string model, string? system, SamplingOptions sampling, ChatScreen screen)
+{
+    private readonly List<ChatMessage> _said = [];
+
+    /// <summary>Forgets everything but the system message.</summary>
+    public void Clear() => _said.Clear();
+
+    /// <summary>
+    /// Shows the answer to a message. Null where it is complete or was stopped, else why there is none. Only what was answered stays in the
+    /// conversation: of a stopped answer the part that was shown.
+    /// </summary>
+    public async Task<InferenceError?> AskAsync(string message, CancellationToken stop)
+    {
+        ChatMessage asked = new(ChatRole.User, message);
+        InferenceRequest request = new()
+        {
+            Id = RequestId.New(), Model = model, Prompt = new Prompt.Chat([.. Beginning(), .. _said, asked]), Sampling = sampling,
+        };
+        System.Text.StringBuilder answer = new();
+        InferenceError? error = null;
+        try
+        {
+            await foreach (InferenceEvent happened in inference.RunAsync(request, stop))
+            {
+                if (happened is InferenceEvent.Failed failed) error = failed.Error;
+                if (happened is not InferenceEvent.Delta delta) continue;
+                screen.Write(delta);
+                if (delta.Kind == DeltaKind.Answer) answer.Append(delta.Text);
+            }
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // The user has seen enough of this answer.
+        }
+
+        screen.End();
+        if (answer.Length > 0) _said.AddRange([asked, new ChatMessage(ChatRole.Assistant, answer.ToString())]);
+        return error;
+    }
+
+    private IEnumerable<ChatMessage> Beginning() => system is null ? [] : [new ChatMessage(ChatRole.System, system)];
+}

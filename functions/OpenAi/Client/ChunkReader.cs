@@ -1,0 +1,86 @@
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using R1Serverless.Requests;
+
+namespace R1Serverless.OpenAi.Client;
+
+/// <summary>Reads one answer's server-sent events: what <see cref="ChunkWriter"/> writes, the other way round.</summary>
+internal sealed class ChunkReader
+{
+    private Usage _usage = new(0, 0, 0);
+
+    /// <summary>Reads to the end of the answer; a broken connection and a server that breaks the protocol end it with <see cref="InferenceEvent.Failed"/>.</summary>
+    public async IAsyncEnumerable<InferenceEvent> ReadAsync(Stream body, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        SseParser<IReadOnlyList<InferenceEvent>> parser = SseParser.Create(body, (_, data) => Read(data));
+        await using IAsyncEnumerator<SseItem<IReadOnlyList<InferenceEvent>>> items = parser.EnumerateAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
+        while (true)
+        {
+            IReadOnlyList<InferenceEvent> events;
+            try
+            {
+                events = await items.MoveNextAsync() ? items.Current.Data : [Broken("The connection ended before the answer was complete.")];
+            }
+            catch (IOException fault)
+            {
+                events = [Broken($"The connection broke in the middle of the answer: {fault.Message}")];
+            }
+            catch (JsonException)
+            {
+                events = [Broken("The server sent an event that is not JSON.")];
+            }
+
+            foreach (InferenceEvent happened in events)
+            {
+                yield return happened;
+                if (happened is InferenceEvent.Finished or InferenceEvent.Failed) yield break;
+            }
+        }
+    }
+
+    private IReadOnlyList<InferenceEvent> Read(ReadOnlySpan<byte> data)
+    {
+        if (data.SequenceEqual("[DONE]"u8)) return [new InferenceEvent.Finished(_usage)];
+        Utf8JsonReader reader = new(data);
+        using JsonDocument document = JsonDocument.ParseValue(ref reader);
+        JsonElement chunk = document.RootElement;
+        if (ErrorReader.Find(chunk) is { } error) return [new InferenceEvent.Failed(error)];
+        if (Find(chunk, "usage") is { } usage) _usage = ReadUsage(usage);
+
+        List<InferenceEvent> events = [];
+        if (Find(chunk, "choices") is not { ValueKind: JsonValueKind.Array } choices) return events;
+        foreach (JsonElement choice in choices.EnumerateArray()) AddEvents(choice, events);
+        return events;
+    }
+
+    private static void AddEvents(JsonElement choice, List<InferenceEvent> events)
+    {
+        int index = Find(choice, "index")?.GetInt32() ?? 0;
+        if (Find(choice, "delta") is { } delta)
+        {
+            // vLLM's name for the reasoning, where a server sends only that.
+            AddDelta(index, DeltaKind.Reasoning, Find(delta, "reasoning_content") ?? Find(delta, "reasoning"), events);
+            AddDelta(index, DeltaKind.Answer, Find(delta, "content"), events);
+        }
+
+        AddDelta(index, DeltaKind.Answer, Find(choice, "text"), events);
+        if (Find(choice, "finish_reason")?.GetString() is { } reason)
+            events.Add(new InferenceEvent.ChoiceFinished(index, reason == "length" ? FinishReason.Length : FinishReason.Stop));
+    }
+
+    private static void AddDelta(int choice, DeltaKind kind, JsonElement? text, List<InferenceEvent> events)
+    {
+        if (text?.GetString() is { Length: > 0 } some) events.Add(new InferenceEvent.Delta(choice, kind, some));
+    }
+
+    private static Usage ReadUsage(JsonElement usage) => new(
+        Find(usage, "prompt_tokens")?.GetInt32() ?? 0,
+        Find(usage, "completion_tokens")?.GetInt32() ?? 0,
+        Find(usage, "completion_tokens_details") is { } details ? Find(details, "reasoning_tokens")?.GetInt32() ?? 0 : 0);
+
+    private static JsonElement? Find(JsonElement parent, string name) =>
+        parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;
+
+    private static InferenceEvent.Failed Broken(string message) => new(new InferenceError(InferenceErrorKind.Internal, message));
+}
