@@ -10,7 +10,7 @@ internal sealed class FakeInference(Func<InferenceRequest, CancellationToken, IA
 
     public List<InferenceRequest> Requests { get; } = [];
 
-    /// <summary>Ends when a request's token is cancelled.</summary>
+    /// <summary>Ends when a request has ended because its token was cancelled.</summary>
     public Task Cancelled => _cancelled.Task;
 
     public bool IsDisposed { get; private set; }
@@ -34,8 +34,14 @@ internal sealed class FakeInference(Func<InferenceRequest, CancellationToken, IA
     public async IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         lock (Requests) Requests.Add(request);
-        await using CancellationTokenRegistration registration = cancellationToken.Register(() => _cancelled.TrySetResult());
-        await foreach (InferenceEvent happened in script(request, cancellationToken)) yield return happened;
+        try
+        {
+            await foreach (InferenceEvent happened in script(request, cancellationToken)) yield return happened;
+        }
+        finally
+        {
+            if (cancellationToken.IsCancellationRequested) _cancelled.TrySetResult();
+        }
     }
 
     public ValueTask DisposeAsync()

@@ -1,0 +1,98 @@
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using R1Serverless.Hosting;
+using R1Serverless.Tests.Hosting;
+
+namespace R1Serverless.Tests.Endpoints;
+
+public sealed class ServiceTests
+{
+    [Fact]
+    public async Task Models_are_listed_and_found_by_id()
+    {
+        await using TestServer server = await TestServer.StartAsync(FakeInference.Thoughtful());
+        JsonElement list = await GetAsync(server, "/v1/models", HttpStatusCode.OK);
+        Assert.Equal(TestServer.Model, list.GetProperty("data")[0].GetProperty("id").GetString());
+        JsonElement one = await GetAsync(server, $"/v1/models/{TestServer.Model}", HttpStatusCode.OK);
+        Assert.Equal(2048, one.GetProperty("context_length").GetInt32());
+        JsonElement missing = await GetAsync(server, "/v1/models/deepseek-ai/none", HttpStatusCode.NotFound);
+        Assert.Equal("model_not_found", missing.GetProperty("error").GetProperty("code").GetString());
+    }
+
+    [Fact]
+    public async Task Health_tells_what_runs_and_waits()
+    {
+        await using TestServer server = await TestServer.StartAsync(FakeInference.Thoughtful());
+        JsonElement model = (await GetAsync(server, "/health/ready", HttpStatusCode.OK)).GetProperty("models")[0];
+        Assert.Equal((1, 2), (model.GetProperty("running").GetInt32(), model.GetProperty("waiting").GetInt32()));
+        await GetAsync(server, "/health/live", HttpStatusCode.OK);
+        Assert.Equal("r1-serverless", (await GetAsync(server, "/", HttpStatusCode.OK)).GetProperty("service").GetString());
+    }
+
+    [Theory]
+    [InlineData("GET", "/v1/chat/completions", 405)]
+    [InlineData("DELETE", "/v1/completions", 405)]
+    [InlineData("POST", "/v1/models", 405)]
+    [InlineData("POST", "/health/ready", 405)]
+    [InlineData("GET", "/v1/embeddings", 404)]
+    [InlineData("POST", "/v2/chat/completions", 404)]
+    [InlineData("GET", "/favicon.ico", 404)]
+    public async Task A_wrong_method_or_route_is_an_error_in_the_same_shape(string method, string path, int status)
+    {
+        await using TestServer server = await TestServer.StartAsync(FakeInference.Thoughtful());
+        HttpResponseMessage response = await server.Client.SendAsync(new HttpRequestMessage(new HttpMethod(method), path));
+        Assert.Equal(status, (int)response.StatusCode);
+        JsonElement error = (await TestServer.JsonAsync(response)).GetProperty("error");
+        Assert.NotEqual("", error.GetProperty("message").GetString());
+        Assert.Equal("invalid_request_error", error.GetProperty("type").GetString());
+        if (status == 405) Assert.NotEmpty(response.Content.Headers.Allow);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_body_over_the_limit_is_413_and_the_connection_lives_on(bool chunked)
+    {
+        ServeOptions options = new() { MaxBodyBytes = 1 << 20 };
+        await using TestServer server = await TestServer.StartAsync(FakeInference.Thoughtful(), options);
+        byte[] body = Encoding.UTF8.GetBytes(TestServer.Chat($",\"user\":\"{new string('x', 3 << 20)}\""));
+        HttpRequestMessage request = TestServer.Post("/v1/chat/completions", body);
+        request.Headers.TransferEncodingChunked = chunked;
+        HttpResponseMessage response = await server.Client.SendAsync(request);
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, response.StatusCode);
+        Assert.Equal("request_too_large", (await TestServer.JsonAsync(response)).GetProperty("error").GetProperty("code").GetString());
+        Assert.Equal(HttpStatusCode.OK, (await server.PostAsync("/v1/chat/completions", TestServer.Chat())).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_body_that_is_not_called_json_is_415()
+    {
+        await using TestServer server = await TestServer.StartAsync(FakeInference.Thoughtful());
+        HttpResponseMessage response = await server.Client.PostAsync("/v1/chat/completions", new StringContent(TestServer.Chat(), Encoding.UTF8, "text/plain"));
+        Assert.Equal(HttpStatusCode.UnsupportedMediaType, response.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("my-id-1", true)]
+    [InlineData("has space", false)]
+    [InlineData("", false)]
+    public async Task A_sane_request_id_is_echoed_and_another_replaced(string offered, bool echoed)
+    {
+        await using TestServer server = await TestServer.StartAsync(FakeInference.Thoughtful());
+        foreach (string id in (string[])[offered, echoed ? new string('x', 128) : new string('x', 129)])
+        {
+            HttpRequestMessage request = new(HttpMethod.Get, "/v1/models");
+            request.Headers.TryAddWithoutValidation("x-request-id", id);
+            HttpResponseMessage response = await server.Client.SendAsync(request);
+            Assert.Equal(echoed, response.Headers.GetValues("x-request-id").Single() == id);
+        }
+    }
+
+    private static async Task<JsonElement> GetAsync(TestServer server, string path, HttpStatusCode status)
+    {
+        HttpResponseMessage response = await server.Client.GetAsync(path);
+        Assert.Equal(status, response.StatusCode);
+        return await TestServer.JsonAsync(response);
+    }
+}

@@ -1,0 +1,100 @@
+using System.Net;
+using System.Text.Json;
+using System.Threading.Channels;
+using Microsoft.Extensions.Time.Testing;
+using R1Serverless.Hosting;
+using R1Serverless.Requests;
+
+namespace R1Serverless.Tests.Hosting;
+
+public sealed class LifecycleTests
+{
+    [Fact]
+    public async Task The_port_is_open_while_the_models_load()
+    {
+        TaskCompletionSource<LoadedModels> loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using TestServer server = await TestServer.StartLoadingAsync((_, _, stop) => loaded.Task.WaitAsync(stop));
+        Assert.Equal(HttpStatusCode.OK, (await server.Client.GetAsync("/health/live")).StatusCode);
+        HttpResponseMessage ready = await server.Client.GetAsync("/health/ready");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
+        Assert.Equal("loading", (await TestServer.JsonAsync(ready)).GetProperty("status").GetString());
+        HttpResponseMessage refused = await server.PostAsync("/v1/chat/completions", TestServer.Chat());
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+        Assert.True(refused.Headers.Contains("Retry-After"));
+        Assert.Equal("loading", (await TestServer.JsonAsync(refused)).GetProperty("error").GetProperty("code").GetString());
+
+        loaded.SetResult(new LoadedModels(FakeInference.Thoughtful(), [TestServer.Served()]));
+        while (server.Serving.Phase != ServingPhase.Ready) await Task.Yield();
+        Assert.Equal(HttpStatusCode.OK, (await server.Client.GetAsync("/health/ready")).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await server.PostAsync("/v1/chat/completions", TestServer.Chat())).StatusCode);
+    }
+
+    [Fact]
+    public async Task Answers_in_flight_finish_while_new_requests_are_refused()
+    {
+        Channel<InferenceEvent> channel = Channel.CreateUnbounded<InferenceEvent>();
+        FakeInference inference = new((_, stop) => channel.Reader.ReadAllAsync(stop));
+        await using TestServer server = await TestServer.StartAsync(inference);
+        channel.Writer.TryWrite(new InferenceEvent.Admitted(1));
+        HttpResponseMessage running = await server.PostAsync("/v1/chat/completions", TestServer.Chat(",\"stream\":true"));
+
+        Task stopped = server.StopAsync();
+        while (server.Serving.Phase != ServingPhase.Draining) await Task.Yield();
+        HttpResponseMessage refused = await server.PostAsync("/v1/chat/completions", TestServer.Chat());
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await server.Client.GetAsync("/health/ready")).StatusCode);
+        Assert.False(stopped.IsCompleted);
+
+        channel.Writer.TryWrite(new InferenceEvent.ChoiceFinished(0, FinishReason.Stop));
+        channel.Writer.TryWrite(new InferenceEvent.Finished(new Usage(1, 1, 0)));
+        Assert.EndsWith("data: [DONE]\n\n", await running.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        await stopped;
+        Assert.True(inference.IsDisposed);
+    }
+
+    [Fact]
+    public async Task What_still_runs_after_the_grace_period_is_cut_off_with_an_error()
+    {
+        FakeTimeProvider time = new();
+        Channel<InferenceEvent> channel = Channel.CreateUnbounded<InferenceEvent>();
+        FakeInference inference = new((_, stop) => channel.Reader.ReadAllAsync(stop));
+        await using TestServer server = await TestServer.StartAsync(inference, new ServeOptions { Grace = TimeSpan.FromSeconds(10) }, time);
+        channel.Writer.TryWrite(new InferenceEvent.Admitted(1));
+        HttpResponseMessage running = await server.PostAsync("/v1/chat/completions", TestServer.Chat(",\"stream\":true"));
+        Task stopped = server.StopAsync();
+        while (server.Serving.Phase != ServingPhase.Draining) await Task.Yield();
+        Assert.False(stopped.IsCompleted);
+        while (!stopped.IsCompleted)
+        {
+            time.Advance(TimeSpan.FromSeconds(10));
+            await Task.Yield();
+        }
+
+        await inference.Cancelled;
+        string last = (await running.Content.ReadAsStringAsync()).Split("\n\n", StringSplitOptions.RemoveEmptyEntries)[^1];
+        Assert.Equal("draining", JsonDocument.Parse(last["data: ".Length..]).RootElement.GetProperty("error").GetProperty("code").GetString());
+        await stopped;
+    }
+
+    [Fact]
+    public async Task The_start_tells_address_model_times_and_a_curl()
+    {
+        await using TestServer server = await TestServer.StartAsync(FakeInference.Thoughtful());
+        string address = server.Client.BaseAddress!.ToString().TrimEnd('/');
+        while (!server.Output.ToString().Contains("curl", StringComparison.Ordinal)) await Task.Yield();
+        string text = server.Output.ToString();
+        Assert.Contains($"Listening on {address}", text, StringComparison.Ordinal);
+        Assert.Contains("r1-test  fp32 on cpu, 3.0 MB, context 2048, loaded in 1.00 s, warmed up in 2.00 s", text, StringComparison.Ordinal);
+        Assert.Contains($"curl {address}/v1/chat/completions", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_model_that_cannot_be_loaded_stops_the_process_with_words()
+    {
+        (StringWriter output, StringWriter errors) = (new(), new());
+        await using Microsoft.AspNetCore.Builder.WebApplication app = ServeHost.Build(
+            new ServeOptions { Urls = ["http://127.0.0.1:0"] }, (_, _, _) => throw new ModelLoadException("no such folder"), TimeProvider.System, output, errors);
+        Assert.Equal(1, await ServeHost.RunAsync(app, errors));
+        Assert.Equal($"r1: no such folder{Environment.NewLine}", errors.ToString());
+    }
+}
