@@ -7,6 +7,8 @@ RootCommand root = new("R1Serverless: reasoning models behind the OpenAI API, in
     ServeCommand.Create(LocalModels.LoadAsync),
     ChatCommand.Create(LocalModels.LoadAsync),
     ModelCommand.Create(LocalModels.LoadAsync),
+    BenchCommand.Create(),
+    BenchClientCommand.Create(),
 };
 
 // Without a verb r1 serves: `r1 --urls …` means `r1 serve --urls …`.

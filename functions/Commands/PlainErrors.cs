@@ -1,5 +1,5 @@
-using R1Serverless.Hosting;
 using R1Serverless.Models;
+using R1Serverless.Runtime;
 
 namespace R1Serverless.Commands;
 

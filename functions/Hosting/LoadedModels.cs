@@ -1,4 +1,5 @@
 using R1Serverless.Requests;
+using R1Serverless.Runtime;
 
 namespace R1Serverless.Hosting;
 
@@ -8,6 +9,3 @@ internal sealed record LoadedModels(IInference Inference, IReadOnlyList<ServedMo
 /// <summary>Loads and warms the models of <paramref name="options"/>. <paramref name="progress"/> takes lines for the terminal. A wrong name, folder
 /// or file throws <see cref="ModelLoadException"/>.</summary>
 internal delegate Task<LoadedModels> ModelLoader(ServeOptions options, IProgress<string> progress, CancellationToken cancellationToken);
-
-/// <summary>Says in words for the operator why a model cannot be served and what to do.</summary>
-internal sealed class ModelLoadException(string message, Exception? inner = null) : Exception(message, inner);

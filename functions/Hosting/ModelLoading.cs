@@ -1,3 +1,6 @@
+using R1Serverless.Models;
+using R1Serverless.Runtime;
+
 namespace R1Serverless.Hosting;
 
 /// <summary>Loads the models once the port is open, opens the API, and disposes the engine when the host stops.</summary>
@@ -23,7 +26,7 @@ internal sealed partial class ModelLoading(
         {
             loaded = await load(options, report, stoppingToken);
         }
-        catch (ModelLoadException fault)
+        catch (Exception fault) when (fault is ModelLoadException or InvalidModelException)
         {
             end.Fail(fault.Message);
             return;

@@ -1,0 +1,60 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using R1Serverless.Requests;
+
+namespace R1Serverless.Generation;
+
+/// <summary>Answers requests with the engines in this process. Text is made here, on the caller's side, off the engine's thread.</summary>
+public sealed class LocalInference(IReadOnlyList<LoadedModel> models) : IInference, IAsyncDisposable
+{
+    private readonly Dictionary<string, LoadedModel> _models = models.ToDictionary(m => m.Id, StringComparer.Ordinal);
+
+    public IReadOnlyList<LoadedModel> Models => models;
+
+    public async IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        if (!_models.TryGetValue(request.Model, out var model))
+        {
+            yield return Failed(InferenceErrorKind.ModelNotFound, $"The model '{request.Model}' does not exist; there is {string.Join(", ", _models.Keys)}.", "model");
+            yield break;
+        }
+
+        if (PromptTokens.Of(request, model, out var error) is not { } prompt)
+        {
+            yield return new InferenceEvent.Failed(error!);
+            yield break;
+        }
+
+        var output = Channel.CreateUnbounded<SequenceOutput>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+        var answer = new Answer(request, model, prompt, output.Writer);
+        if (!model.Engine.TrySubmit(answer.Sequences))
+        {
+            yield return new InferenceEvent.Failed(new InferenceError(
+                InferenceErrorKind.QueueFull, "The queue is full. Retry later.", RetryAfter: TimeSpan.FromSeconds(1)));
+            yield break;
+        }
+
+        try
+        {
+            yield return new InferenceEvent.Admitted(prompt.Ids.Length);
+            while (!answer.IsComplete)
+            {
+                await output.Reader.WaitToReadAsync(cancellationToken);
+                while (output.Reader.TryRead(out var next)) answer.Take(next);
+                foreach (var happened in answer.Events) yield return happened;
+                answer.Events.Clear();
+            }
+        }
+        finally
+        {
+            answer.CancelUnfinished();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var model in models) await model.DisposeAsync();
+    }
+
+    private static InferenceEvent.Failed Failed(InferenceErrorKind kind, string message, string field) => new(new InferenceError(kind, message, field));
+}

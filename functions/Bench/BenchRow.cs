@@ -1,0 +1,14 @@
+namespace R1Serverless.Bench;
+
+/// <summary>One measured way of generating at one concurrency: the median over the rounds.</summary>
+/// <param name="Model">The model's name.</param>
+/// <param name="Way">raw (ONNX Runtime in a bare loop), engine (in process), http (a client process), static (batches that wait for their longest), continuous.</param>
+/// <param name="Clients">Rows of the raw loop, or requests at once.</param>
+/// <param name="TokensPerSecond">Generated tokens per second, prefill included.</param>
+/// <param name="Ratio">To the raw loop (or, for continuous, to static) of the same round: the median of the rounds' ratios.</param>
+/// <param name="Bar">The least ratio that is good enough; null where there is none.</param>
+/// <param name="FirstToken">Time to the first text, in milliseconds.</param>
+/// <param name="Gap">Time between texts, in milliseconds.</param>
+/// <param name="MemoryBytes">Resident memory of the serving process afterwards; 0 where it is not a process of its own.</param>
+internal sealed record BenchRow(
+    string Model, string Way, int Clients, double TokensPerSecond, double Ratio, double? Bar, Percentiles FirstToken, Percentiles Gap, long MemoryBytes);

@@ -1,0 +1,77 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+
+namespace R1Serverless.Bench;
+
+/// <summary>`r1 serve` in a process of its own, on a free port, ready to answer.</summary>
+internal sealed class BenchServer : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    private readonly Process _process;
+
+    private BenchServer(Process process, Uri address) => (_process, Address) = (process, address);
+
+    public Uri Address { get; }
+
+    /// <summary>Resident memory now, in bytes.</summary>
+    public long Memory
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.WorkingSet64;
+        }
+    }
+
+    /// <exception cref="TimeoutException">It was not ready in time; its own messages are on the terminal.</exception>
+    public static async Task<BenchServer> StartAsync(string modelFolder, TimeProvider time, CancellationToken cancellation)
+    {
+        var address = new Uri($"http://127.0.0.1:{FreePort()}/");
+        var process = ChildProcess.Start("serve", "--urls", address.ToString(), "--model", modelFolder);
+        process.OutputDataReceived += (_, _) => { };
+        process.BeginOutputReadLine();
+        var server = new BenchServer(process, address);
+        using var client = new HttpClient { BaseAddress = address };
+        var began = time.GetTimestamp();
+        while (!await IsReadyAsync(client, cancellation))
+        {
+            if (process.HasExited || time.GetElapsedTime(began) > Patience)
+            {
+                await server.DisposeAsync();
+                throw new TimeoutException("The server did not become ready.");
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(50), time, cancellation);
+        }
+
+        return server;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited) _process.Kill();
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+    }
+
+    private static async Task<bool> IsReadyAsync(HttpClient client, CancellationToken cancellation)
+    {
+        try
+        {
+            using var answer = await client.GetAsync(new Uri("health/ready", UriKind.Relative), cancellation);
+            return answer.IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}

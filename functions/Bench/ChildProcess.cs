@@ -1,0 +1,33 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Reflection;
+using System.Text.Json;
+
+namespace R1Serverless.Bench;
+
+/// <summary>This very executable, started again with other arguments: the server, or the client that loads it.</summary>
+internal static class ChildProcess
+{
+    /// <summary>Runs a load from a client process against a server.</summary>
+    /// <exception cref="InvalidOperationException">The client failed.</exception>
+    public static async Task<LoadResult> RunClientAsync(Uri server, string model, LoadShape shape, CancellationToken cancellation)
+    {
+        using var client = Start(
+            "bench-client", "--url", server.ToString(), "--model", model, "--clients", Text(shape.Clients), "--prompt", Text(shape.PromptTokens),
+            "--outputs", string.Join(',', shape.OutputTokens));
+        var output = await client.StandardOutput.ReadToEndAsync(cancellation);
+        await client.WaitForExitAsync(cancellation);
+        if (client.ExitCode != 0) throw new InvalidOperationException($"The client process ended with {client.ExitCode}.");
+        return JsonSerializer.Deserialize(output, BenchJson.Default.LoadResult)!;
+    }
+
+    public static Process Start(params string[] arguments)
+    {
+        var self = Environment.ProcessPath!;
+        var isHost = Path.GetFileNameWithoutExtension(self) == "dotnet";
+        var start = new ProcessStartInfo(self, isHost ? [Assembly.GetEntryAssembly()!.Location, .. arguments] : arguments) { RedirectStandardOutput = true, UseShellExecute = false };
+        return Process.Start(start) ?? throw new InvalidOperationException("The process did not start.");
+    }
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+}

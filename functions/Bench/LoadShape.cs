@@ -1,0 +1,29 @@
+namespace R1Serverless.Bench;
+
+/// <summary>A load: clients that each send one request after the other, greedy, with prompts of random token ids.</summary>
+/// <param name="Clients">Requests at once.</param>
+/// <param name="PromptTokens">Tokens of each prompt.</param>
+/// <param name="OutputTokens">Tokens that each request asks for, in order; the clients take them one by one.</param>
+internal sealed record LoadShape(int Clients, int PromptTokens, IReadOnlyList<int> OutputTokens)
+{
+    /// <summary>Token ids below this are control tokens in r1-nano; prompts keep clear of them.</summary>
+    private const int FirstId = 10;
+    private const int LastId = 800;
+
+    /// <summary>Every client sends <paramref name="waves"/> requests of the same length.</summary>
+    public static LoadShape Uniform(int clients, int waves, int promptTokens, int outputTokens) =>
+        new(clients, promptTokens, [.. Enumerable.Repeat(outputTokens, clients * waves)]);
+
+    /// <summary>Outputs drawn evenly from a range, the same at each call.</summary>
+    public static LoadShape Mixed(int clients, int requests, int promptTokens, int least, int most)
+    {
+        var random = new Random(20261123);
+        return new LoadShape(clients, promptTokens, [.. Enumerable.Range(0, requests).Select(_ => random.Next(least, most + 1))]);
+    }
+
+    public int[] Prompt(int request)
+    {
+        var random = new Random(request);
+        return [.. Enumerable.Range(0, PromptTokens).Select(_ => random.Next(FirstId, LastId))];
+    }
+}

@@ -1,0 +1,99 @@
+using R1Serverless.Generation;
+using R1Serverless.Models;
+using R1Serverless.Runtime;
+
+namespace R1Serverless.Bench;
+
+/// <summary>
+/// Measures one model: at each concurrency the bare loop, the engine and HTTP in turn, several rounds, so that a drift of the machine meets all three.
+/// </summary>
+internal sealed class ModelBench(ModelFolder folder, BenchOptions options, TimeProvider time, Action<string> progress) : IAsyncDisposable
+{
+    private const int PromptTokens = 32;
+    private const int OutputTokens = 128;
+    private static readonly int[] Concurrencies = [1, 8, 32, 64];
+
+    private readonly RawLoop _raw = new(folder.GraphPath(folder.Manifest.Variants[0]), new RuntimeOptions());
+    private readonly LocalInference _engine = new([LoadedModel.Open(folder, new RuntimeOptions(), new EngineOptions(), time)]);
+    private readonly List<BenchRow> _rows = [];
+
+    public async Task<IReadOnlyList<BenchRow>> RunAsync(CancellationToken cancellation)
+    {
+        await using var server = options.Http ? await BenchServer.StartAsync(folder.Path, time, cancellation) : null;
+        foreach (var clients in Concurrencies)
+        {
+            var waves = Waves(clients);
+            await MeasureAsync(clients, LoadShape.Uniform(clients, waves, PromptTokens, OutputTokens), waves, server, cancellation);
+        }
+
+        await MeasureMixedAsync(cancellation);
+        return _rows;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _raw.Dispose();
+        await _engine.DisposeAsync();
+    }
+
+    /// <summary>Requests of each client so that a run takes about a second at least, the bare loop's speed taken as the measure.</summary>
+    private int Waves(int clients)
+    {
+        _raw.Run(clients, PromptTokens, OutputTokens);
+        return (int)Math.Clamp(Math.Ceiling(1.0 / _raw.Run(clients, PromptTokens, OutputTokens).TotalSeconds), 1, 64);
+    }
+
+    private async Task MeasureAsync(int clients, LoadShape shape, int waves, BenchServer? server, CancellationToken cancellation)
+    {
+        List<double> raw = [];
+        List<LoadResult> engine = [], http = [];
+        for (var round = 0; round < options.Rounds; round++)
+        {
+            progress($"{folder.Name}: {clients} at once, round {round + 1} of {options.Rounds}");
+            var seconds = Enumerable.Range(0, waves).Sum(_ => _raw.Run(clients, PromptTokens, OutputTokens).TotalSeconds);
+            raw.Add(clients * OutputTokens * waves / seconds);
+            engine.Add(await LoadGenerator.RunAsync(shape, new EngineDoor(_engine, folder.Name).SendAsync, cancellation));
+            if (server is not null) http.Add(await ChildProcess.RunClientAsync(server.Address, folder.Name, shape, cancellation));
+        }
+
+        _rows.Add(new BenchRow(folder.Name, "raw", clients, Median(raw), 1, null, default, default, 0));
+        _rows.Add(Row("engine", clients, engine, raw, options.EngineBar(folder.Name), Environment.WorkingSet));
+        if (server is not null) _rows.Add(Row("http", clients, http, raw, options.HttpBar(folder.Name), server.Memory));
+    }
+
+    /// <summary>Outputs of 8 to 256 tokens from 32 clients: a static batch holds its slots until its longest row ends.</summary>
+    private async Task MeasureMixedAsync(CancellationToken cancellation)
+    {
+        const int Rows = 32;
+        var shape = LoadShape.Mixed(Rows, Rows * 3, PromptTokens, 8, 256);
+        List<double> statics = [];
+        List<LoadResult> continuous = [];
+        for (var round = 0; round < options.Rounds; round++)
+        {
+            progress($"{folder.Name}: mixed lengths, round {round + 1} of {options.Rounds}");
+            var seconds = shape.OutputTokens.Chunk(Rows).Sum(batch => _raw.Run(batch.Length, PromptTokens, batch.Max()).TotalSeconds);
+            statics.Add(shape.OutputTokens.Sum() / seconds);
+            continuous.Add(await LoadGenerator.RunAsync(shape, new EngineDoor(_engine, folder.Name).SendAsync, cancellation));
+        }
+
+        _rows.Add(new BenchRow(folder.Name, "static", Rows, Median(statics), 1, null, default, default, 0));
+        _rows.Add(Row("continuous", Rows, continuous, statics, options.ContinuousBar(folder.Name), Environment.WorkingSet));
+    }
+
+    private BenchRow Row(string way, int clients, List<LoadResult> results, List<double> limits, double? bar, long memory) => new(
+        folder.Name,
+        way,
+        clients,
+        Median(results.Select(r => r.TokensPerSecond)),
+        Median(results.Zip(limits, (result, limit) => result.TokensPerSecond / limit)),
+        bar,
+        new Percentiles(Median(results.Select(r => r.FirstToken.P50)), Median(results.Select(r => r.FirstToken.P99))),
+        new Percentiles(Median(results.Select(r => r.Gap.P50)), Median(results.Select(r => r.Gap.P99))),
+        memory);
+
+    private static double Median(IEnumerable<double> values)
+    {
+        double[] sorted = [.. values.Order()];
+        return sorted.Length == 0 ? 0 : (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+    }
+}

@@ -1,0 +1,62 @@
+using System.CommandLine;
+using System.Text.Json;
+using R1Serverless.Bench;
+using R1Serverless.Building;
+using R1Serverless.Models;
+using Spectre.Console;
+
+namespace R1Serverless.Commands;
+
+/// <summary><c>r1 bench</c>: how close the engine and the API come to ONNX Runtime itself, measured in one run on this machine.</summary>
+internal static class BenchCommand
+{
+    private static readonly Option<string[]> Models = new("--model")
+    {
+        Description = $"Models to measure: names in the repository, {ShippedModels.Nano}, or {BenchOptions.Synthetic} (random weights, made on demand). [default: both]",
+    };
+
+    private static readonly Option<int> Rounds = new("--rounds")
+    {
+        Description = "How often each way is measured; medians are printed.", DefaultValueFactory = _ => 3,
+    };
+
+    private static readonly Option<bool> NoHttp = new("--no-http") { Description = "Leave out the server and the client process." };
+
+    private static readonly Option<bool> Json = new("--json") { Description = "Print the rows as JSON instead of tables." };
+
+    private static readonly Option<string?> Data = new("--data") { Description = "The folder where built models are kept. [default: the user's data folder]" };
+
+    public static Command Create()
+    {
+        var command = new Command(
+            "bench",
+            "Measure this machine: raw ONNX Runtime, the engine, and HTTP from a client process, at 1, 8, 32 and 64 requests at once; then mixed lengths.")
+        {
+            Models, Rounds, NoHttp, Json, Data,
+        };
+        command.SetAction((arguments, cancellation) => RunAsync(arguments, cancellation));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellation)
+    {
+        var options = new BenchOptions(Math.Max(1, arguments.GetValue(Rounds)), !arguments.GetValue(NoHttp));
+        var data = arguments.GetValue(Data);
+        var repository = new ModelRepository(data is null ? DataFolder.Models : Path.Combine(data, "models"));
+        var named = arguments.GetValue(Models) is { Length: > 0 } names ? names : [ShippedModels.Nano, BenchOptions.Synthetic];
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(arguments.GetValue(Json) ? Console.Error : Console.Out) });
+        var rows = new List<BenchRow>();
+        await console.Status().StartAsync("Preparing the models", async status =>
+        {
+            foreach (var name in named)
+            {
+                var folder = BenchModels.Find(name, repository);
+                await using var bench = new ModelBench(folder, options, TimeProvider.System, text => status.Status(text));
+                rows.AddRange(await bench.RunAsync(cancellation));
+            }
+        });
+        if (arguments.GetValue(Json)) Console.WriteLine(JsonSerializer.Serialize(rows, BenchJson.Default.ListBenchRow));
+        else BenchReport.Print(console, rows);
+        return 0;
+    }
+}
