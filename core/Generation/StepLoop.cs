@@ -38,7 +38,12 @@ internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, stri
     public bool Turn()
     {
         var plan = _scheduler.Plan();
-        if (plan is StepPlan.Idle) return false;
+        if (plan is StepPlan.Idle)
+        {
+            CountRunning();
+            return false;
+        }
+
         try
         {
             CarryOut(plan);
@@ -49,7 +54,7 @@ internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, stri
             Fail(plan, fault);
         }
 
-        Volatile.Write(ref _running, _scheduler.Running.Count + (_scheduler.Prefilling is null ? 0 : 1));
+        CountRunning();
         return true;
     }
 
@@ -196,6 +201,8 @@ internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, stri
         Instruments.OnStep(model, phase, rows, elapsed);
         if (phase == "decode") Instruments.OnTokens(model, rows);
     }
+
+    private void CountRunning() => Volatile.Write(ref _running, _scheduler.Running.Count + (_scheduler.Prefilling is null ? 0 : 1));
 
     private InferenceError DoesNotFit() => new(
         InferenceErrorKind.OutOfMemory,

@@ -4,6 +4,7 @@ using System.Threading.Channels;
 using Microsoft.Extensions.Time.Testing;
 using R1Serverless.Hosting;
 using R1Serverless.Requests;
+using R1Serverless.Runtime;
 
 namespace R1Serverless.Tests.Hosting;
 

@@ -1,0 +1,185 @@
+using R1Serverless.Generation;
+using R1Serverless.Requests;
+using R1Serverless.Runtime;
+
+namespace R1Serverless.Tests.Generation;
+
+/// <summary>The real graph, tokenizer and engine together, without HTTP.</summary>
+public sealed class LocalInferenceTests : IAsyncDisposable
+{
+    private static readonly string[] Questions = ["What is 12 + 30?", "9.11和9.9哪个大？", "Compute 47*36.", "How much is 1234 minus 999?", "Hello"];
+
+    private LocalInference _inference = Open(new EngineOptions());
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_greedy_answer_is_the_same_alone_and_in_company()
+    {
+        var requests = Enumerable.Range(0, 24).Select(i => Ask(Questions[i % 5], tokens: 20 + (i * 3)) with { Sampling = new() { Temperature = 0 } }).ToList();
+        var longText = string.Join(' ', Enumerable.Range(0, 400));
+        requests.Add(new InferenceRequest { Id = RequestId.New(), Model = "r1-nano", Prompt = new Prompt.Text(longText), MaxTokens = 30, Sampling = new() { Temperature = 0 } });
+        var alone = new List<Fold>();
+        foreach (var request in requests) alone.Add(await FoldAsync(request));
+        var together = await Task.WhenAll(requests.Select(FoldAsync));
+        Assert.Equal(alone.Select(a => (a.Text, a.Usage)), together.Select(t => (t.Text, t.Usage)));
+        Assert.True(alone[^1].Usage!.PromptTokens > 1000);
+    }
+
+    [Fact]
+    public async Task A_seed_gives_the_same_text_whatever_the_company()
+    {
+        var request = Ask(Questions[2], 60) with { Sampling = new() { Temperature = 1.5f, Seed = 7 } };
+        var alone = await FoldAsync(request);
+        var company = Enumerable.Range(0, 12).Select(i => FoldAsync(Ask(Questions[i % 5], 80) with { Sampling = new() { Temperature = 1.5f, Seed = i } }));
+        var together = await Task.WhenAll(company.Append(FoldAsync(request)));
+        Assert.Equal(alone.Text, together[^1].Text);
+        Assert.NotEqual(alone.Text, (await FoldAsync(request with { Sampling = new() { Temperature = 1.5f, Seed = 8 } })).Text);
+    }
+
+    [Fact]
+    public async Task Choices_differ_and_are_counted_together()
+    {
+        var answer = await FoldAsync(Ask(Questions[0], 20) with { Choices = 3, Sampling = new() { Temperature = 2, TopP = 1, Seed = 3 }, IgnoreEndOfSequence = true });
+        Assert.Equal(3, answer.Text.Values.Distinct().Count());
+        Assert.Equal(60, answer.Usage!.CompletionTokens);
+        Assert.Equal([FinishReason.Length, FinishReason.Length, FinishReason.Length], answer.Reasons);
+    }
+
+    [Fact]
+    public async Task A_stop_text_ends_the_answer_and_its_slot()
+    {
+        var request = new InferenceRequest
+        {
+            Id = RequestId.New(), Model = "r1-nano", Prompt = new Prompt.Text("What is 12 + 30?"), MaxTokens = 200, IgnoreEndOfSequence = true,
+            Sampling = new() { Temperature = 0 },
+        };
+        var whole = (await FoldAsync(request)).Text[0];
+        var stop = whole.Substring(whole.Length / 2, 3);
+        var stopped = await FoldAsync(request with { Stop = [stop] });
+        Assert.Equal(whole[..whole.IndexOf(stop, StringComparison.Ordinal)], stopped.Text.GetValueOrDefault(0, ""));
+        Assert.Equal([FinishReason.Stop], stopped.Reasons);
+        await ComesToRestAsync();
+    }
+
+    [Fact]
+    public async Task Leaving_frees_the_slot_at_the_next_step()
+    {
+        await using (var events = _inference.RunAsync(Ask(Questions[0], 4000) with { IgnoreEndOfSequence = true }, Cancellation).GetAsyncEnumerator(Cancellation))
+        {
+            for (var i = 0; i < 5; i++) Assert.True(await events.MoveNextAsync());
+            Assert.Equal(1, _inference.Models[0].Load.Running);
+        }
+
+        await ComesToRestAsync();
+        using var leaving = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        {
+            await foreach (var happened in _inference.RunAsync(Ask(Questions[0], 4000) with { IgnoreEndOfSequence = true }, leaving.Token))
+            {
+                if (happened is InferenceEvent.Delta) await leaving.CancelAsync();
+            }
+        });
+        await ComesToRestAsync();
+    }
+
+    [Fact]
+    public async Task A_full_queue_refuses_and_admits_again()
+    {
+        await _inference.DisposeAsync();
+        _inference = Open(new EngineOptions { KvMemory = 2048 * 512, MaxWaiting = 2 });
+        await using var first = _inference.RunAsync(Ask(Questions[0], 200) with { IgnoreEndOfSequence = true }, Cancellation).GetAsyncEnumerator(Cancellation);
+        while (await first.MoveNextAsync() && first.Current is not InferenceEvent.Delta)
+        {
+        }
+
+        var crowd = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => FoldAsync(Ask(Questions[0], 100) with { IgnoreEndOfSequence = true })));
+        Assert.Contains(crowd, a => a.Error is { Kind: InferenceErrorKind.QueueFull, RetryAfter: not null });
+        Assert.Contains(crowd, a => a.Usage is { CompletionTokens: 100 });
+        Assert.NotNull((await FoldAsync(Ask(Questions[0], 10))).Usage);
+    }
+
+    [Theory]
+    [InlineData("gpt-4", 10, InferenceErrorKind.ModelNotFound, "model")]
+    [InlineData("r1-nano", 5000, InferenceErrorKind.ContextLengthExceeded, "prompt")]
+    public async Task What_cannot_run_is_refused_with_its_field(string model, int prompt, InferenceErrorKind kind, string field)
+    {
+        var request = new InferenceRequest { Id = RequestId.New(), Model = model, Prompt = new Prompt.Tokens([.. Enumerable.Repeat(20, prompt)]) };
+        var error = (await FoldAsync(request)).Error!;
+        Assert.Equal((kind, field), (error.Kind, error.Field));
+    }
+
+    [Fact]
+    public async Task Tokens_beyond_the_vocabulary_are_refused()
+    {
+        var request = new InferenceRequest { Id = RequestId.New(), Model = "r1-nano", Prompt = new Prompt.Tokens([20, 99_999]) };
+        Assert.Equal("prompt[1]", (await FoldAsync(request)).Error!.Field);
+        Assert.Equal("prompt", (await FoldAsync(request with { Prompt = new Prompt.Tokens([]) })).Error!.Field);
+        Assert.Equal("logit_bias", (await FoldAsync(Ask("Hi", 5) with { Sampling = new() { LogitBias = new Dictionary<int, float> { [99_999] = 1 } } })).Error!.Field);
+    }
+
+    [Fact]
+    public async Task The_context_is_the_last_limit()
+    {
+        var request = new InferenceRequest
+        {
+            Id = RequestId.New(), Model = "r1-nano", Prompt = new Prompt.Tokens([.. Enumerable.Repeat(20, 4090)]), IgnoreEndOfSequence = true,
+        };
+        var answer = await FoldAsync(request);
+        Assert.Equal(6, answer.Usage!.CompletionTokens);
+        Assert.Equal([FinishReason.Length], answer.Reasons);
+    }
+
+    public ValueTask DisposeAsync() => _inference.DisposeAsync();
+
+    private static LocalInference Open(EngineOptions options) => new([LoadedModel.Open(TestModels.Nano, new RuntimeOptions { Threads = 2 }, options, TimeProvider.System)]);
+
+    private static InferenceRequest Ask(string question, int tokens) => new()
+    {
+        Id = RequestId.New(), Model = "r1-nano", Prompt = new Prompt.Chat([new ChatMessage(ChatRole.User, question)]), MaxTokens = tokens,
+    };
+
+    private async Task<Fold> FoldAsync(InferenceRequest request)
+    {
+        var fold = new Fold();
+        await foreach (var happened in _inference.RunAsync(request, Cancellation)) fold.Take(happened);
+        return fold;
+    }
+
+    private async Task ComesToRestAsync()
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        deadline.CancelAfter(TimeSpan.FromSeconds(20));
+        while (_inference.Models[0].Load is not { Running: 0, Waiting: 0 }) await Task.Delay(5, deadline.Token);
+    }
+
+    private sealed class Fold
+    {
+        public SortedDictionary<int, string> Text { get; } = [];
+
+        public List<FinishReason> Reasons { get; } = [];
+
+        public Usage? Usage { get; private set; }
+
+        public InferenceError? Error { get; private set; }
+
+        public void Take(InferenceEvent happened)
+        {
+            switch (happened)
+            {
+                case InferenceEvent.Delta delta:
+                    Text[delta.Choice] = Text.GetValueOrDefault(delta.Choice, "") + delta.Text;
+                    break;
+                case InferenceEvent.ChoiceFinished choice:
+                    Reasons.Add(choice.Reason);
+                    break;
+                case InferenceEvent.Finished finished:
+                    Usage = finished.Usage;
+                    break;
+                case InferenceEvent.Failed failed:
+                    Error = failed.Error;
+                    break;
+            }
+        }
+    }
+}
