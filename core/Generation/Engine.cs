@@ -93,4 +93,6 @@ internal sealed class Engine : IAsyncDisposable
 /// <param name="Waiting">Sequences without one.</param>
 /// <param name="Steps">Model runs so far.</param>
 /// <param name="Tokens">Tokens generated so far.</param>
-public readonly record struct EngineLoad(int Running, int Waiting, long Steps, long Tokens);
+/// <param name="RunTime">Time the engine's thread has spent in the model and its slots.</param>
+/// <param name="CommitTime">Time it has spent on sampling and bookkeeping; what is left, it waited.</param>
+public readonly record struct EngineLoad(int Running, int Waiting, long Steps, long Tokens, TimeSpan RunTime, TimeSpan CommitTime);

@@ -16,9 +16,12 @@ internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, stri
     private int _running;
     private long _steps;
     private long _generated;
+    private long _runTicks;
+    private long _commitTicks;
 
     /// <summary>Read by other threads: each number is current, the set is not a snapshot.</summary>
-    public EngineLoad Load => new(Volatile.Read(ref _running), 0, Interlocked.Read(ref _steps), Interlocked.Read(ref _generated));
+    public EngineLoad Load => new(
+        Volatile.Read(ref _running), 0, Interlocked.Read(ref _steps), Interlocked.Read(ref _generated), Elapsed(ref _runTicks), Elapsed(ref _commitTicks));
 
     /// <summary>For invariant checks in tests.</summary>
     public Scheduler Scheduler => _scheduler;
@@ -69,10 +72,15 @@ internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, stri
     {
         var began = time.GetTimestamp();
         var outcome = Run(plan);
+        var ran = time.GetTimestamp();
         if (outcome.Result == StepResult.OutOfMemory) RollBack(plan);
         else if (outcome.Result == StepResult.Failed) Fail(plan, outcome.Fault!);
-        else Commit(plan, time.GetElapsedTime(began));
+        else Commit(plan, time.GetElapsedTime(began, ran));
+        Interlocked.Add(ref _runTicks, ran - began);
+        Interlocked.Add(ref _commitTicks, time.GetTimestamp() - ran);
     }
+
+    private TimeSpan Elapsed(ref long ticks) => time.GetElapsedTime(0, Interlocked.Read(ref ticks));
 
     private StepOutcome Run(StepPlan plan)
     {

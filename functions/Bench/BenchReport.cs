@@ -13,7 +13,7 @@ internal static class BenchReport
         foreach (var model in rows.GroupBy(r => r.Model))
         {
             var table = new Table { Title = new TableTitle(model.Key) };
-            foreach (var column in new[] { "way", "at once", "tokens/s", "ratio", "bar", "first ms p50 / p99", "gap ms p50 / p99", "memory" }) table.AddColumn(column);
+            foreach (var column in new[] { "way", "at once", "tokens/s", "ratio", "bar", "first ms p50 / p99", "gap ms p50 / p99", "model + sampling", "memory" }) table.AddColumn(column);
             foreach (var row in model) table.AddRow(Cells(row));
             console.Write(table);
             PrintManyOverOne(console, [.. model]);
@@ -29,6 +29,7 @@ internal static class BenchReport
         row.Bar is { } bar ? $"{Number(bar, "0.00")} {(row.Ratio >= bar ? "held" : "missed")}" : "",
         Pair(row.FirstToken),
         Pair(row.Gap),
+        row.Profile is { } profile ? $"{Number(profile.Model, "P0")} + {Number(profile.Sampling, "P1")}" : "",
         row.MemoryBytes == 0 ? "" : $"{Number(row.MemoryBytes / 1048576.0, "N0")} MiB",
     ];
 

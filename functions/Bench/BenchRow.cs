@@ -9,6 +9,10 @@ namespace R1Serverless.Bench;
 /// <param name="Bar">The least ratio that is good enough; null where there is none.</param>
 /// <param name="FirstToken">Time to the first text, in milliseconds.</param>
 /// <param name="Gap">Time between texts, in milliseconds.</param>
+/// <param name="Profile">Where the engine's thread was: shares of the measured time; null where it is not ours or not in this process.</param>
 /// <param name="MemoryBytes">Resident memory of the serving process afterwards; 0 where it is not a process of its own.</param>
 internal sealed record BenchRow(
-    string Model, string Way, int Clients, double TokensPerSecond, double Ratio, double? Bar, Percentiles FirstToken, Percentiles Gap, long MemoryBytes);
+    string Model, string Way, int Clients, double TokensPerSecond, double Ratio, double? Bar, Percentiles FirstToken, Percentiles Gap, EngineProfile? Profile, long MemoryBytes);
+
+/// <summary>Shares of the time, 0 to 1: in the model's runs, and in sampling and bookkeeping; the rest, it waited or had nothing to do.</summary>
+internal readonly record struct EngineProfile(double Model, double Sampling);

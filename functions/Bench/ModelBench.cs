@@ -47,18 +47,19 @@ internal sealed class ModelBench(ModelFolder folder, BenchOptions options, TimeP
     {
         List<double> raw = [];
         List<LoadResult> engine = [], http = [];
+        List<EngineProfile> profiles = [];
         for (var round = 0; round < options.Rounds; round++)
         {
             progress($"{folder.Name}: {clients} at once, round {round + 1} of {options.Rounds}");
             var seconds = Enumerable.Range(0, waves).Sum(_ => _raw.Run(clients, PromptTokens, OutputTokens).TotalSeconds);
             raw.Add(clients * OutputTokens * waves / seconds);
-            engine.Add(await LoadGenerator.RunAsync(shape, new EngineDoor(_engine, folder.Name).SendAsync, cancellation));
+            engine.Add(await RunEngineAsync(shape, profiles, cancellation));
             if (server is not null) http.Add(await ChildProcess.RunClientAsync(server.Address, folder.Name, shape, cancellation));
         }
 
-        _rows.Add(new BenchRow(folder.Name, "raw", clients, Median(raw), 1, null, default, default, 0));
-        _rows.Add(Row("engine", clients, engine, raw, options.EngineBar(folder.Name), Environment.WorkingSet));
-        if (server is not null) _rows.Add(Row("http", clients, http, raw, options.HttpBar(folder.Name), server.Memory));
+        _rows.Add(new BenchRow(folder.Name, "raw", clients, Median(raw), 1, null, default, default, null, 0));
+        _rows.Add(Row("engine", clients, engine, raw, options.EngineBar(folder.Name), profiles, Environment.WorkingSet));
+        if (server is not null) _rows.Add(Row("http", clients, http, raw, options.HttpBar(folder.Name), [], server.Memory));
     }
 
     /// <summary>Outputs of 8 to 256 tokens from 32 clients: a static batch holds its slots until its longest row ends.</summary>
@@ -68,19 +69,20 @@ internal sealed class ModelBench(ModelFolder folder, BenchOptions options, TimeP
         var shape = LoadShape.Mixed(Rows, Rows * 3, PromptTokens, 8, 256);
         List<double> statics = [];
         List<LoadResult> continuous = [];
+        List<EngineProfile> profiles = [];
         for (var round = 0; round < options.Rounds; round++)
         {
             progress($"{folder.Name}: mixed lengths, round {round + 1} of {options.Rounds}");
             var seconds = shape.OutputTokens.Chunk(Rows).Sum(batch => _raw.Run(batch.Length, PromptTokens, batch.Max()).TotalSeconds);
             statics.Add(shape.OutputTokens.Sum() / seconds);
-            continuous.Add(await LoadGenerator.RunAsync(shape, new EngineDoor(_engine, folder.Name).SendAsync, cancellation));
+            continuous.Add(await RunEngineAsync(shape, profiles, cancellation));
         }
 
-        _rows.Add(new BenchRow(folder.Name, "static", Rows, Median(statics), 1, null, default, default, 0));
-        _rows.Add(Row("continuous", Rows, continuous, statics, options.ContinuousBar(folder.Name), Environment.WorkingSet));
+        _rows.Add(new BenchRow(folder.Name, "static", Rows, Median(statics), 1, null, default, default, null, 0));
+        _rows.Add(Row("continuous", Rows, continuous, statics, options.ContinuousBar(folder.Name), profiles, Environment.WorkingSet));
     }
 
-    private BenchRow Row(string way, int clients, List<LoadResult> results, List<double> limits, double? bar, long memory) => new(
+    private BenchRow Row(string way, int clients, List<LoadResult> results, List<double> limits, double? bar, List<EngineProfile> profiles, long memory) => new(
         folder.Name,
         way,
         clients,
@@ -89,7 +91,17 @@ internal sealed class ModelBench(ModelFolder folder, BenchOptions options, TimeP
         bar,
         new Percentiles(Median(results.Select(r => r.FirstToken.P50)), Median(results.Select(r => r.FirstToken.P99))),
         new Percentiles(Median(results.Select(r => r.Gap.P50)), Median(results.Select(r => r.Gap.P99))),
+        profiles.Count == 0 ? null : new EngineProfile(Median(profiles.Select(p => p.Model)), Median(profiles.Select(p => p.Sampling))),
         memory);
+
+    private async Task<LoadResult> RunEngineAsync(LoadShape shape, List<EngineProfile> profiles, CancellationToken cancellation)
+    {
+        var before = _engine.Models[0].Load;
+        var result = await LoadGenerator.RunAsync(shape, new EngineDoor(_engine, folder.Name).SendAsync, cancellation);
+        var after = _engine.Models[0].Load;
+        profiles.Add(new EngineProfile((after.RunTime - before.RunTime).TotalSeconds / result.Seconds, (after.CommitTime - before.CommitTime).TotalSeconds / result.Seconds));
+        return result;
+    }
 
     private static double Median(IEnumerable<double> values)
     {

@@ -26,6 +26,8 @@ internal static class BenchCommand
 
     private static readonly Option<string?> Data = new("--data") { Description = "The folder where built models are kept. [default: the user's data folder]" };
 
+    private const int TableWidth = 140;
+
     public static Command Create()
     {
         var command = new Command(
@@ -45,6 +47,8 @@ internal static class BenchCommand
         var repository = new ModelRepository(data is null ? DataFolder.Models : Path.Combine(data, "models"));
         var named = arguments.GetValue(Models) is { Length: > 0 } names ? names : [ShippedModels.Nano, BenchOptions.Synthetic];
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(arguments.GetValue(Json) ? Console.Error : Console.Out) });
+        // A file or a pipe has no width of its own; the tables want this much.
+        if (Console.IsOutputRedirected) console.Profile.Width = TableWidth;
         var rows = new List<BenchRow>();
         await console.Status().StartAsync("Preparing the models", async status =>
         {
