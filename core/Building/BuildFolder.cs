@@ -17,7 +17,8 @@ internal sealed class BuildFolder : IDisposable
     {
         Path = path;
         Directory.CreateDirectory(path);
-        _lock = new FileStream(System.IO.Path.Combine(path, LockFile), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None);
+        _lock = new FileStream(
+            System.IO.Path.Combine(path, LockFile), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose);
     }
 
     public string Path { get; }
@@ -33,20 +34,24 @@ internal sealed class BuildFolder : IDisposable
         return new BuildFolder(System.IO.Path.Combine(parent, $"{Prefix}{Guid.NewGuid():n}"));
     }
 
-    /// <summary>Makes the finished folder the target, in place of an older model. Of several processes that do so at once, each leaves a whole model there.</summary>
-    public void MoveTo(string target)
+    /// <summary>Makes the finished folder the target, in place of an older model, unless another build has just made an equal one.</summary>
+    public void MoveTo(string target, Func<string, bool> isEqual)
     {
         _lock.Dispose();
-        File.Delete(System.IO.Path.Combine(Path, LockFile));
         for (var attempt = 1; ; attempt++)
         {
+            if (isEqual(target))
+            {
+                return;
+            }
+
             try
             {
                 SetAside(target);
                 Directory.Move(Path, target);
                 return;
             }
-            catch (IOException) when (attempt < MoveAttempts && Directory.Exists(Path) && Directory.Exists(target))
+            catch (IOException) when (attempt < MoveAttempts && Directory.Exists(Path))
             {
                 // Another build renamed its folder to the target in between: replace that one.
             }
@@ -64,11 +69,14 @@ internal sealed class BuildFolder : IDisposable
 
     private static void CheckReplaceable(string target)
     {
-        if (File.Exists(target) || (Directory.Exists(target) && Directory.EnumerateFileSystemEntries(target).Any() && !File.Exists(System.IO.Path.Combine(target, ModelManifest.FileName))))
+        // The second look is for a model that another build is just replacing.
+        if (!IsModel(target) && (File.Exists(target) || (Directory.Exists(target) && Directory.EnumerateFileSystemEntries(target).Any())) && !IsModel(target))
         {
             throw new InvalidModelException($"{target} exists and is no built model; it is left alone. Choose another output folder.");
         }
     }
+
+    private static bool IsModel(string folder) => File.Exists(System.IO.Path.Combine(folder, ModelManifest.FileName));
 
     private static void SetAside(string target)
     {
@@ -97,11 +105,12 @@ internal sealed class BuildFolder : IDisposable
         {
             try
             {
-                using (new FileStream(System.IO.Path.Combine(folder, LockFile), FileMode.Open, FileAccess.ReadWrite, FileShare.None))
+                var path = System.IO.Path.Combine(folder, LockFile);
+                using var taken = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+                if (File.Exists(path))
                 {
+                    Directory.Delete(folder, recursive: true);
                 }
-
-                Directory.Delete(folder, recursive: true);
             }
             catch (IOException)
             {

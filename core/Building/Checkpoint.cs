@@ -71,7 +71,8 @@ internal sealed class Checkpoint : IDisposable
             throw json.Invalid("weight_map", "must be an object from tensor names to file names");
         }
 
-        var names = map.EnumerateObject().Select(entry => entry.Value.ValueKind == JsonValueKind.String ? entry.Value.GetString()! : "").ToHashSet(StringComparer.Ordinal);
+        var names = map.EnumerateObject()
+            .Select(entry => entry.Value.ValueKind == JsonValueKind.String ? entry.Value.GetString()! : "").ToHashSet(StringComparer.Ordinal);
         return names.FirstOrDefault(name => name.Length == 0 || name != Path.GetFileName(name)) is null
             ? [.. names.Order(StringComparer.Ordinal).Select(name => Path.Combine(folder, name))]
             : throw json.Invalid("weight_map", "must name files beside the index");

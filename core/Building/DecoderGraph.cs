@@ -41,7 +41,8 @@ internal sealed class DecoderGraph
         _graph.Input("attention_mask", DataType.Int64, "batch_size", "total_sequence_length");
         _graph.Output("logits", DataType.Float, "batch_size", _options.AllLogits ? "sequence_length" : 1, _config.VocabularySize);
 
-        var embedding = _graph.Constant(new CopiedInitializer("model.embed_tokens.weight", [Weight("model.embed_tokens", _config.VocabularySize, _config.HiddenSize)]));
+        var embedding = _graph.Constant(
+            new CopiedInitializer("model.embed_tokens.weight", [Weight("model.embed_tokens", _config.VocabularySize, _config.HiddenSize)]));
         var residual = _graph.Node("Gather", "/embed", [embedding, "input_ids"]);
         AddLengths();
         var (cosines, sines) = RotaryCache.Compute(_config);
@@ -60,7 +61,9 @@ internal sealed class DecoderGraph
                 (mixed, residual) = (LastToken("/last/attention", mixed), LastToken("/last/residual", residual));
             }
 
-            var attended = Linear($"/layers.{i}/o_proj", mixed, _config.AttentionOutputBias, (Projection(i, "self_attn.o_proj"), _config.HiddenSize, _config.Heads * _config.HeadSize));
+            var attended = Linear(
+                $"/layers.{i}/o_proj", mixed, _config.AttentionOutputBias,
+                (Projection(i, "self_attn.o_proj"), _config.HiddenSize, _config.Heads * _config.HeadSize));
             (normed, residual) = AddAndNorm($"/layers.{i}/post_attention_norm", attended, residual, $"model.layers.{i}.post_attention_layernorm");
             var next = i + 1 < _config.Layers ? $"model.layers.{i + 1}.input_layernorm" : "model.norm";
             (normed, residual) = AddAndNorm($"/layers.{i}/next_norm", Mlp(i, normed), residual, next);
@@ -95,10 +98,10 @@ internal sealed class DecoderGraph
         object[] shape = ["batch_size", _config.KeyValueHeads, "past_sequence_length", _config.HeadSize];
         object[] grown = ["batch_size", _config.KeyValueHeads, "total_sequence_length", _config.HeadSize];
         string[] past = [$"past_key_values.{layer}.key", $"past_key_values.{layer}.value"], present = [$"present.{layer}.key", $"present.{layer}.value"];
-        foreach (var i in (int[])[0, 1])
+        foreach (var (before, after) in past.Zip(present))
         {
-            _graph.Input(past[i], DataType.Float, shape);
-            _graph.Output(present[i], DataType.Float, grown);
+            _graph.Input(before, DataType.Float, shape);
+            _graph.Output(after, DataType.Float, grown);
         }
 
         var packed = Linear(
@@ -133,7 +136,7 @@ internal sealed class DecoderGraph
         return (outputs[0], outputs[3]);
     }
 
-    /// <summary>A tied embedding is one constant for both ends: as fast as a transposed copy (measured), and the file holds it once.</summary>
+    /// <summary>A tied embedding is one constant for both ends: a transposed copy was not measurably faster, and would make the file larger.</summary>
     private void Head(string input, string embedding)
     {
         if (_config.TiedEmbeddings)
@@ -150,11 +153,16 @@ internal sealed class DecoderGraph
     /// <summary>Linear layers of one input as one product, side by side.</summary>
     private string Linear(string name, string input, bool bias, params IReadOnlyList<(string Name, int Outputs, int Inputs)> layers)
     {
-        var weights = _graph.Constant(new TransposedInitializer($"{name}.weight", [.. layers.Select(layer => Weight(layer.Name, layer.Outputs, layer.Inputs))]));
-        var product = _graph.Node("MatMul", bias ? $"{name}/product" : name, [input, weights]);
-        return bias
-            ? _graph.Node("Add", name, [product, _graph.Constant(new CopiedInitializer($"{name}.bias", [.. layers.Select(layer => _checkpoint.Tensor($"{layer.Name}.bias", layer.Outputs))]))])
-            : product;
+        var weights = layers.Select(layer => Weight(layer.Name, layer.Outputs, layer.Inputs)).ToList();
+        var product = _graph.Node(
+            "MatMul", bias ? $"{name}/product" : name, [input, _graph.Constant(new TransposedInitializer($"{name}.weight", weights))]);
+        if (!bias)
+        {
+            return product;
+        }
+
+        var biases = layers.Select(layer => _checkpoint.Tensor($"{layer.Name}.bias", layer.Outputs)).ToList();
+        return _graph.Node("Add", name, [product, _graph.Constant(new CopiedInitializer($"{name}.bias", biases))]);
     }
 
     private string Norm(string name) => _graph.Constant(new CopiedInitializer($"{name}.weight", [_checkpoint.Tensor($"{name}.weight", _config.HiddenSize)]));

@@ -34,6 +34,7 @@ public static class ModelBuilder
             throw new InvalidModelException($"'{name}' is no model name: use letters, digits, dots, dashes and underscores, not a dot first.");
         }
 
+        var began = time.GetUtcNow();
         using var source = Checkpoint.Open(checkpoint);
         if (!File.Exists(Path.Combine(checkpoint, ModelFolder.TokenizerFile)))
         {
@@ -51,7 +52,7 @@ public static class ModelBuilder
 
         GenaiConfig.Write(Path.Combine(folder.Path, GenaiConfig.FileName), source.Config, GenerationDefaults.Load(checkpoint), GraphFile);
         var bytes = new[] { GraphFile, data }.Sum(file => file is null ? 0 : new FileInfo(Path.Combine(folder.Path, file)).Length);
-        new ModelManifest
+        var manifest = new ModelManifest
         {
             Format = ModelManifest.CurrentFormat,
             Name = name,
@@ -59,23 +60,23 @@ public static class ModelBuilder
             Fingerprint = Fingerprint(checkpoint),
             Parameters = graph.Parameters,
             Variants = [new ModelVariant(Precision.Fp32, GraphFile, data, bytes)],
-        }.Save(Path.Combine(folder.Path, ModelManifest.FileName));
-        folder.MoveTo(target);
+        };
+        manifest.Save(Path.Combine(folder.Path, ModelManifest.FileName));
+        folder.MoveTo(target, path => FindIntact(path) is { Manifest: var other }
+            && (other.Name, other.Fingerprint) == (manifest.Name, manifest.Fingerprint) && other.Created >= began);
         return ModelFolder.Open(target);
     }
 
     /// <summary>The repository's model of this name, built from the checkpoint unless it is there and from these very files.</summary>
     /// <exception cref="InvalidModelException">The checkpoint is damaged or not supported.</exception>
     public static ModelFolder EnsureBuilt(
-        this ModelRepository repository, string checkpoint, string name, TimeProvider time, IProgress<BuildProgress>? progress = null, CancellationToken cancellation = default)
+        this ModelRepository repository, string checkpoint, string name, TimeProvider time,
+        IProgress<BuildProgress>? progress = null, CancellationToken cancellation = default)
     {
         var target = repository.FolderOf(name);
-        if (FindIntact(repository, name) is { } built && built.Manifest.Fingerprint == Fingerprint(checkpoint))
-        {
-            return built;
-        }
-
-        return Build(checkpoint, target, name, time, progress, cancellation);
+        return FindIntact(target) is { } built && built.Manifest.Fingerprint == Fingerprint(checkpoint)
+            ? built
+            : Build(checkpoint, target, name, time, progress, cancellation);
     }
 
     /// <summary>SHA-256 over the builder's version and the names and contents of the checkpoint's files, in hexadecimal.</summary>
@@ -95,11 +96,11 @@ public static class ModelBuilder
     }
 
     /// <summary>A damaged model is built again, so it counts as absent.</summary>
-    private static ModelFolder? FindIntact(ModelRepository repository, string name)
+    private static ModelFolder? FindIntact(string path)
     {
         try
         {
-            return repository.Find(name);
+            return ModelFolder.Open(path);
         }
         catch (InvalidModelException)
         {

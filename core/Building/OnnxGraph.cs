@@ -40,7 +40,8 @@ internal sealed class OnnxGraph(string name)
 
     /// <summary>Adds a node. An empty input or output name leaves an optional one out.</summary>
     public IReadOnlyList<string> Node(
-        string type, string name, IEnumerable<string> inputs, IReadOnlyList<string> outputs, string domain = "", params IEnumerable<(string Name, object Value)> attributes)
+        string type, string name, IEnumerable<string> inputs, IReadOnlyList<string> outputs, string domain = "",
+        params IEnumerable<(string Name, object Value)> attributes)
     {
         var node = new NodeProto { OpType = type, Name = name, Domain = domain };
         node.Input.Add(inputs);

@@ -23,7 +23,9 @@ internal static class OnnxWriter
     /// <param name="progress">Told the bytes of constants written.</param>
     /// <param name="cancellation">Stops between two constants.</param>
     /// <param name="inlineLimit">Bytes of constants up to which there is no data file.</param>
-    public static string? Write(OnnxGraph graph, string folder, string fileName, string version, IProgress<long> progress, CancellationToken cancellation, long inlineLimit = InlineLimit)
+    public static string? Write(
+        OnnxGraph graph, string folder, string fileName, string version, IProgress<long> progress, CancellationToken cancellation,
+        long inlineLimit = InlineLimit)
     {
         var model = graph.ToModel(version);
         var external = graph.Initializers.Sum(initializer => initializer.Bytes) > inlineLimit;
