@@ -9,6 +9,7 @@ internal static class ServeCommand
 {
     private const string UrlsVariable = "ASPNETCORE_URLS";
     private const string KeyVariable = "R1_API_KEY";
+    private const long LeastKeyValueMemory = 1L << 20;
 
     private static readonly Option<string?> Urls = new("--urls")
     {
@@ -36,7 +37,7 @@ internal static class ServeCommand
     };
 
     private static readonly Option<int> MaxWaiting = Bounded(
-        "--max-waiting", 1024, 0, 1_000_000, "Requests that may wait for a slot, per model; beyond that clients get 429.");
+        "--max-waiting", 1024, 1, 1_000_000, "Requests that may wait for a slot, per model; beyond that clients get 429.");
 
     private static readonly Option<int> Threads = Bounded("--threads", 0, 0, 1024, "Threads of one step of a model; 0 means one for each core.");
 
@@ -49,7 +50,10 @@ internal static class ServeCommand
     {
         KeyValueMemory.Validators.Add(result =>
         {
-            if (result.Tokens is [{ Value: var text }] && MemorySize.Parse(text) is null) result.AddError($"--kv-memory: '{text}' is not a size such as 512MB or 4GB.");
+            if (result.Tokens is [{ Value: var text }] && !(MemorySize.Parse(text) >= LeastKeyValueMemory))
+            {
+                result.AddError($"--kv-memory: '{text}' is not a size such as 512MB or 4GB, at least 1MB.");
+            }
         });
         Command command = new("serve", "Serve models with the OpenAI API (what r1 does without a verb).")
         {

@@ -1,5 +1,4 @@
 using R1Serverless.Requests;
-using R1Serverless.Runtime;
 
 namespace R1Serverless.Hosting;
 
@@ -7,5 +6,5 @@ namespace R1Serverless.Hosting;
 internal sealed record LoadedModels(IInference Inference, IReadOnlyList<ServedModel> Models);
 
 /// <summary>Loads and warms the models of <paramref name="options"/>. <paramref name="progress"/> takes lines for the terminal. A wrong name, folder
-/// or file throws <see cref="ModelLoadException"/>.</summary>
+/// or file throws <see cref="Models.InvalidModelException"/>, a model that won't run <see cref="Runtime.ModelLoadException"/>; both have words for the operator.</summary>
 internal delegate Task<LoadedModels> ModelLoader(ServeOptions options, IProgress<string> progress, CancellationToken cancellationToken);

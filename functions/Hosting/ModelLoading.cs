@@ -26,7 +26,7 @@ internal sealed partial class ModelLoading(
         {
             loaded = await load(options, report, stoppingToken);
         }
-        catch (Exception fault) when (fault is ModelLoadException or InvalidModelException)
+        catch (Exception fault) when (fault is InvalidModelException or ModelLoadException or IOException or UnauthorizedAccessException)
         {
             end.Fail(fault.Message);
             return;

@@ -1,14 +1,13 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using R1Serverless.Commands;
 
 namespace R1Serverless.Hosting;
 
 /// <summary>What the operator reads at the start. Plain lines, so that a log file or a script can read them too.</summary>
 internal sealed class StartupReport(IServer server, ApiKeys keys, TextWriter output) : IProgress<string>
 {
-    private const double BytesPerMegabyte = 1e6;
-
     /// <summary>The addresses really bound, ports included.</summary>
     public IReadOnlyCollection<string> Addresses => [.. server.Features.Get<IServerAddressesFeature>()?.Addresses ?? []];
 
@@ -31,7 +30,7 @@ internal sealed class StartupReport(IServer server, ApiKeys keys, TextWriter out
         {
             output.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"  {model.Id}  {model.Precision} on {model.Device}, {model.Bytes / BytesPerMegabyte:F1} MB, context {model.ContextLength}, loaded in {model.LoadTime.TotalSeconds:F2} s, warmed up in {model.WarmupTime.TotalSeconds:F2} s"));
+                $"  {model.Id}  {model.Precision} on {model.Device}, {Quantities.Bytes(model.Bytes)}, context {model.ContextLength}, loaded in {model.LoadTime.TotalSeconds:F2} s, warmed up in {model.WarmupTime.TotalSeconds:F2} s"));
         }
 
         if (models.Count > 0 && Addresses.FirstOrDefault() is { } address)

@@ -1,0 +1,142 @@
+using System.ClientModel;
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json;
+using OpenAI;
+using OpenAI.Chat;
+
+namespace R1Serverless.Tests.EndToEnd;
+
+/// <summary>The real executable in a process of its own, on a free port, with the shipped model in a data folder of its own.</summary>
+public sealed partial class ServeProcess : IAsyncDisposable
+{
+    public const string Model = "r1-nano";
+    private const int Terminate = 15;
+    private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(2);
+    private readonly string _data = Directory.CreateTempSubdirectory("r1-serve-").FullName;
+    private readonly Process _process;
+    private readonly StringBuilder _output = new();
+    private readonly TaskCompletionSource<Uri> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private ServeProcess(string[] arguments)
+    {
+        ProcessStartInfo start = new("dotnet") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (string one in (string[])[Path.Combine(AppContext.BaseDirectory, "r1.dll"), "serve", "--data", _data, .. arguments]) start.ArgumentList.Add(one);
+        start.Environment.Remove("ASPNETCORE_URLS");
+        start.Environment.Remove("R1_API_KEY");
+        _process = new Process { StartInfo = start, EnableRaisingEvents = true };
+        _process.OutputDataReceived += (_, line) => Hear(line.Data);
+        _process.ErrorDataReceived += (_, line) => Hear(line.Data);
+        _process.Exited += (_, _) => _ready.TrySetException(new InvalidOperationException($"r1 ended: {Output}"));
+        _process.Start();
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+    }
+
+    public HttpClient Client { get; private set; } = new();
+
+    /// <summary>What the process has said on both of its streams.</summary>
+    public string Output
+    {
+        get
+        {
+            lock (_output) return _output.ToString();
+        }
+    }
+
+    /// <summary>Starts and waits until the model is warm.</summary>
+    public static async Task<ServeProcess> StartAsync(params string[] arguments)
+    {
+        ServeProcess process = new(["--urls", "http://127.0.0.1:0", .. arguments]);
+        try
+        {
+            await process._ready.Task.WaitAsync(StartLimit);
+            process.Client = new HttpClient { BaseAddress = await process._listening.Task };
+            return process;
+        }
+        catch (Exception)
+        {
+            await process.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Starts with arguments that must be refused; the exit code and what was said.</summary>
+    public static async Task<(int Code, string Output)> RefusedAsync(params string[] arguments)
+    {
+        await using ServeProcess process = new(arguments);
+        int code = await process.ExitAsync();
+        return (code, process.Output);
+    }
+
+    public ChatClient Chat(string model = Model) => new(
+        model, new ApiKeyCredential("none"), new OpenAIClientOptions { Endpoint = new Uri(Client.BaseAddress!, "/v1") });
+
+    public static HttpRequestMessage Ask(string question, string more = "") => new(HttpMethod.Post, "/v1/chat/completions")
+    {
+        Content = new StringContent(
+            $$"""{"model":"{{Model}}","messages":[{"role":"user","content":"{{question}}"}],"temperature":0{{more}}}""", Encoding.UTF8, "application/json"),
+    };
+
+    /// <summary>A stream that goes on for a while, whatever the model thinks of it; it has begun to answer.</summary>
+    public async Task<StreamReader> BeginLongStreamAsync(int tokens)
+    {
+        HttpRequestMessage request = Ask("What is 12 + 30?", $",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":{tokens}");
+        HttpResponseMessage response = await Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        response.EnsureSuccessStatusCode();
+        StreamReader reader = new(await response.Content.ReadAsStreamAsync());
+        while (await reader.ReadLineAsync() is { } line && !line.Contains("reasoning", StringComparison.Ordinal))
+        {
+            Assert.DoesNotContain("[DONE]", line, StringComparison.Ordinal);
+        }
+
+        return reader;
+    }
+
+    /// <summary>Sequences of the model that run and wait.</summary>
+    public async Task<(int Running, int Waiting)> LoadAsync()
+    {
+        using JsonDocument health = JsonDocument.Parse(await Client.GetStringAsync("/health/ready"));
+        JsonElement model = health.RootElement.GetProperty("models")[0];
+        return (model.GetProperty("running").GetInt32(), model.GetProperty("waiting").GetInt32());
+    }
+
+    /// <summary>Asks again and again until no sequence runs or waits.</summary>
+    public async Task UntilIdleAsync()
+    {
+        using CancellationTokenSource limit = new(TimeSpan.FromSeconds(30));
+        while (await LoadAsync() != (0, 0)) limit.Token.ThrowIfCancellationRequested();
+    }
+
+    public void SendTerminate() => Assert.Equal(0, Kill(_process.Id, Terminate));
+
+    public async Task<int> ExitAsync()
+    {
+        using CancellationTokenSource limit = new(StartLimit);
+        await _process.WaitForExitAsync(limit.Token);
+        return _process.ExitCode;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        if (!_process.HasExited) _process.Kill(entireProcessTree: true);
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+        Directory.Delete(_data, recursive: true);
+    }
+
+    private void Hear(string? line)
+    {
+        if (line is null) return;
+        lock (_output) _output.AppendLine(line);
+        const string Listening = "Listening on ";
+        if (line.StartsWith(Listening, StringComparison.Ordinal)) _listening.TrySetResult(new Uri(line[Listening.Length..].Split(' ')[0]));
+        if (line.StartsWith("Ready", StringComparison.Ordinal)) _ready.TrySetResult();
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int Kill(int process, int signal);
+}

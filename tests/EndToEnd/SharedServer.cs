@@ -1,0 +1,11 @@
+namespace R1Serverless.Tests.EndToEnd;
+
+/// <summary>One serving process for the tests of a class that leave it as they found it.</summary>
+public sealed class SharedServer : IAsyncLifetime
+{
+    public ServeProcess Process { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync() => Process = await ServeProcess.StartAsync();
+
+    public ValueTask DisposeAsync() => Process.DisposeAsync();
+}
