@@ -13,7 +13,7 @@ internal static class BenchReport
         foreach (var model in rows.GroupBy(r => r.Model))
         {
             var table = new Table { Title = new TableTitle(model.Key) };
-            foreach (var column in new[] { "way", "at once", "tokens/s", "ratio", "bar", "first ms p50 / p99", "gap ms p50 / p99", "model + sampling", "memory" }) table.AddColumn(column);
+            foreach (var column in new[] { "way", "at once", "tokens/s", "ratio", "bar", "first ms p50 / p99", "gap ms p50 / p99", "model + sampling", "B/token", "memory" }) table.AddColumn(column);
             foreach (var row in model) table.AddRow(Cells(row));
             console.Write(table);
             PrintManyOverOne(console, [.. model]);
@@ -30,6 +30,7 @@ internal static class BenchReport
         Pair(row.FirstToken),
         Pair(row.Gap),
         row.Profile is { } profile ? $"{Number(profile.Model, "P0")} + {Number(profile.Sampling, "P1")}" : "",
+        row.Profile is { } allocating ? Number(allocating.BytesPerToken, "N0") : "",
         row.MemoryBytes == 0 ? "" : $"{Number(row.MemoryBytes / 1048576.0, "N0")} MiB",
     ];
 

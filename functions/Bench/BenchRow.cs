@@ -14,5 +14,6 @@ namespace R1Serverless.Bench;
 internal sealed record BenchRow(
     string Model, string Way, int Clients, double TokensPerSecond, double Ratio, double? Bar, Percentiles FirstToken, Percentiles Gap, EngineProfile? Profile, long MemoryBytes);
 
-/// <summary>Shares of the time, 0 to 1: in the model's runs, and in sampling and bookkeeping; the rest, it waited or had nothing to do.</summary>
-internal readonly record struct EngineProfile(double Model, double Sampling);
+/// <summary>Shares of the time, 0 to 1: in the model's runs, and in sampling and bookkeeping; the rest, it waited or had nothing to do. And what the process
+/// allocated per token: text, events and the load generator's own notes.</summary>
+internal readonly record struct EngineProfile(double Model, double Sampling, double BytesPerToken);

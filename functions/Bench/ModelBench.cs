@@ -91,15 +91,18 @@ internal sealed class ModelBench(ModelFolder folder, BenchOptions options, TimeP
         bar,
         new Percentiles(Median(results.Select(r => r.FirstToken.P50)), Median(results.Select(r => r.FirstToken.P99))),
         new Percentiles(Median(results.Select(r => r.Gap.P50)), Median(results.Select(r => r.Gap.P99))),
-        profiles.Count == 0 ? null : new EngineProfile(Median(profiles.Select(p => p.Model)), Median(profiles.Select(p => p.Sampling))),
+        profiles.Count == 0 ? null : new EngineProfile(Median(profiles.Select(p => p.Model)), Median(profiles.Select(p => p.Sampling)), Median(profiles.Select(p => p.BytesPerToken))),
         memory);
 
     private async Task<LoadResult> RunEngineAsync(LoadShape shape, List<EngineProfile> profiles, CancellationToken cancellation)
     {
-        var before = _engine.Models[0].Load;
+        var (before, allocated) = (_engine.Models[0].Load, GC.GetTotalAllocatedBytes());
         var result = await LoadGenerator.RunAsync(shape, new EngineDoor(_engine, folder.Name).SendAsync, cancellation);
         var after = _engine.Models[0].Load;
-        profiles.Add(new EngineProfile((after.RunTime - before.RunTime).TotalSeconds / result.Seconds, (after.CommitTime - before.CommitTime).TotalSeconds / result.Seconds));
+        profiles.Add(new EngineProfile(
+            (after.RunTime - before.RunTime).TotalSeconds / result.Seconds,
+            (after.CommitTime - before.CommitTime).TotalSeconds / result.Seconds,
+            (GC.GetTotalAllocatedBytes() - allocated) / (double)result.Tokens));
         return result;
     }
 
