@@ -47,7 +47,7 @@ public sealed class LoadedModel : IAsyncDisposable
         var loaded = time.GetTimestamp();
         try
         {
-            Warmup.Run(runner);
+            Warmup.Run(runner, folder.Config.ContextLength);
         }
         catch (ModelLoadException)
         {

@@ -5,17 +5,18 @@ namespace R1Serverless.Runtime;
 /// <summary>Dummy runs before a model is ready, so that kernels, arenas, thread pools and the JIT have seen the shapes that requests bring.</summary>
 internal static class Warmup
 {
-    private const int Length = LengthBuckets.Smallest;
     private static readonly int[] PromptLengths = [1, 16, 128];
     private static readonly int[] DecodeRows = [1, 2, 4, 8];
 
     /// <exception cref="ModelLoadException">A run failed.</exception>
-    public static void Run(IModelRunner runner)
+    public static void Run(IModelRunner runner, int contextLength)
     {
-        Require(runner.Resize(new KvShape(DecodeRows[^1], Length), []));
+        // Two decode steps follow the longest prompt.
+        var longest = Math.Min(PromptLengths[^1], contextLength - 2);
+        Require(runner.Resize(new KvShape(DecodeRows[^1], LengthBuckets.For(longest + 2, contextLength)), []));
         foreach (var length in PromptLengths)
         {
-            var prompt = new int[length];
+            var prompt = new int[Math.Clamp(longest, 1, length)];
             Require(runner.Prefill(0, [prompt, prompt]));
         }
 
@@ -25,7 +26,7 @@ internal static class Warmup
             // Twice: the first run of a shape lays out its memory, the second uses that.
             for (var run = 0; run < 2; run++)
             {
-                Array.Fill(cached, PromptLengths[^1] + run);
+                Array.Fill(cached, longest + run);
                 Require(runner.Decode(tokens, cached));
             }
         }
