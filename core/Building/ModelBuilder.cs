@@ -16,7 +16,7 @@ public static class ModelBuilder
     private const string GraphFile = "model.onnx";
 
     private static readonly string[] CopiedFiles =
-        [ModelFolder.ConfigFile, ModelFolder.GenerationFile, ModelFolder.TokenizerFile, ModelFolder.TokenizerConfigFile];
+        [ModelFolder.ConfigFile, ModelFolder.GenerationFile, ModelFolder.TokenizerFile, ModelFolder.TokenizerConfigFile, ModelFolder.EvaluationFile];
 
     /// <summary>Builds into a folder beside <paramref name="target"/> and renames it at the end: the target is the old model or the whole new one.</summary>
     /// <param name="checkpoint">A folder with config.json, tokenizer.json and safetensors.</param>

@@ -8,6 +8,9 @@ public sealed record ModelFolder
     public const string TokenizerFile = "tokenizer.json";
     public const string TokenizerConfigFile = "tokenizer_config.json";
 
+    /// <summary>Tasks with their answers, as JSON lines; see `r1 model evaluate`. May be absent.</summary>
+    public const string EvaluationFile = "evaluation.jsonl";
+
     private ModelFolder(string path, ModelManifest manifest, ModelConfig config, GenerationDefaults generation) =>
         (Path, Manifest, Config, Generation) = (path, manifest, config, generation);
 

@@ -10,7 +10,6 @@ namespace R1Serverless.Commands;
 /// <summary><c>r1 model evaluate</c>: how many tasks a model answers exactly.</summary>
 internal static class EvaluateCommand
 {
-    private const string TasksFile = "evaluation.jsonl";
     private const int SomeAnswersFailed = 1;
 
     /// <param name="load">Loads the model into this process.</param>
@@ -19,7 +18,7 @@ internal static class EvaluateCommand
         Argument<string> model = new("model") { Description = "The model's name in the repository, or its folder." };
         Option<FileInfo?> tasks = new("--tasks")
         {
-            Description = $"""JSON lines of "family", "prompt" and "answer". [default: {TasksFile} in the model's folder]""", HelpName = "FILE",
+            Description = $"""JSON lines of "family", "prompt" and "answer". [default: {ModelFolder.EvaluationFile} in the model's folder]""", HelpName = "FILE",
         };
         Option<bool> json = new("--json") { Description = "Print one JSON object instead of a table." };
         Command command = new("evaluate", "Ask a model a file of tasks, greedily, and count the exact answers.") { model, tasks, json };
@@ -62,8 +61,8 @@ internal static class EvaluateCommand
     private static string FindTasks(string model)
     {
         string?[] folders = [Directory.Exists(model) ? model : null, new ModelRepository(DataFolder.Models).Find(model)?.Path, ShippedModels.Find(model)];
-        return folders.OfType<string>().Select(folder => Path.Combine(folder, TasksFile)).FirstOrDefault(File.Exists)
-            ?? throw new InvalidModelException($"{model} comes without {TasksFile}: name a file of tasks with --tasks.");
+        return folders.OfType<string>().Select(folder => Path.Combine(folder, ModelFolder.EvaluationFile)).FirstOrDefault(File.Exists)
+            ?? throw new InvalidModelException($"{model} comes without {ModelFolder.EvaluationFile}: name a file of tasks with --tasks.");
     }
 
     private sealed class Bar(ProgressTask task) : IProgress<int>
