@@ -1,5 +1,6 @@
 using System.CommandLine;
 using R1Serverless.Building;
+using R1Serverless.Hosting;
 using R1Serverless.Models;
 using Spectre.Console;
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using R1Serverless.Hosting;
 using R1Serverless.Models;
 using Spectre.Console;
 

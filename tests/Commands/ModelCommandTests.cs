@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using R1Serverless.Commands;
+using R1Serverless.Hosting;
 using R1Serverless.Models;
 using R1Serverless.Tests.Building;
 

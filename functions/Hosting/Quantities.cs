@@ -1,4 +1,4 @@
-namespace R1Serverless.Commands;
+namespace R1Serverless.Hosting;
 
 /// <summary>Numbers as people read them: 3.6 MB, 904 thousand.</summary>
 internal static class Quantities
