@@ -14,16 +14,21 @@ internal sealed class MemoryPressure
     /// <summary>Prompts of one shared prefill at most.</summary>
     public int GroupLimit { get; private set; } = TokenBudget.MaxRows;
 
-    /// <summary>Nobody new is admitted until nothing runs: the next one is then tried alone.</summary>
+    /// <summary>Nobody new is admitted, and no long prompt goes on, until a row leaves.</summary>
     public bool IsClosed { get; private set; }
 
-    public void LimitRows(int rows) => (RowLimit, _calm) = (Math.Max(1, rows), 0);
+    public void LimitRows(int rows) => (RowLimit, _calm) = (rows, 0);
 
     public void LimitGroup(int prompts) => (GroupLimit, _calm) = (Math.Max(1, prompts), 0);
 
-    public void CloseUntilEmpty() => IsClosed = true;
+    public void Close() => IsClosed = true;
 
-    public void Reopen() => IsClosed = false;
+    /// <summary>A row has left. Once none is left, everything may be tried again.</summary>
+    public void OnLeave(bool isEmpty)
+    {
+        IsClosed = false;
+        if (isEmpty) (RowLimit, GroupLimit) = (TokenBudget.MaxRows, TokenBudget.MaxRows);
+    }
 
     /// <summary>A step did fit.</summary>
     public void Relax()

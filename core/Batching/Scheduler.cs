@@ -17,6 +17,7 @@ internal sealed class Scheduler(SchedulerLimits limits)
     private ScheduledSequence? _prefilling;
     private bool _decodeIsDue;
     private bool _shortIsDue = true;
+    private long _kvTokens = limits.KvTokens;
 
     public KvShape Shape { get; private set; }
 
@@ -40,8 +41,8 @@ internal sealed class Scheduler(SchedulerLimits limits)
     public StepPlan Plan()
     {
         var longest = LongestAfterStep();
-        if (longest > Shape.Length && _running.Count > 0) return MakeRoom(longest);
         if (_running.Count > _pressure.RowLimit) return new StepPlan.Preempt(Youngest());
+        if (longest > Shape.Length && _running.Count > 0) return MakeRoom(longest);
         var decode = _running.Count > 0 ? _decode ??= new StepPlan.Decode(_running) : null;
         if (_decodeIsDue && decode is not null) return decode;
         return PlanAdmission(longest) ?? decode ?? (StepPlan)StepPlan.Idle.Instance;
@@ -110,27 +111,35 @@ internal sealed class Scheduler(SchedulerLimits limits)
     public ScheduledSequence? OnOutOfMemory(StepPlan plan)
     {
         _decodeIsDue = true;
-        if (plan is StepPlan.Prefill { Sequences.Count: > 1 } prefill)
+        switch (plan)
         {
-            _pressure.LimitGroup(prefill.Sequences.Count / 2);
-            return null;
+            case StepPlan.Resize resize when ShrinkBelow(resize):
+                return null;
+            case StepPlan.Prefill { Sequences.Count: > 1 } prefill:
+                _pressure.LimitGroup(prefill.Sequences.Count / 2);
+                return null;
+            case StepPlan.Decode when _running.Count > 1:
+                _budget.Halve(_running.Count, Shape.Length);
+                _pressure.LimitRows(_running.Count / 2);
+                return null;
+            case StepPlan.Decode:
+                return _running[0];
         }
 
-        if (_running.Count > 1)
-        {
-            if (plan is StepPlan.Decode) _budget.Halve(_running.Count, Shape.Length);
-            _pressure.LimitRows(_running.Count / 2);
-            return null;
-        }
+        var subject = Subject(plan);
+        if (subject is null || Rows == (subject.Slot < 0 ? 0 : 1)) return subject;
+        if (subject.Status == SequenceStatus.Running) _pressure.LimitRows(_running.Count / 2);
+        else _pressure.Close();
+        return null;
+    }
 
-        var grows = plan is StepPlan.Resize && LongestAfterStep() > Shape.Length;
-        if (_running.Count == 1 && plan is not StepPlan.Decode && !grows)
-        {
-            _pressure.CloseUntilEmpty();
-            return null;
-        }
-
-        return _running.Count == 1 ? _running[0] : NextInLine(plan);
+    /// <summary>Fewer slots than planned, if the rows there are do not need them all.</summary>
+    private bool ShrinkBelow(StepPlan.Resize resize)
+    {
+        var needed = Rows + (resize.For.Slot < 0 ? 1 : 0);
+        if (resize.Shape.Slots <= needed) return false;
+        _kvTokens = (long)Math.Max(needed, resize.Shape.Slots / 2) * resize.Shape.Length;
+        return true;
     }
 
     private SlotMove? CommitChunk(StepPlan.PrefillChunk chunk)
@@ -158,7 +167,7 @@ internal sealed class Scheduler(SchedulerLimits limits)
     /// <summary>Newcomers, in this order: preempted ones, then short groups and chunks of a long prompt in turn. Null: none now.</summary>
     private StepPlan? PlanAdmission(int longest)
     {
-        if (_pressure.IsClosed && _running.Count > 0) return null;
+        if (_pressure.IsClosed && Rows > 0) return _running.Count > 0 ? null : Chunk(_prefilling!);
         var chunk = _prefilling is null ? null : Chunk(_prefilling);
         if (_preempted.TryPeek(out var saved)) return Admit(saved, saved.CachedLength + 1, longest, () => new StepPlan.Restore(saved)) ?? chunk;
 
@@ -201,22 +210,23 @@ internal sealed class Scheduler(SchedulerLimits limits)
         if (Rows + 1 > RowLimit(reach)) return null;
         if (length <= Shape.Length && Rows + 1 <= Shape.Slots) return start();
         var shape = ShapeFor(reach);
-        return Rows + 1 > shape.Slots ? null : new StepPlan.Resize(shape);
+        return Rows + 1 > shape.Slots ? null : new StepPlan.Resize(shape, sequence);
     }
 
     /// <summary>Running rows outgrow their slots: longer slots, and where fewer of those fit, the youngest leave first.</summary>
     private StepPlan MakeRoom(int longest)
     {
-        if (longest > limits.MaxSlotLength) return new StepPlan.Refuse(_running.First(s => s.CachedLength + 1 > limits.MaxSlotLength));
+        var grown = _running.MaxBy(s => s.CachedLength)!;
+        if (longest > limits.MaxSlotLength) return new StepPlan.Refuse(grown);
         var shape = ShapeFor(longest);
-        return Rows > shape.Slots ? new StepPlan.Preempt(Youngest()) : new StepPlan.Resize(shape);
+        return Rows > shape.Slots ? new StepPlan.Preempt(Youngest()) : new StepPlan.Resize(shape, grown);
     }
 
     private KvShape ShapeFor(int length)
     {
         var bucket = LengthBuckets.For(length, limits.MaxSlotLength);
         // One slot more than rows may run: the top slot, for a long prompt on its way.
-        return new KvShape((int)Math.Clamp(limits.KvTokens / bucket, 1, TokenBudget.MaxRows + 1), bucket);
+        return new KvShape((int)Math.Clamp(_kvTokens / bucket, 1, TokenBudget.MaxRows + 1), bucket);
     }
 
     private int RowLimit(int longest) => Math.Min(_budget.RowsAt(longest), _pressure.RowLimit);
@@ -241,27 +251,29 @@ internal sealed class Scheduler(SchedulerLimits limits)
     {
         var slot = sequence.Slot;
         sequence.Slot = -1;
-        if (sequence == _prefilling)
+        var isTop = sequence == _prefilling;
+        if (isTop) _prefilling = null;
+        var last = isTop ? sequence : _running[^1];
+        if (!isTop)
         {
-            _prefilling = null;
-            return null;
+            _running[slot] = last;
+            _running.RemoveAt(_running.Count - 1);
         }
 
-        var last = _running[^1];
-        _running[slot] = last;
-        _running.RemoveAt(_running.Count - 1);
-        if (_running.Count == 0) _pressure.Reopen();
+        _pressure.OnLeave(Rows == 0);
+        if (Rows == 0) _kvTokens = limits.KvTokens;
         if (last == sequence) return null;
         last.Slot = slot;
         return new SlotMove(_running.Count, slot, last.CachedLength);
     }
 
-    /// <summary>Whom a plan wanted to bring in when nothing else was running.</summary>
-    private ScheduledSequence? NextInLine(StepPlan plan) => plan switch
+    /// <summary>Whom a plan was for.</summary>
+    private static ScheduledSequence? Subject(StepPlan plan) => plan switch
     {
+        StepPlan.Resize resize => resize.For,
         StepPlan.Prefill prefill => prefill.Sequences[0],
         StepPlan.PrefillChunk chunk => chunk.Sequence,
         StepPlan.Restore restore => restore.Sequence,
-        _ => _prefilling ?? _preempted.Sequences.Concat(_short.Sequences).Concat(_long.Sequences).FirstOrDefault(),
+        _ => null,
     };
 }

@@ -13,8 +13,8 @@ internal abstract record StepPlan
         public static readonly Idle Instance = new();
     }
 
-    /// <summary>Give the KV buffers a new shape; what is in the slots is kept.</summary>
-    public sealed record Resize(KvShape Shape) : StepPlan;
+    /// <summary>Give the KV buffers a new shape; what is in the slots is kept. <paramref name="For"/> is the newcomer, or the row that outgrows its slot.</summary>
+    public sealed record Resize(KvShape Shape, ScheduledSequence For) : StepPlan;
 
     /// <summary>Save a sequence's keys and values and give its slot back.</summary>
     public sealed record Preempt(ScheduledSequence Sequence) : StepPlan;

@@ -2,7 +2,8 @@ namespace R1Serverless.Batching;
 
 /// <summary>
 /// How many rows a decode step may have: budget / longest row, from 1 to 1024. The budget is learnt from measured step times,
-/// so that no step takes much longer than <paramref name="target"/>; running out of memory halves it, and it recovers slowly.
+/// so that no step takes much longer than <paramref name="target"/>, or than twice the fastest step where that is more; running out of memory halves it,
+/// and it recovers slowly.
 /// </summary>
 /// <param name="capacity">Tokens that fit into the KV memory: the budget never exceeds it.</param>
 /// <param name="target">The longest a decode step should take: the gap between two tokens of a stream.</param>
@@ -17,6 +18,7 @@ internal sealed class TokenBudget(long capacity, TimeSpan target)
     private const double Blame = 0.1;
 
     private double _tokens = capacity;
+    private TimeSpan _fastest = TimeSpan.MaxValue / 4;
 
     public long Tokens => (long)_tokens;
 
@@ -26,9 +28,12 @@ internal sealed class TokenBudget(long capacity, TimeSpan target)
     /// <summary>Learns from a decode step of <paramref name="rows"/> rows that took <paramref name="elapsed"/>.</summary>
     public void Observe(int rows, int longest, TimeSpan elapsed)
     {
-        if (elapsed > target && rows > 1)
+        // Reading the weights takes the same time whatever the rows: only what comes on top of the fastest step is the batch's doing.
+        if (elapsed < _fastest) _fastest = elapsed;
+        var limit = target > 2 * _fastest ? target : 2 * _fastest;
+        if (elapsed > limit && rows > 1)
         {
-            var affordable = rows * (double)longest * (target / elapsed);
+            var affordable = rows * (double)longest * ((limit - _fastest) / (elapsed - _fastest));
             _tokens = Math.Max(longest, Math.Min(_tokens, (_tokens * (1 - Blame)) + (affordable * Blame)));
         }
         else if (rows >= RowsAt(longest))

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using R1Serverless.Batching;
 using R1Serverless.Requests;
 using R1Serverless.Runtime;
@@ -11,7 +10,8 @@ namespace R1Serverless.Generation;
 /// </summary>
 internal sealed class Engine : IAsyncDisposable
 {
-    private readonly ConcurrentQueue<(Sequence Sequence, bool Cancels)> _inbox = new();
+    private readonly Lock _gate = new();
+    private readonly Queue<(Sequence Sequence, bool Cancels)> _inbox = new();
     private readonly AutoResetEvent _wake = new(false);
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly StepLoop _loop;
@@ -34,58 +34,76 @@ internal sealed class Engine : IAsyncDisposable
 
     public long NextNumber() => Interlocked.Increment(ref _numbers);
 
-    /// <summary>Takes all sequences of a request or, when too many wait already, none.</summary>
-    public bool TrySubmit(IReadOnlyList<Sequence> sequences)
+    /// <summary>Takes all sequences of a request, or none. A request is never refused for its own size, only for those that wait before it.</summary>
+    public Submission TrySubmit(IReadOnlyList<Sequence> sequences)
     {
-        var open = Interlocked.Add(ref _open, sequences.Count);
-        if (_stopping || open - _loop.Load.Running > _options.MaxWaiting)
+        lock (_gate)
         {
-            Interlocked.Add(ref _open, -sequences.Count);
-            return false;
+            if (_stopping) return Submission.Stopping;
+            if (Load.Waiting >= _options.MaxWaiting) return Submission.Full;
+            Interlocked.Add(ref _open, sequences.Count);
+            foreach (var sequence in sequences) _inbox.Enqueue((sequence, false));
         }
 
-        foreach (var sequence in sequences) _inbox.Enqueue((sequence, false));
         _wake.Set();
-        return true;
+        return Submission.Accepted;
     }
 
     /// <summary>Frees what the sequence holds at the next step; nothing if it has ended.</summary>
     public void Cancel(Sequence sequence)
     {
-        _inbox.Enqueue((sequence, true));
+        lock (_gate)
+        {
+            if (_stopping) return;
+            _inbox.Enqueue((sequence, true));
+        }
+
         _wake.Set();
     }
 
     /// <summary>Ends what still runs and stops the thread. Whoever wants to drain waits for <see cref="Load"/> to fall to zero first.</summary>
     public async ValueTask DisposeAsync()
     {
-        _stopping = true;
+        lock (_gate) _stopping = true;
         _wake.Set();
         await _stopped.Task;
-        _wake.Dispose();
     }
 
     private void Run()
     {
         while (!_stopping)
         {
+            TakeInbox();
+            if (!_loop.Turn()) _wake.WaitOne();
+        }
+
+        TakeInbox();
+        _loop.Stop(new InferenceError(InferenceErrorKind.Unavailable, "The worker is shutting down.", RetryAfter: TimeSpan.FromSeconds(1)));
+        _stopped.SetResult();
+    }
+
+    private void TakeInbox()
+    {
+        lock (_gate)
+        {
             while (_inbox.TryDequeue(out var entry))
             {
                 if (entry.Cancels) _loop.Cancel(entry.Sequence);
                 else _loop.Enqueue(entry.Sequence);
             }
-
-            if (!_loop.Turn()) _wake.WaitOne();
         }
-
-        while (_inbox.TryDequeue(out var entry))
-        {
-            if (!entry.Cancels) _loop.Enqueue(entry.Sequence);
-        }
-
-        _loop.Stop(new InferenceError(InferenceErrorKind.Unavailable, "The worker is shutting down.", RetryAfter: TimeSpan.FromSeconds(1)));
-        _stopped.SetResult();
     }
+}
+
+internal enum Submission
+{
+    Accepted,
+
+    /// <summary>Too many wait already.</summary>
+    Full,
+
+    /// <summary>The engine ends: another worker, or this one started again, may take it.</summary>
+    Stopping,
 }
 
 /// <summary>What an engine has to do right now.</summary>

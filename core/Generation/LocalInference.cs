@@ -7,6 +7,8 @@ namespace R1Serverless.Generation;
 /// <summary>Answers requests with the engines in this process. Text is made here, on the caller's side, off the engine's thread.</summary>
 public sealed class LocalInference(IReadOnlyList<LoadedModel> models) : IInference, IAsyncDisposable
 {
+    private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(1);
+
     private readonly Dictionary<string, LoadedModel> _models = models.ToDictionary(m => m.Id, StringComparer.Ordinal);
 
     public IReadOnlyList<LoadedModel> Models => models;
@@ -27,10 +29,12 @@ public sealed class LocalInference(IReadOnlyList<LoadedModel> models) : IInferen
 
         var output = Channel.CreateUnbounded<SequenceOutput>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
         var answer = new Answer(request, model, prompt, output.Writer);
-        if (!model.Engine.TrySubmit(answer.Sequences))
+        var submission = model.Engine.TrySubmit(answer.Sequences);
+        if (submission != Submission.Accepted)
         {
-            yield return new InferenceEvent.Failed(new InferenceError(
-                InferenceErrorKind.QueueFull, "The queue is full. Retry later.", RetryAfter: TimeSpan.FromSeconds(1)));
+            yield return new InferenceEvent.Failed(submission == Submission.Full
+                ? new InferenceError(InferenceErrorKind.QueueFull, "The queue is full. Retry later.", RetryAfter: RetryLater)
+                : new InferenceError(InferenceErrorKind.Unavailable, "The worker is shutting down.", RetryAfter: RetryLater));
             yield break;
         }
 

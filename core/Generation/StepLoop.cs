@@ -97,7 +97,7 @@ internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, stri
             case StepPlan.Prefill prefill:
                 return runner.Prefill(prefill.FirstSlot, [.. prefill.Sequences.Select(s => ((Sequence)s).Prompt)]);
             case StepPlan.PrefillChunk chunk:
-                return runner.PrefillChunk(_scheduler.TopSlot, chunk.Start, ((Sequence)chunk.Sequence).Prompt.Span.Slice(chunk.Start, chunk.Count));
+                return runner.PrefillChunk(_scheduler.TopSlot, chunk.Start, ((Sequence)chunk.Sequence).Prompt.Slice(chunk.Start, chunk.Count));
             case StepPlan.Decode decode:
                 var rows = decode.Sequences.Count;
                 if (_tokens.Length < rows) (_tokens, _lengths) = (new int[rows * 2], new int[rows * 2]);
@@ -159,6 +159,7 @@ internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, stri
         sequence.LastToken = token.Id;
         sequence.Generated++;
         Interlocked.Increment(ref _generated);
+        Instruments.OnToken(model);
         FinishReason? end = sequence.EndTokens.Contains(token.Id) ? FinishReason.Stop
             : sequence.Generated >= sequence.MaxTokens ? FinishReason.Length
             : null;
@@ -179,6 +180,8 @@ internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, stri
             StepPlan.Prefill prefill => prefill.Sequences,
             StepPlan.PrefillChunk chunk => [chunk.Sequence],
             StepPlan.Restore restore => [restore.Sequence],
+            StepPlan.Preempt preempt => [preempt.Sequence],
+            StepPlan.Refuse refuse => [refuse.Sequence],
             StepPlan.Decode decode => [.. decode.Sequences],
             _ => [.. _live],
         };
@@ -207,7 +210,6 @@ internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, stri
     {
         Interlocked.Increment(ref _steps);
         Instruments.OnStep(model, phase, rows, elapsed);
-        if (phase == "decode") Instruments.OnTokens(model, rows);
     }
 
     private void CountRunning() => Volatile.Write(ref _running, _scheduler.Running.Count + (_scheduler.Prefilling is null ? 0 : 1));

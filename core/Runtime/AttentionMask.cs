@@ -15,12 +15,13 @@ internal sealed class AttentionMask : IDisposable
 
     public NativeBuffer<long> Buffer => _ones;
 
-    /// <summary>Sets row i to <paramref name="cachedLengths"/>[i] + 1 ones; true if the memory moved.</summary>
-    public bool Set(ReadOnlySpan<int> cachedLengths)
+    /// <summary>Sets row i to <paramref name="cachedLengths"/>[i] + 1 ones; true if the memory moved. No wider than a slot: the kernel
+    /// takes the width for the total length, and refuses one beyond slots and rotary caches.</summary>
+    public bool Set(ReadOnlySpan<int> cachedLengths, int slotLength)
     {
         var longest = 0;
         foreach (var cached in cachedLengths) longest = Math.Max(longest, cached + 1);
-        var width = (longest + WidthStep - 1) / WidthStep * WidthStep;
+        var width = Math.Min(slotLength, (longest + WidthStep - 1) / WidthStep * WidthStep);
         var moved = _ones.Require(cachedLengths.Length * width);
         if (moved || width != Width)
         {

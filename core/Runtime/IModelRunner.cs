@@ -27,7 +27,7 @@ internal interface IModelRunner : IDisposable
     StepOutcome Prefill(int firstSlot, IReadOnlyList<ReadOnlyMemory<int>> prompts);
 
     /// <summary>The prompt's tokens [start, start + tokens) into a slot that holds [0, start). Then <see cref="Logits"/>(0) is the last token's.</summary>
-    StepOutcome PrefillChunk(int slot, int start, ReadOnlySpan<int> tokens);
+    StepOutcome PrefillChunk(int slot, int start, ReadOnlyMemory<int> tokens);
 
     /// <summary>One token per row of slots [0, n); row i holds <paramref name="cachedLengths"/>[i] tokens before it.</summary>
     StepOutcome Decode(ReadOnlySpan<int> tokens, ReadOnlySpan<int> cachedLengths);

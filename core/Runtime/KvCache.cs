@@ -53,28 +53,28 @@ internal sealed unsafe class KvCache : IDisposable
 
     public void Move(SlotMove move) => CopyHeads(this, move.From, this, move.To, move.Length);
 
-    /// <summary>Copies a slot's first tokens out, tight.</summary>
-    public byte[] Save(int slot, int length)
+    /// <summary>Copies a slot's first tokens out: per buffer its heads, tight.</summary>
+    public byte[][] Save(int slot, int length)
     {
         var tight = length * _graph.HeadSize * _elementBytes;
-        var saved = new byte[checked(tight * _graph.KvHeads * _buffers.Length)];
-        var at = 0;
+        var saved = new byte[_buffers.Length][];
         for (var i = 0; i < _buffers.Length; i++)
         {
-            for (var head = 0; head < _graph.KvHeads; head++, at += tight)
-                new ReadOnlySpan<byte>(Head(i, slot, head), tight).CopyTo(saved.AsSpan(at));
+            saved[i] = new byte[checked(tight * _graph.KvHeads)];
+            for (var head = 0; head < _graph.KvHeads; head++)
+                new ReadOnlySpan<byte>(Head(i, slot, head), tight).CopyTo(saved[i].AsSpan(head * tight));
         }
 
         return saved;
     }
 
-    public void Restore(ReadOnlySpan<byte> saved, int slot)
+    public void Restore(byte[][] saved, int slot)
     {
-        var tight = saved.Length / (_graph.KvHeads * _buffers.Length);
         for (var i = 0; i < _buffers.Length; i++)
         {
-            for (var head = 0; head < _graph.KvHeads; head++, saved = saved[tight..])
-                saved[..tight].CopyTo(new Span<byte>(Head(i, slot, head), tight));
+            var tight = saved[i].Length / _graph.KvHeads;
+            for (var head = 0; head < _graph.KvHeads; head++)
+                saved[i].AsSpan(head * tight, tight).CopyTo(new Span<byte>(Head(i, slot, head), tight));
         }
     }
 

@@ -64,28 +64,24 @@ internal sealed class OrtModelRunner : IModelRunner
         RunPrompt(firstSlot, prompts.Count, width, width);
     });
 
-    public StepOutcome PrefillChunk(int slot, int start, ReadOnlySpan<int> tokens)
+    public StepOutcome PrefillChunk(int slot, int start, ReadOnlyMemory<int> tokens) => Guard(() =>
     {
-        var width = start + tokens.Length;
-        _promptIds.Require(tokens.Length);
+        var (count, width) = (tokens.Length, start + tokens.Length);
+        _promptIds.Require(count);
         _promptMask.Require(width);
-        for (var i = 0; i < tokens.Length; i++) _promptIds.Span[i] = tokens[i];
+        RequireLogits(1, count);
+        for (var i = 0; i < count; i++) _promptIds.Span[i] = tokens.Span[i];
         _promptMask.Span[..width].Fill(1);
-        var count = tokens.Length;
-        return Guard(() =>
-        {
-            RequireLogits(1, count);
-            _logitsAt[0] = LogitsRow(0, count, count);
-            RunPrompt(slot, 1, count, width);
-        });
-    }
+        _logitsAt[0] = LogitsRow(0, count, count);
+        RunPrompt(slot, 1, count, width);
+    });
 
     public StepOutcome Decode(ReadOnlySpan<int> tokens, ReadOnlySpan<int> cachedLengths)
     {
         var rows = tokens.Length;
         try
         {
-            if (_decodeIds.Require(rows) | _decodeMask.Set(cachedLengths)) DropDecodeBindings();
+            if (_decodeIds.Require(rows) | _decodeMask.Set(cachedLengths, _kv.Shape.Length)) DropDecodeBindings();
             RequireLogits(rows, 1);
             for (var row = 0; row < rows; row++)
             {
@@ -98,6 +94,8 @@ internal sealed class OrtModelRunner : IModelRunner
         }
         catch (Exception fault) when (OrtFault.IsExpected(fault))
         {
+            // A buffer may have moved before another could not grow: what was bound to it is stale.
+            DropDecodeBindings();
             return OrtFault.ToOutcome(fault);
         }
     }
@@ -174,9 +172,9 @@ internal sealed class OrtModelRunner : IModelRunner
         _decodeBindings.Clear();
     }
 
-    private sealed class HostSnapshot(byte[] data, int length) : KvSnapshot
+    private sealed class HostSnapshot(byte[][] data, int length) : KvSnapshot
     {
-        public byte[] Data => data;
+        public byte[][] Data => data;
 
         public override int Length => length;
 

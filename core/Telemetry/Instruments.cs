@@ -21,9 +21,9 @@ internal static class Instruments
         BatchRows.Record(rows, new("model", model), new("phase", phase));
     }
 
-    public static void OnTokens(string model, int count)
+    public static void OnToken(string model)
     {
-        if (Tokens.Enabled) Tokens.Add(count, new KeyValuePair<string, object?>("model", model));
+        if (Tokens.Enabled) Tokens.Add(1, new KeyValuePair<string, object?>("model", model));
     }
 
     public static void OnOutOfMemory(string model) => OutOfMemory.Add(1, new KeyValuePair<string, object?>("model", model));

@@ -105,6 +105,7 @@ public sealed class SchedulerModelTests
             StepPlan.Decode decode => decode.Sequences.Count > failures,
             StepPlan.Prefill prefill => prefill.Sequences.Count + _scheduler.Running.Count > failures,
             StepPlan.PrefillChunk => _scheduler.Running.Count >= failures,
+            StepPlan.Resize resize => (long)resize.Shape.Slots * resize.Shape.Length > 8192,
             _ => false,
         };
 

@@ -100,7 +100,8 @@ public sealed class SchedulerTests
     {
         var budget = new TokenBudget(100_000, TimeSpan.FromMilliseconds(100));
         Assert.Equal(1000, budget.RowsAt(100));
-        for (var i = 0; i < 100; i++) budget.Observe(100, 100, TimeSpan.FromMilliseconds(200));
+        budget.Observe(1, 100, TimeSpan.FromMilliseconds(10));
+        for (var i = 0; i < 100; i++) budget.Observe(100, 100, TimeSpan.FromMilliseconds(190));
         Assert.InRange(budget.RowsAt(100), 50, 55);
         for (var i = 0; i < 1000; i++) budget.Observe(budget.RowsAt(100), 100, TimeSpan.FromMilliseconds(50));
         Assert.Equal(1000, budget.RowsAt(100));
@@ -108,6 +109,15 @@ public sealed class SchedulerTests
         Assert.Equal(32, budget.RowsAt(100));
         Assert.Equal(1, budget.RowsAt(int.MaxValue));
         Assert.Equal(1024, new TokenBudget(long.MaxValue, TimeSpan.FromSeconds(1)).RowsAt(1));
+    }
+
+    [Fact]
+    public void A_model_whose_lone_row_is_slow_still_gets_its_batch()
+    {
+        var budget = new TokenBudget(100_000, TimeSpan.FromMilliseconds(100));
+        budget.Observe(1, 100, TimeSpan.FromMilliseconds(300));
+        for (var i = 0; i < 100; i++) budget.Observe(64, 100, TimeSpan.FromMilliseconds(400));
+        Assert.Equal(1000, budget.RowsAt(100));
     }
 
     private void Enqueue(params int[] prompts)

@@ -26,6 +26,9 @@ internal sealed class FakeRunner : IModelRunner
     /// <summary>Asked with the rows of a step; false makes it run out of memory.</summary>
     public Func<int, bool> FitsInMemory { get; set; } = _ => true;
 
+    /// <summary>Asked with the tokens of all slots; false makes a resize run out of memory.</summary>
+    public Func<long, bool> FitsSlots { get; set; } = _ => true;
+
     public Exception? Fault { get; set; }
 
     /// <summary>What the model answers to a prompt, token by token.</summary>
@@ -38,6 +41,7 @@ internal sealed class FakeRunner : IModelRunner
 
     public StepOutcome Resize(KvShape shape, IReadOnlyList<SlotMove> rows)
     {
+        if (!FitsSlots((long)shape.Slots * shape.Length)) return StepOutcome.OutOfMemory;
         var fresh = new int[shape.Slots][];
         for (var i = 0; i < fresh.Length; i++) fresh[i] = NewSlot(shape.Length);
         foreach (var row in rows) _slots[row.From].AsSpan(0, row.Length).CopyTo(fresh[row.To]);
@@ -74,7 +78,7 @@ internal sealed class FakeRunner : IModelRunner
         }
     });
 
-    public StepOutcome PrefillChunk(int slot, int start, ReadOnlySpan<int> tokens)
+    public StepOutcome PrefillChunk(int slot, int start, ReadOnlyMemory<int> tokens)
     {
         var chunk = tokens.ToArray();
         return Step(1, () =>

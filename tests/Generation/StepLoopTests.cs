@@ -55,6 +55,32 @@ public sealed class StepLoopTests
     }
 
     [Fact]
+    public void Slots_that_do_not_fit_make_way_for_fewer_and_no_answer_is_lost()
+    {
+        // The device has room for 2,048 tokens where a million were configured.
+        _runner.FitsSlots = tokens => tokens <= 2048;
+        var loop = NewLoop();
+        var all = Enumerable.Range(0, 9).Select(i => new Listener(i, i % 3 == 2 ? 700 : 100 + (20 * i), 250)).ToList();
+        all.ForEach(l => loop.Enqueue(l.Sequence));
+        Drain(loop);
+        Assert.All(all, l => Assert.Equal(l.Expected, l.Read().Tokens));
+    }
+
+    [Fact]
+    public void Only_the_one_that_can_never_fit_fails()
+    {
+        _runner.FitsSlots = tokens => tokens <= 512;
+        var loop = NewLoop();
+        var (large, small) = (new Listener(0, 900, 10), Enumerable.Range(1, 4).Select(i => new Listener(i, 50, 40)).ToList());
+        small.ForEach(l => loop.Enqueue(l.Sequence));
+        for (var i = 0; i < 3; i++) loop.Turn();
+        loop.Enqueue(large.Sequence);
+        Drain(loop);
+        Assert.Equal(InferenceErrorKind.OutOfMemory, large.Read().Error!.Kind);
+        Assert.All(small, l => Assert.Equal(l.Expected, l.Read().Tokens));
+    }
+
+    [Fact]
     public void A_lone_sequence_that_does_not_fit_fails_with_a_clear_error()
     {
         _runner.FitsInMemory = _ => false;

@@ -66,10 +66,18 @@ public sealed class OrtModelRunnerTests : IDisposable
         {
             _runner.Resize(new KvShape(4, 2048), []);
             for (var start = 0; start < prompt.Length; start += PrefillRules.ChunkTokens)
-                Completed(_runner.PrefillChunk(slot, start, prompt.AsSpan(start, PrefillRules.ChunkLength(prompt.Length, start))));
+                Completed(_runner.PrefillChunk(slot, start, prompt.AsMemory(start, PrefillRules.ChunkLength(prompt.Length, start))));
             return _runner.Logits(0).ToArray();
         }).ToArray();
         Assert.Equal(answers[0], answers[1]);
+    }
+
+    [Fact]
+    public void A_slot_whose_length_is_no_round_number_can_be_filled_to_its_end()
+    {
+        _runner.Resize(new KvShape(2, 201), []);
+        Completed(_runner.Prefill(0, [Prompt(6, 195), Prompt(7, 190)]));
+        for (var step = 0; step < 6; step++) Completed(_runner.Decode([20, 21], [195 + step, 190 + step]));
     }
 
     public void Dispose() => _runner.Dispose();
