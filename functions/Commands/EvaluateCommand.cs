@@ -60,7 +60,7 @@ internal static class EvaluateCommand
 
     private static string FindTasks(string model)
     {
-        string?[] folders = [Directory.Exists(model) ? model : null, new ModelRepository(DataFolder.Models).Find(model)?.Path, ShippedModels.Find(model)];
+        string?[] folders = [LocalModels.IsFolder(model) ? model : null, new ModelRepository(DataFolder.Models).Find(model)?.Path, ShippedModels.Find(model)];
         return folders.OfType<string>().Select(folder => Path.Combine(folder, ModelFolder.EvaluationFile)).FirstOrDefault(File.Exists)
             ?? throw new InvalidModelException($"{model} comes without {ModelFolder.EvaluationFile}: name a file of tasks with --tasks.");
     }

@@ -29,11 +29,16 @@ internal static class LocalModels
         var repository = new ModelRepository(options.DataFolder is { } data ? Path.Combine(data, "models") : DataFolder.Models);
         foreach (var named in options.Models.Count > 0 ? options.Models : [ShippedModels.Nano])
         {
-            if (Directory.Exists(named)) yield return ModelFolder.Open(named);
+            if (IsFolder(named)) yield return ModelFolder.Open(named);
             else if (ShippedModels.Find(named) is { } checkpoint) yield return EnsureBuilt(repository, checkpoint, named, progress, cancellationToken);
             else yield return repository.Find(named) ?? throw new ModelLoadException($"there is no model '{named}' in {repository.Path}, and no such folder; `r1 model list` shows what there is.");
         }
     }
+
+    /// <summary>Whether the argument is a folder rather than a model's name: it has a separator, or a built model is in it. Any other folder that happens to
+    /// have the name hides no model.</summary>
+    public static bool IsFolder(string named) =>
+        named.Contains(Path.DirectorySeparatorChar) || named.Contains(Path.AltDirectorySeparatorChar) || File.Exists(Path.Combine(named, ModelManifest.FileName));
 
     private static ModelFolder EnsureBuilt(ModelRepository repository, string checkpoint, string name, IProgress<string> progress, CancellationToken cancellationToken)
     {

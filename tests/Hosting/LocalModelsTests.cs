@@ -1,0 +1,43 @@
+using R1Serverless.Building;
+using R1Serverless.Hosting;
+using R1Serverless.Models;
+using R1Serverless.Tests.Building;
+
+namespace R1Serverless.Tests.Hosting;
+
+public sealed class LocalModelsTests : IDisposable
+{
+    private readonly string _data = Directory.CreateTempSubdirectory("r1-data-").FullName;
+    private readonly string _name = $"r1-{Guid.NewGuid():n}";
+    private readonly ModelRepository _repository;
+
+    public LocalModelsTests()
+    {
+        _repository = new ModelRepository(Path.Combine(_data, "models"));
+        ModelBuilder.Build(ReferenceCheckpoints.Folder("llama"), _repository.FolderOf(_name), _name, TimeProvider.System);
+        // In the working directory, as a user may have it beside them.
+        Directory.CreateDirectory(_name);
+    }
+
+    [Fact]
+    public void A_folder_that_happens_to_have_the_name_hides_no_model() => Assert.Equal(_repository.FolderOf(_name), Find(_name).Path);
+
+    [Fact]
+    public void A_folder_with_a_built_model_needs_no_separator()
+    {
+        foreach (var file in Directory.EnumerateFiles(_repository.FolderOf(_name))) File.Copy(file, Path.Combine(_name, Path.GetFileName(file)));
+        Assert.Equal(Path.GetFullPath(_name), Find(_name).Path);
+    }
+
+    [Fact]
+    public void A_separator_makes_it_a_folder() => Assert.Throws<InvalidModelException>(() => Find(Path.Combine(".", _name)));
+
+    public void Dispose()
+    {
+        Directory.Delete(_name, recursive: true);
+        Directory.Delete(_data, recursive: true);
+    }
+
+    private ModelFolder Find(string named) =>
+        Assert.Single(LocalModels.Folders(new ServeOptions { DataFolder = _data, Models = [named] }, new Progress<string>(), CancellationToken.None));
+}
