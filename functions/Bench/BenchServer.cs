@@ -24,28 +24,26 @@ internal sealed class BenchServer : IAsyncDisposable
         }
     }
 
-    /// <exception cref="TimeoutException">It was not ready in time; its own messages are on the terminal.</exception>
+    /// <exception cref="TimeoutException">It was not ready in time.</exception>
+    /// <exception cref="BenchException">It ended; its own messages are on the error stream.</exception>
     public static async Task<BenchServer> StartAsync(string modelFolder, TimeProvider time, CancellationToken cancellation)
     {
         var address = new Uri($"http://127.0.0.1:{FreePort()}/");
         var process = ChildProcess.Start("serve", "--urls", address.ToString(), "--model", modelFolder);
+        // Read, so that the pipe never fills; not shown, the tables are this process's output.
         process.OutputDataReceived += (_, _) => { };
         process.BeginOutputReadLine();
         var server = new BenchServer(process, address);
-        using var client = new HttpClient { BaseAddress = address };
-        var began = time.GetTimestamp();
-        while (!await IsReadyAsync(client, cancellation))
+        try
         {
-            if (process.HasExited || time.GetElapsedTime(began) > Patience)
-            {
-                await server.DisposeAsync();
-                throw new TimeoutException("The server did not become ready.");
-            }
-
-            await Task.Delay(TimeSpan.FromMilliseconds(50), time, cancellation);
+            await server.BecomeReadyAsync(time, cancellation);
+            return server;
         }
-
-        return server;
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -53,6 +51,18 @@ internal sealed class BenchServer : IAsyncDisposable
         if (!_process.HasExited) _process.Kill();
         await _process.WaitForExitAsync();
         _process.Dispose();
+    }
+
+    private async Task BecomeReadyAsync(TimeProvider time, CancellationToken cancellation)
+    {
+        using var client = new HttpClient { BaseAddress = Address };
+        var began = time.GetTimestamp();
+        while (!await IsReadyAsync(client, cancellation))
+        {
+            if (_process.HasExited) throw new BenchException($"The server ended with {_process.ExitCode} before it was ready.");
+            if (time.GetElapsedTime(began) > Patience) throw new TimeoutException($"The server was not ready after {Patience.TotalMinutes:0} minutes.");
+            await Task.Delay(TimeSpan.FromMilliseconds(50), time, cancellation);
+        }
     }
 
     private static async Task<bool> IsReadyAsync(HttpClient client, CancellationToken cancellation)

@@ -9,16 +9,24 @@ namespace R1Serverless.Bench;
 internal static class ChildProcess
 {
     /// <summary>Runs a load from a client process against a server.</summary>
-    /// <exception cref="InvalidOperationException">The client failed.</exception>
+    /// <exception cref="BenchException">The client failed; its own message is on the error stream.</exception>
     public static async Task<LoadResult> RunClientAsync(Uri server, string model, LoadShape shape, CancellationToken cancellation)
     {
         using var client = Start(
             "bench-client", "--url", server.ToString(), "--model", model, "--clients", Text(shape.Clients), "--prompt", Text(shape.PromptTokens),
             "--outputs", string.Join(',', shape.OutputTokens));
-        var output = await client.StandardOutput.ReadToEndAsync(cancellation);
-        await client.WaitForExitAsync(cancellation);
-        if (client.ExitCode != 0) throw new InvalidOperationException($"The client process ended with {client.ExitCode}.");
-        return JsonSerializer.Deserialize(output, BenchJson.Default.LoadResult)!;
+        try
+        {
+            var output = await client.StandardOutput.ReadToEndAsync(cancellation);
+            await client.WaitForExitAsync(cancellation);
+            if (client.ExitCode != 0) throw new BenchException($"The client process ended with {client.ExitCode}.");
+            return JsonSerializer.Deserialize(output, BenchJson.Default.LoadResult)!;
+        }
+        finally
+        {
+            // Only still there if this was cancelled.
+            if (!client.HasExited) client.Kill();
+        }
     }
 
     public static Process Start(params string[] arguments)

@@ -5,7 +5,7 @@ namespace R1Serverless.Bench;
 /// <summary>Requests to the engine in this process.</summary>
 internal sealed class EngineDoor(IInference inference, string model)
 {
-    /// <exception cref="InvalidOperationException">The request failed.</exception>
+    /// <exception cref="BenchException">The request failed or gave another number of tokens.</exception>
     public async Task<int> SendAsync(int[] prompt, int outputTokens, Action onText, CancellationToken cancellation)
     {
         var request = new InferenceRequest
@@ -22,9 +22,9 @@ internal sealed class EngineDoor(IInference inference, string model)
         {
             if (happened is InferenceEvent.Delta) onText();
             else if (happened is InferenceEvent.Finished finished) tokens = finished.Usage.CompletionTokens;
-            else if (happened is InferenceEvent.Failed failed) throw new InvalidOperationException(failed.Error.Message);
+            else if (happened is InferenceEvent.Failed failed) throw new BenchException(failed.Error.Message);
         }
 
-        return tokens;
+        return tokens == outputTokens ? tokens : throw new BenchException($"{tokens} tokens instead of {outputTokens}.");
     }
 }

@@ -12,7 +12,11 @@ internal sealed class HttpDoor(HttpClient client, string model)
 {
     private static ReadOnlySpan<byte> CompletionTokens => "\"completion_tokens\":"u8;
 
-    /// <exception cref="HttpRequestException">The server refused.</exception>
+    /// <summary>In every chunk of text and in no other; inside a text, its quotes would be escaped.</summary>
+    private static ReadOnlySpan<byte> Unfinished => "\"finish_reason\":null"u8;
+
+    /// <exception cref="HttpRequestException">The server refused or hung up.</exception>
+    /// <exception cref="BenchException">The stream ended with an error or with another number of tokens.</exception>
     public async Task<int> SendAsync(int[] prompt, int outputTokens, Action onText, CancellationToken cancellation)
     {
         var body = string.Create(CultureInfo.InvariantCulture, $$$"""
@@ -34,7 +38,7 @@ internal sealed class HttpDoor(HttpClient client, string model)
             buffer.AsSpan(consumed, tail).CopyTo(buffer);
         }
 
-        return tokens;
+        return tokens == outputTokens ? tokens : throw new BenchException($"The stream ended after {tokens} tokens instead of {outputTokens}.");
     }
 
     /// <summary>Takes whole events off the front; gives how many bytes they had, and the usage if one held it.</summary>
@@ -53,9 +57,13 @@ internal sealed class HttpDoor(HttpClient client, string model)
                     tokens = (tokens * 10) + (digit - '0');
                 }
             }
-            else if (happened.StartsWith("data: {"u8))
+            else if (happened.IndexOf(Unfinished) >= 0)
             {
                 onText();
+            }
+            else if (happened.StartsWith("data: {\"error\":"u8))
+            {
+                throw new BenchException($"The stream ended with {Encoding.UTF8.GetString(happened)}");
             }
         }
 

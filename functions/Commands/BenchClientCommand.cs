@@ -18,7 +18,7 @@ internal static class BenchClientCommand
     {
         var command = new Command("bench-client", "The client process of `r1 bench`.") { Url, Model, Clients, Prompt, Outputs };
         command.Hidden = true;
-        command.SetAction(RunAsync);
+        command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(() => RunAsync(arguments, cancellation)));
         return command;
     }
 

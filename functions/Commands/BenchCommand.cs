@@ -36,7 +36,7 @@ internal static class BenchCommand
         {
             Models, Rounds, NoHttp, Json, Data,
         };
-        command.SetAction((arguments, cancellation) => RunAsync(arguments, cancellation));
+        command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(() => RunAsync(arguments, cancellation)));
         return command;
     }
 

@@ -1,3 +1,4 @@
+using R1Serverless.Bench;
 using R1Serverless.Models;
 using R1Serverless.Runtime;
 
@@ -33,7 +34,8 @@ internal static class PlainErrors
     }
 
     private static bool IsPlain(Exception fault) =>
-        fault is InvalidModelException or ModelLoadException or InvalidDataException or IOException or UnauthorizedAccessException or OperationCanceledException;
+        fault is InvalidModelException or ModelLoadException or InvalidDataException or IOException or UnauthorizedAccessException or OperationCanceledException
+            or TimeoutException or HttpRequestException or BenchException;
 
     private static int Say(Exception fault)
     {
