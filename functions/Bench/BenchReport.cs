@@ -18,6 +18,8 @@ internal static class BenchReport
             console.Write(table);
             PrintManyOverOne(console, [.. model]);
         }
+
+        console.WriteLine("memory: for http, what the server's process holds; else how much the bench's own process grew while that way was opened and ran.");
     }
 
     private static string[] Cells(BenchRow row) =>

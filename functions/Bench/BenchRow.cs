@@ -10,7 +10,8 @@ namespace R1Serverless.Bench;
 /// <param name="FirstToken">Time to the first text, in milliseconds.</param>
 /// <param name="Gap">Time between texts, in milliseconds.</param>
 /// <param name="Profile">Where the engine's thread was: shares of the measured time; null where it is not ours or not in this process.</param>
-/// <param name="MemoryBytes">Resident memory of the serving process afterwards; 0 where it is not a process of its own.</param>
+/// <param name="MemoryBytes">For http, the server process's resident memory afterwards. For the others, by how much the resident memory of the bench's process grew so
+/// far while this way was opened and ran; the load's own notes count too, and what both share (ONNX Runtime itself) counts for raw, which is opened first.</param>
 internal sealed record BenchRow(
     string Model, string Way, int Clients, double TokensPerSecond, double Ratio, double? Bar, Percentiles FirstToken, Percentiles Gap, EngineProfile? Profile, long MemoryBytes);
 

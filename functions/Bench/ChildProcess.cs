@@ -34,6 +34,8 @@ internal static class ChildProcess
         var self = Environment.ProcessPath!;
         var isHost = Path.GetFileNameWithoutExtension(self) == "dotnet";
         var start = new ProcessStartInfo(self, isHost ? [Assembly.GetEntryAssembly()!.Location, .. arguments] : arguments) { RedirectStandardOutput = true, UseShellExecute = false };
+        // A key in the environment is for the operator's own server; the bench's listens on loopback and is asked without one.
+        start.Environment.Remove("R1_API_KEY");
         return Process.Start(start) ?? throw new InvalidOperationException("The process did not start.");
     }
 

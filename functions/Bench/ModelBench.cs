@@ -7,19 +7,31 @@ namespace R1Serverless.Bench;
 /// <summary>
 /// Measures one model: at each concurrency the bare loop, the engine and HTTP in turn, several rounds, so that a drift of the machine meets all three.
 /// </summary>
-internal sealed class ModelBench(ModelFolder folder, BenchOptions options, TimeProvider time, Action<string> progress) : IAsyncDisposable
+internal sealed class ModelBench : IAsyncDisposable
 {
     private const int PromptTokens = 32;
     private const int OutputTokens = 128;
     private static readonly int[] Concurrencies = [1, 8, 32, 64];
 
-    private readonly RawLoop _raw = new(folder.GraphPath(folder.Manifest.Variants[0]), new RuntimeOptions());
-    private readonly LocalInference _engine = new([LoadedModel.Open(folder, new RuntimeOptions(), new EngineOptions(), time)]);
+    private readonly ModelFolder _folder;
+    private readonly BenchOptions _options;
+    private readonly TimeProvider _time;
+    private readonly Action<string> _progress;
+    private readonly RawLoop _raw;
+    private readonly LocalInference _engine;
+    private readonly ResidentGrowth _rawMemory = new(), _engineMemory = new();
     private readonly List<BenchRow> _rows = [];
+
+    public ModelBench(ModelFolder folder, BenchOptions options, TimeProvider time, Action<string> progress)
+    {
+        (_folder, _options, _time, _progress) = (folder, options, time, progress);
+        _raw = _rawMemory.Of(() => new RawLoop(folder.GraphPath(folder.Manifest.Variants[0]), new RuntimeOptions()));
+        _engine = _engineMemory.Of(() => new LocalInference([LoadedModel.Open(folder, new RuntimeOptions(), new EngineOptions(), time)]));
+    }
 
     public async Task<IReadOnlyList<BenchRow>> RunAsync(CancellationToken cancellation)
     {
-        await using var server = options.Http ? await BenchServer.StartAsync(folder.Path, time, cancellation) : null;
+        await using var server = _options.Http ? await BenchServer.StartAsync(_folder.Path, _time, cancellation) : null;
         foreach (var clients in Concurrencies)
         {
             var waves = Waves(clients);
@@ -39,27 +51,29 @@ internal sealed class ModelBench(ModelFolder folder, BenchOptions options, TimeP
     /// <summary>Requests of each client so that a run takes about a second at least, the bare loop's speed taken as the measure.</summary>
     private int Waves(int clients)
     {
-        _raw.Run(clients, PromptTokens, OutputTokens);
-        return (int)Math.Clamp(Math.Ceiling(1.0 / _raw.Run(clients, PromptTokens, OutputTokens).TotalSeconds), 1, 64);
+        return (int)Math.Clamp(Math.Ceiling(1.0 / RunRaw(clients, OutputTokens)), 1, 64);
     }
+
+    /// <summary>Seconds of one batch of the bare loop.</summary>
+    private double RunRaw(int rows, int tokens) => _rawMemory.Of(() => _raw.Run(rows, PromptTokens, tokens)).TotalSeconds;
 
     private async Task MeasureAsync(int clients, LoadShape shape, int waves, BenchServer? server, CancellationToken cancellation)
     {
         List<double> raw = [];
         List<LoadResult> engine = [], http = [];
         List<EngineProfile> profiles = [];
-        for (var round = 0; round < options.Rounds; round++)
+        for (var round = 0; round < _options.Rounds; round++)
         {
-            progress($"{folder.Name}: {clients} at once, round {round + 1} of {options.Rounds}");
-            var seconds = Enumerable.Range(0, waves).Sum(_ => _raw.Run(clients, PromptTokens, OutputTokens).TotalSeconds);
+            _progress($"{_folder.Name}: {clients} at once, round {round + 1} of {_options.Rounds}");
+            var seconds = Enumerable.Range(0, waves).Sum(_ => RunRaw(clients, OutputTokens));
             raw.Add(clients * OutputTokens * waves / seconds);
             engine.Add(await RunEngineAsync(shape, profiles, cancellation));
-            if (server is not null) http.Add(await ChildProcess.RunClientAsync(server.Address, folder.Name, shape, cancellation));
+            if (server is not null) http.Add(await ChildProcess.RunClientAsync(server.Address, _folder.Name, shape, cancellation));
         }
 
-        _rows.Add(new BenchRow(folder.Name, "raw", clients, Median(raw), 1, null, default, default, null, 0));
-        _rows.Add(Row("engine", clients, engine, raw, options.EngineBar(folder.Name), profiles, Environment.WorkingSet));
-        if (server is not null) _rows.Add(Row("http", clients, http, raw, options.HttpBar(folder.Name), [], server.Memory));
+        _rows.Add(new BenchRow(_folder.Name, "raw", clients, Median(raw), 1, null, default, default, null, _rawMemory.Bytes));
+        _rows.Add(Row("engine", clients, engine, raw, _options.EngineBar(_folder.Name), profiles, _engineMemory.Bytes));
+        if (server is not null) _rows.Add(Row("http", clients, http, raw, _options.HttpBar(_folder.Name), [], server.Memory));
     }
 
     /// <summary>Outputs of 8 to 256 tokens from 32 clients: a static batch holds its slots until its longest row ends.</summary>
@@ -70,20 +84,20 @@ internal sealed class ModelBench(ModelFolder folder, BenchOptions options, TimeP
         List<double> statics = [];
         List<LoadResult> continuous = [];
         List<EngineProfile> profiles = [];
-        for (var round = 0; round < options.Rounds; round++)
+        for (var round = 0; round < _options.Rounds; round++)
         {
-            progress($"{folder.Name}: mixed lengths, round {round + 1} of {options.Rounds}");
-            var seconds = shape.OutputTokens.Chunk(Rows).Sum(batch => _raw.Run(batch.Length, PromptTokens, batch.Max()).TotalSeconds);
+            _progress($"{_folder.Name}: mixed lengths, round {round + 1} of {_options.Rounds}");
+            var seconds = shape.OutputTokens.Chunk(Rows).Sum(batch => RunRaw(batch.Length, batch.Max()));
             statics.Add(shape.OutputTokens.Sum() / seconds);
             continuous.Add(await RunEngineAsync(shape, profiles, cancellation));
         }
 
-        _rows.Add(new BenchRow(folder.Name, "static", Rows, Median(statics), 1, null, default, default, null, 0));
-        _rows.Add(Row("continuous", Rows, continuous, statics, options.ContinuousBar(folder.Name), profiles, Environment.WorkingSet));
+        _rows.Add(new BenchRow(_folder.Name, "static", Rows, Median(statics), 1, null, default, default, null, _rawMemory.Bytes));
+        _rows.Add(Row("continuous", Rows, continuous, statics, _options.ContinuousBar(_folder.Name), profiles, _engineMemory.Bytes));
     }
 
     private BenchRow Row(string way, int clients, List<LoadResult> results, List<double> limits, double? bar, List<EngineProfile> profiles, long memory) => new(
-        folder.Name,
+        _folder.Name,
         way,
         clients,
         Median(results.Select(r => r.TokensPerSecond)),
@@ -97,7 +111,7 @@ internal sealed class ModelBench(ModelFolder folder, BenchOptions options, TimeP
     private async Task<LoadResult> RunEngineAsync(LoadShape shape, List<EngineProfile> profiles, CancellationToken cancellation)
     {
         var (before, allocated) = (_engine.Models[0].Load, GC.GetTotalAllocatedBytes());
-        var result = await LoadGenerator.RunAsync(shape, new EngineDoor(_engine, folder.Name).SendAsync, cancellation);
+        var result = await _engineMemory.OfAsync(() => LoadGenerator.RunAsync(shape, new EngineDoor(_engine, _folder.Name).SendAsync, cancellation));
         var after = _engine.Models[0].Load;
         profiles.Add(new EngineProfile(
             (after.RunTime - before.RunTime).TotalSeconds / result.Seconds,

@@ -47,6 +47,14 @@ public sealed class ModelCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task A_bench_of_no_model_says_so_in_one_plain_line()
+    {
+        var (code, output, errors) = await RunAsync("bench", "--model", "typo", "--data", _models);
+        Assert.Equal((1, ""), (code, output.Trim()));
+        Assert.Equal($"error: There is no model 'typo' in {Path.Combine(_models, "models")}.", errors.Trim());
+    }
+
+    [Fact]
     public async Task An_unknown_precision_is_refused()
     {
         var (code, _, errors) = await RunAsync("model", "build", ReferenceCheckpoints.Folder("llama"), "--output", Path.Combine(_models, "out"), "--precision", "fp7");
