@@ -7,6 +7,9 @@ namespace R1Serverless.Batching;
 /// </summary>
 internal sealed class Scheduler(SchedulerLimits limits)
 {
+    /// <summary>A shared prefill that brings this many times the rows that run need not wait for a decode step: a few in a row at most, since rows multiply.</summary>
+    private const int CrowdFactor = 3;
+
     private readonly TokenBudget _budget = new(limits.KvTokens, limits.StepTime);
     private readonly List<ScheduledSequence> _running = [];
     private readonly WaitingLine _short = new();
@@ -44,8 +47,9 @@ internal sealed class Scheduler(SchedulerLimits limits)
         if (_running.Count > _pressure.RowLimit) return new StepPlan.Preempt(Youngest());
         if (longest > Shape.Length && _running.Count > 0) return MakeRoom(longest);
         var decode = _running.Count > 0 ? _decode ??= new StepPlan.Decode(_running) : null;
-        if (_decodeIsDue && decode is not null) return decode;
-        return PlanAdmission(longest) ?? decode ?? (StepPlan)StepPlan.Idle.Instance;
+        var admission = PlanAdmission(longest);
+        if (_decodeIsDue && decode is not null && !WaitsInNumbers(admission)) return decode;
+        return admission ?? decode ?? (StepPlan)StepPlan.Idle.Instance;
     }
 
     /// <summary>The plan was carried out: lengths, slots and statuses follow. Returns the move of keys and values that closes the ranks.</summary>
@@ -180,6 +184,9 @@ internal sealed class Scheduler(SchedulerLimits limits)
         if (longPlan is null && first is not null && next.Number < first.Number) return null;
         return _shortIsDue ? shortPlan ?? longPlan : longPlan ?? shortPlan;
     }
+
+    /// <summary>A crowd that came together: the few that run wait for it a little longer, and then all go in step.</summary>
+    private bool WaitsInNumbers(StepPlan? admission) => admission is StepPlan.Prefill prefill && prefill.Sequences.Count >= CrowdFactor * _running.Count;
 
     /// <summary>The short prompts at the head of the line that fit into one ragged run.</summary>
     private StepPlan.Prefill Group(int longest)

@@ -44,6 +44,17 @@ public sealed class SchedulerTests
     }
 
     [Fact]
+    public void A_crowd_joins_before_the_few_go_on()
+    {
+        Enqueue(10);
+        Next();
+        Next();
+        Enqueue(10, 10, 10, 10);
+        Assert.Equal(4, Assert.IsType<StepPlan.Prefill>(Next()).Sequences.Count);
+        Assert.Equal(5, Assert.IsType<StepPlan.Decode>(Next()).Sequences.Count);
+    }
+
+    [Fact]
     public void The_last_row_moves_into_the_gap()
     {
         Enqueue(10, 20, 30);
