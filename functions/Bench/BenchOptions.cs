@@ -5,7 +5,8 @@ namespace R1Serverless.Bench;
 /// <summary>What `r1 bench` measures, and the ratios that are good enough.</summary>
 /// <param name="Rounds">How often each way is measured; medians are reported.</param>
 /// <param name="Http">Whether a server and a client process are measured too.</param>
-internal sealed record BenchOptions(int Rounds, bool Http)
+/// <param name="Clients">How many at once; mixed lengths are measured where 32 is among them.</param>
+internal sealed record BenchOptions(int Rounds, bool Http, IReadOnlyList<int> Clients)
 {
     /// <summary>The generated model's name.</summary>
     public const string Synthetic = "bench-50m";

@@ -11,7 +11,8 @@ internal sealed class ModelBench : IAsyncDisposable
 {
     private const int PromptTokens = 32;
     private const int OutputTokens = 128;
-    private static readonly int[] Concurrencies = [1, 8, 32, 64];
+    private const int MixedClients = 32;
+    private static readonly TimeSpan WarmupTime = TimeSpan.FromSeconds(8);
 
     private readonly ModelFolder _folder;
     private readonly BenchOptions _options;
@@ -32,13 +33,14 @@ internal sealed class ModelBench : IAsyncDisposable
     public async Task<IReadOnlyList<BenchRow>> RunAsync(CancellationToken cancellation)
     {
         await using var server = _options.Http ? await BenchServer.StartAsync(_folder.Path, _time, cancellation) : null;
-        foreach (var clients in Concurrencies)
+        await WarmAsync(server, cancellation);
+        foreach (var clients in _options.Clients)
         {
             var waves = Waves(clients);
             await MeasureAsync(clients, LoadShape.Uniform(clients, waves, PromptTokens, OutputTokens), waves, server, cancellation);
         }
 
-        await MeasureMixedAsync(cancellation);
+        if (_options.Clients.Contains(MixedClients)) await MeasureMixedAsync(cancellation);
         return _rows;
     }
 
@@ -46,6 +48,20 @@ internal sealed class ModelBench : IAsyncDisposable
     {
         _raw.Dispose();
         await _engine.DisposeAsync();
+    }
+
+    /// <summary>Engine and server work for some seconds first: the runtime compiles what is used often anew, and the bare loop is hot as well.</summary>
+    private async Task WarmAsync(BenchServer? server, CancellationToken cancellation)
+    {
+        _progress($"{_folder.Name}: warming up");
+        var shape = LoadShape.Uniform(8, 1, PromptTokens, 32);
+        using var client = new HttpClient { BaseAddress = server?.Address };
+        var began = _time.GetTimestamp();
+        while (_time.GetElapsedTime(began) < WarmupTime)
+        {
+            await _engineMemory.OfAsync(() => LoadGenerator.RunAsync(shape, new EngineDoor(_engine, _folder.Name).SendAsync, cancellation));
+            if (server is not null) await LoadGenerator.RunAsync(shape, new HttpDoor(client, _folder.Name).SendAsync, cancellation);
+        }
     }
 
     /// <summary>Requests of each client so that a run takes about a second at least, the bare loop's speed taken as the measure.</summary>
@@ -79,21 +95,20 @@ internal sealed class ModelBench : IAsyncDisposable
     /// <summary>Outputs of 8 to 256 tokens from 32 clients: a static batch holds its slots until its longest row ends.</summary>
     private async Task MeasureMixedAsync(CancellationToken cancellation)
     {
-        const int Rows = 32;
-        var shape = LoadShape.Mixed(Rows, Rows * 3, PromptTokens, 8, 256);
+        var shape = LoadShape.Mixed(MixedClients, MixedClients * 6, PromptTokens, 8, 256);
         List<double> statics = [];
         List<LoadResult> continuous = [];
         List<EngineProfile> profiles = [];
         for (var round = 0; round < _options.Rounds; round++)
         {
             _progress($"{_folder.Name}: mixed lengths, round {round + 1} of {_options.Rounds}");
-            var seconds = shape.OutputTokens.Chunk(Rows).Sum(batch => RunRaw(batch.Length, batch.Max()));
+            var seconds = shape.OutputTokens.Chunk(MixedClients).Sum(batch => RunRaw(batch.Length, batch.Max()));
             statics.Add(shape.OutputTokens.Sum() / seconds);
             continuous.Add(await RunEngineAsync(shape, profiles, cancellation));
         }
 
-        _rows.Add(new BenchRow(_folder.Name, "static", Rows, Median(statics), 1, null, default, default, null, _rawMemory.Bytes));
-        _rows.Add(Row("continuous", Rows, continuous, statics, _options.ContinuousBar(_folder.Name), profiles, _engineMemory.Bytes));
+        _rows.Add(new BenchRow(_folder.Name, "static", MixedClients, Median(statics), 1, null, default, default, null, _rawMemory.Bytes));
+        _rows.Add(Row("continuous", MixedClients, continuous, statics, _options.ContinuousBar(_folder.Name), profiles, _engineMemory.Bytes));
     }
 
     private BenchRow Row(string way, int clients, List<LoadResult> results, List<double> limits, double? bar, List<EngineProfile> profiles, long memory) => new(

@@ -8,6 +8,8 @@ namespace R1Serverless.Commands;
 /// <summary><c>r1 bench-client</c>: the client process of <c>r1 bench</c>, which starts it; prints one <see cref="LoadResult"/> as JSON.</summary>
 internal static class BenchClientCommand
 {
+    private const int WarmupTokens = 48;
+
     private static readonly Option<string> Url = new("--url") { Required = true };
     private static readonly Option<string> Model = new("--model") { Required = true };
     private static readonly Option<int> Clients = new("--clients") { Required = true };
@@ -30,7 +32,7 @@ internal static class BenchClientCommand
         var door = new HttpDoor(client, arguments.GetValue(Model)!);
         int[] outputs = [.. arguments.GetValue(Outputs)!.Split(',').Select(o => int.Parse(o, CultureInfo.InvariantCulture))];
         // One short request first: the client's own JIT and connections are not what is measured.
-        await LoadGenerator.RunAsync(new LoadShape(clients, 4, [.. Enumerable.Repeat(4, clients)]), door.SendAsync, cancellation);
+        await LoadGenerator.RunAsync(new LoadShape(clients, 4, [.. Enumerable.Repeat(WarmupTokens, clients)]), door.SendAsync, cancellation);
         var result = await LoadGenerator.RunAsync(new LoadShape(clients, arguments.GetValue(Prompt), outputs), door.SendAsync, cancellation);
         Console.Write(JsonSerializer.Serialize(result, BenchJson.Default.LoadResult));
         return 0;

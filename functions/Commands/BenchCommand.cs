@@ -20,6 +20,11 @@ internal static class BenchCommand
         Description = "How often each way is measured; medians are printed.", DefaultValueFactory = _ => 3,
     };
 
+    private static readonly Option<int[]> Clients = new("--clients")
+    {
+        Description = "How many requests at once, 1 to 1024; may be given several times. [default: 1, 8, 32 and 64]",
+    };
+
     private static readonly Option<bool> NoHttp = new("--no-http") { Description = "Leave out the server and the client process." };
 
     private static readonly Option<bool> Json = new("--json") { Description = "Print the rows as JSON instead of tables." };
@@ -28,13 +33,16 @@ internal static class BenchCommand
 
     private const int TableWidth = 140;
 
+    private static int[] Concurrencies(ParseResult arguments) =>
+        arguments.GetValue(Clients) is { Length: > 0 } named ? [.. named.Select(clients => Math.Clamp(clients, 1, 1024))] : [1, 8, 32, 64];
+
     public static Command Create()
     {
         var command = new Command(
             "bench",
             "Measure this machine: raw ONNX Runtime, the engine, and HTTP from a client process, at 1, 8, 32 and 64 requests at once; then mixed lengths.")
         {
-            Models, Rounds, NoHttp, Json, Data,
+            Models, Rounds, Clients, NoHttp, Json, Data,
         };
         command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(() => RunAsync(arguments, cancellation)));
         return command;
@@ -42,7 +50,7 @@ internal static class BenchCommand
 
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellation)
     {
-        var options = new BenchOptions(Math.Max(1, arguments.GetValue(Rounds)), !arguments.GetValue(NoHttp));
+        var options = new BenchOptions(Math.Max(1, arguments.GetValue(Rounds)), !arguments.GetValue(NoHttp), Concurrencies(arguments));
         var data = arguments.GetValue(Data);
         var repository = new ModelRepository(data is null ? DataFolder.Models : Path.Combine(data, "models"));
         var named = arguments.GetValue(Models) is { Length: > 0 } names ? names : [ShippedModels.Nano, BenchOptions.Synthetic];

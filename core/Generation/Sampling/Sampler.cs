@@ -80,11 +80,11 @@ internal sealed class Sampler
 
     private int Choose(Span<float> logits, SamplingScratch scratch)
     {
-        var likeliest = TensorPrimitives.IndexOfMax(logits);
+        var likeliest = Argmax.Of(logits);
         if (float.IsNaN(logits[likeliest]))
         {
             ReplaceNaN(logits);
-            likeliest = TensorPrimitives.IndexOfMax(logits);
+            likeliest = Argmax.Of(logits);
         }
 
         var max = logits[likeliest];
