@@ -16,6 +16,7 @@ internal sealed class Engine : IAsyncDisposable
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly StepLoop _loop;
     private readonly EngineOptions _options;
+    private readonly Task _published;
     private long _numbers;
     private int _open;
     private volatile bool _stopping;
@@ -24,7 +25,9 @@ internal sealed class Engine : IAsyncDisposable
     {
         _options = options;
         Limits = new SchedulerLimits(contextLength, Math.Max(1, options.KvMemory / runner.KvBytesPerToken), options.StepTime);
-        _loop = new StepLoop(runner, Limits, model, time, () => Interlocked.Decrement(ref _open));
+        var publisher = new Publisher();
+        _loop = new StepLoop(runner, Limits, model, time, publisher, () => Interlocked.Decrement(ref _open));
+        _published = publisher.RunAsync();
         new Thread(Run) { IsBackground = true, Name = $"engine {model}" }.Start();
     }
 
@@ -67,6 +70,7 @@ internal sealed class Engine : IAsyncDisposable
         lock (_gate) _stopping = true;
         _wake.Set();
         await _stopped.Task;
+        await _published;
     }
 
     private void Run()

@@ -21,7 +21,7 @@ internal sealed class Sequence : ScheduledSequence
     /// <summary>Tokens that end the answer; empty where the client ignores them.</summary>
     public required IReadOnlyList<int> EndTokens { get; init; }
 
-    /// <summary>Where tokens go. Shared by the choices of a request, written by the engine's thread only, never full.</summary>
+    /// <summary>Where tokens go. Shared by the choices of a request, written by one <see cref="Publisher"/> only, never full.</summary>
     public required ChannelWriter<SequenceOutput> Output { get; init; }
 
     /// <summary>The newest token: generated, but not yet in the KV slot.</summary>

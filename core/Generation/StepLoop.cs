@@ -6,7 +6,7 @@ using R1Serverless.Telemetry;
 namespace R1Serverless.Generation;
 
 /// <summary>Carries out the scheduler's plans, one a turn: plan, run, then commit or roll back. Used by the engine's thread only.</summary>
-internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, string model, TimeProvider time, Action ended)
+internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, string model, TimeProvider time, Publisher publisher, Action ended)
 {
     private readonly HashSet<Sequence> _live = [];
     private readonly Scheduler _scheduler = new(limits);
@@ -44,6 +44,7 @@ internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, stri
         if (plan is StepPlan.Idle)
         {
             CountRunning();
+            publisher.Flush();
             return false;
         }
 
@@ -58,6 +59,7 @@ internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, stri
         }
 
         CountRunning();
+        publisher.Flush();
         return true;
     }
 
@@ -65,6 +67,7 @@ internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, stri
     public void Stop(InferenceError error)
     {
         foreach (var sequence in _live.ToArray()) End(sequence, error: error);
+        publisher.Complete();
         runner.Dispose();
     }
 
@@ -163,7 +166,7 @@ internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, stri
         FinishReason? end = sequence.EndTokens.Contains(token.Id) ? FinishReason.Stop
             : sequence.Generated >= sequence.MaxTokens ? FinishReason.Length
             : null;
-        if (end is null) sequence.Output.TryWrite(new SequenceOutput(sequence.Choice, token));
+        if (end is null) publisher.Add(sequence, new SequenceOutput(sequence.Choice, token));
         else End(sequence, token, end);
     }
 
@@ -195,7 +198,7 @@ internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, stri
         if (_scheduler.Remove(sequence) is { } move) runner.Move(move);
         sequence.Saved?.Dispose();
         sequence.Saved = null;
-        sequence.Output.TryWrite(new SequenceOutput(sequence.Choice, token, reason, error));
+        publisher.Add(sequence, new SequenceOutput(sequence.Choice, token, reason, error));
         ended();
     }
 

@@ -11,6 +11,7 @@ namespace R1Serverless.Tests.Generation;
 public sealed class StepLoopTests
 {
     private readonly FakeRunner _runner = new();
+    private readonly Publisher _publisher = new();
     private int _ended;
 
     [Fact]
@@ -21,7 +22,8 @@ public sealed class StepLoopTests
         {
             var runner = new FakeRunner();
             var limits = new SchedulerLimits(4096, memory * 1024L, TimeSpan.FromSeconds(1));
-            var loop = new StepLoop(runner, limits, "fake", TimeProvider.System, () => { });
+            var publisher = new Publisher();
+            var loop = new StepLoop(runner, limits, "fake", TimeProvider.System, publisher, () => { });
             var waiting = new Queue<(Listener Listener, int At)>(loads.Select((l, i) => (new Listener(i, l.Item1, l.Item2, cancelled: l.Item4 == 0), l.Item3)));
             var all = waiting.Select(w => w.Listener).ToList();
             for (var turn = 0; ; turn++)
@@ -33,6 +35,7 @@ public sealed class StepLoopTests
                 if (!busy && waiting.Count == 0) break;
             }
 
+            publisher.Deliver();
             foreach (var listener in all)
             {
                 var (tokens, _, _) = listener.Read();
@@ -141,18 +144,20 @@ public sealed class StepLoopTests
         listeners.ForEach(l => loop.Enqueue(l.Sequence));
         for (var i = 0; i < 4; i++) loop.Turn();
         loop.Stop(new InferenceError(InferenceErrorKind.Unavailable, "bye"));
+        _publisher.Deliver();
         Assert.All(listeners, l => Assert.Equal(InferenceErrorKind.Unavailable, l.Read().Error!.Kind));
         Assert.True(_runner.IsDisposed);
         Assert.Equal(3, _ended);
     }
 
-    private static void Drain(StepLoop loop)
+    private void Drain(StepLoop loop)
     {
         for (var turn = 0; loop.Turn(); turn++) Assert.True(turn < 100_000, "The loop does not come to rest.");
+        _publisher.Deliver();
     }
 
     private StepLoop NewLoop() =>
-        new(_runner, new SchedulerLimits(4096, 1 << 20, TimeSpan.FromSeconds(1)), "fake", TimeProvider.System, () => _ended++);
+        new(_runner, new SchedulerLimits(4096, 1 << 20, TimeSpan.FromSeconds(1)), "fake", TimeProvider.System, _publisher, () => _ended++);
 
     private sealed class Listener
     {
