@@ -25,7 +25,7 @@ internal sealed class Engine : IAsyncDisposable
     {
         _options = options;
         Limits = new SchedulerLimits(contextLength, Math.Max(1, options.KvMemory / runner.KvBytesPerToken), options.StepTime);
-        var publisher = new Publisher();
+        var publisher = new Publisher(time);
         _loop = new StepLoop(runner, Limits, model, time, publisher, () => Interlocked.Decrement(ref _open));
         _published = publisher.RunAsync();
         new Thread(Run) { IsBackground = true, Name = $"engine {model}" }.Start();

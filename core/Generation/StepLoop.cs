@@ -59,7 +59,7 @@ internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, stri
         }
 
         CountRunning();
-        publisher.Flush();
+        publisher.FlushWhenDue();
         return true;
     }
 

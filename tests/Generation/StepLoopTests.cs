@@ -11,7 +11,7 @@ namespace R1Serverless.Tests.Generation;
 public sealed class StepLoopTests
 {
     private readonly FakeRunner _runner = new();
-    private readonly Publisher _publisher = new();
+    private readonly Publisher _publisher = new(TimeProvider.System);
     private int _ended;
 
     [Fact]
@@ -22,7 +22,7 @@ public sealed class StepLoopTests
         {
             var runner = new FakeRunner();
             var limits = new SchedulerLimits(4096, memory * 1024L, TimeSpan.FromSeconds(1));
-            var publisher = new Publisher();
+            var publisher = new Publisher(TimeProvider.System);
             var loop = new StepLoop(runner, limits, "fake", TimeProvider.System, publisher, () => { });
             var waiting = new Queue<(Listener Listener, int At)>(loads.Select((l, i) => (new Listener(i, l.Item1, l.Item2, cancelled: l.Item4 == 0), l.Item3)));
             var all = waiting.Select(w => w.Listener).ToList();
