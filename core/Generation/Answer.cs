@@ -51,7 +51,7 @@ internal sealed class Answer
         }
 
         if (output.End is not null || reader.Stopped) reader.Finish(_deltas);
-        Events.AddRange(_deltas);
+        foreach (var delta in _deltas) Add(delta);
         _deltas.Clear();
         if (output.End is null && !reader.Stopped) return;
         if (output.End is null) _model.Engine.Cancel(Sequences[output.Choice]);
@@ -66,6 +66,15 @@ internal sealed class Answer
         {
             if (!_ended[choice]) _model.Engine.Cancel(Sequences[choice]);
         }
+    }
+
+    /// <summary>Text that came together goes on together: one event, one chunk of a stream.</summary>
+    private void Add(InferenceEvent.Delta delta)
+    {
+        if (delta.Logprobs is null && Events.Count > 0 && Events[^1] is InferenceEvent.Delta { Logprobs: null } last && (last.Choice, last.Kind) == (delta.Choice, delta.Kind))
+            Events[^1] = last with { Text = last.Text + delta.Text };
+        else
+            Events.Add(delta);
     }
 
     private void EndChoice(int choice, FinishReason reason)

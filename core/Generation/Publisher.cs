@@ -9,7 +9,7 @@ namespace R1Serverless.Generation;
 internal sealed class Publisher(TimeProvider time)
 {
     /// <summary>Steps may be far shorter than a wake-up is worth: tokens in the middle of an answer wait this long for others.</summary>
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(4);
 
     private readonly Channel<List<(Sequence Sequence, SequenceOutput Output)>> _steps =
         Channel.CreateUnbounded<List<(Sequence, SequenceOutput)>>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
