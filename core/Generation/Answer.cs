@@ -28,7 +28,7 @@ internal sealed class Answer
 
     public IReadOnlyList<Sequence> Sequences { get; }
 
-    /// <summary>What has happened since the caller last cleared it.</summary>
+    /// <summary>What has happened since the caller last cleared it; text is in it after <see cref="Flush"/>.</summary>
     public List<InferenceEvent> Events { get; } = [];
 
     public bool IsComplete { get; private set; }
@@ -51,11 +51,17 @@ internal sealed class Answer
         }
 
         if (output.End is not null || reader.Stopped) reader.Finish(_deltas);
-        foreach (var delta in _deltas) Add(delta);
-        _deltas.Clear();
+        TakeDeltas();
         if (output.End is null && !reader.Stopped) return;
         if (output.End is null) _model.Engine.Cancel(Sequences[output.Choice]);
         EndChoice(output.Choice, reader.Stopped ? FinishReason.Stop : output.End!.Value);
+    }
+
+    /// <summary>Text that came together goes on together: one event per choice, one chunk of a stream.</summary>
+    public void Flush()
+    {
+        foreach (var reader in _readers) reader.Flush(_deltas);
+        TakeDeltas();
     }
 
     /// <summary>The caller goes: whatever still runs for it gives its slot back.</summary>
@@ -68,13 +74,10 @@ internal sealed class Answer
         }
     }
 
-    /// <summary>Text that came together goes on together: one event, one chunk of a stream.</summary>
-    private void Add(InferenceEvent.Delta delta)
+    private void TakeDeltas()
     {
-        if (delta.Logprobs is null && Events.Count > 0 && Events[^1] is InferenceEvent.Delta { Logprobs: null } last && (last.Choice, last.Kind) == (delta.Choice, delta.Kind))
-            Events[^1] = last with { Text = last.Text + delta.Text };
-        else
-            Events.Add(delta);
+        Events.AddRange(_deltas);
+        _deltas.Clear();
     }
 
     private void EndChoice(int choice, FinishReason reason)

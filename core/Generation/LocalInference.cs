@@ -45,6 +45,7 @@ public sealed class LocalInference(IReadOnlyList<LoadedModel> models) : IInferen
             {
                 await output.Reader.WaitToReadAsync(cancellationToken);
                 while (output.Reader.TryRead(out var next)) answer.Take(next);
+                answer.Flush();
                 foreach (var happened in answer.Events) yield return happened;
                 answer.Events.Clear();
             }

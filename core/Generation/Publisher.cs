@@ -8,8 +8,9 @@ namespace R1Serverless.Generation;
 /// </summary>
 internal sealed class Publisher(TimeProvider time)
 {
-    /// <summary>Steps may be far shorter than a wake-up is worth: tokens in the middle of an answer wait this long for others.</summary>
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(4);
+    /// <summary>Tokens in the middle of an answer wait for others, the longer the more streams there are to wake: what delivering may take from the model's
+    /// cores is bounded that way. At most a picture of a film, so that text still flows.</summary>
+    private static readonly TimeSpan IntervalPerStream = TimeSpan.FromMilliseconds(0.5), Shortest = TimeSpan.FromMilliseconds(4), Longest = TimeSpan.FromMilliseconds(32);
 
     private readonly Channel<List<(Sequence Sequence, SequenceOutput Output)>> _steps =
         Channel.CreateUnbounded<List<(Sequence, SequenceOutput)>>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
@@ -25,10 +26,10 @@ internal sealed class Publisher(TimeProvider time)
         _urgent |= output.Token is null || output.End is not null || sequence.Generated == 1;
     }
 
-    /// <summary>Sends what has been added, if it is time to.</summary>
-    public void FlushWhenDue()
+    /// <summary>Sends what has been added, if it is time to with that many streams.</summary>
+    public void FlushWhenDue(int streams)
     {
-        if (_urgent || time.GetElapsedTime(_lastFlush) >= Interval) Flush();
+        if (_urgent || time.GetElapsedTime(_lastFlush) >= Interval(streams)) Flush();
     }
 
     /// <summary>Sends what has been added since the last time.</summary>
@@ -61,5 +62,11 @@ internal sealed class Publisher(TimeProvider time)
         {
             foreach (var (sequence, output) in step) sequence.Output.TryWrite(output);
         }
+    }
+
+    private static TimeSpan Interval(int streams)
+    {
+        var interval = streams * IntervalPerStream;
+        return interval < Shortest ? Shortest : interval > Longest ? Longest : interval;
     }
 }

@@ -59,7 +59,7 @@ internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, stri
         }
 
         CountRunning();
-        publisher.FlushWhenDue();
+        publisher.FlushWhenDue(_scheduler.Running.Count);
         return true;
     }
 

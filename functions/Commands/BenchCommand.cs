@@ -17,7 +17,7 @@ internal static class BenchCommand
 
     private static readonly Option<int> Rounds = new("--rounds")
     {
-        Description = "How often each way is measured; medians are printed.", DefaultValueFactory = _ => 3,
+        Description = "How often each way is measured; medians are printed.", DefaultValueFactory = _ => 7,
     };
 
     private static readonly Option<int[]> Clients = new("--clients")

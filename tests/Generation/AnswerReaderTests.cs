@@ -95,7 +95,12 @@ public sealed class AnswerReaderTests
         var reader = new AnswerReader(0, tokenizer, ["STOP"], tokenizer.Tags, opensReasoning: false);
         List<InferenceEvent.Delta> deltas = [];
         int[] ids = [0, 1, 2, 3, 5, 3, 4];
-        foreach (var id in ids) reader.Append(new SampledToken(id, -id, [new(5, -1), new(id, -id)]), deltas);
+        foreach (var id in ids)
+        {
+            reader.Append(new SampledToken(id, -id, [new(5, -1), new(id, -id)]), deltas);
+            reader.Flush(deltas);
+        }
+
         reader.Finish(deltas);
 
         Assert.Equal(["思", "STend"], deltas.Select(d => d.Text));
@@ -141,7 +146,12 @@ public sealed class AnswerReaderTests
     {
         var reader = new AnswerReader(2, tokenizer, stops, split ? tokenizer.Tags : null, opened);
         List<InferenceEvent.Delta> deltas = [];
-        foreach (var id in ids) reader.Append(new SampledToken(id), deltas);
+        foreach (var id in ids)
+        {
+            reader.Append(new SampledToken(id), deltas);
+            reader.Flush(deltas);
+        }
+
         reader.Finish(deltas);
         return (deltas, reader);
     }

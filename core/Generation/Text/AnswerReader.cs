@@ -26,6 +26,9 @@ internal sealed class AnswerReader
     /// <summary>How many newlines the reasoning ends with so far, all of them held.</summary>
     private int _trailing;
 
+    /// <summary>How much of the held text may be given out.</summary>
+    private int _certain;
+
     /// <param name="choice">The choice's index, for its deltas.</param>
     /// <param name="tokenizer">The model's.</param>
     /// <param name="stop">None of them empty.</param>
@@ -48,7 +51,7 @@ internal sealed class AnswerReader
     /// <summary>Tokens inside the tags, tags included.</summary>
     public int ReasoningTokens { get; private set; }
 
-    /// <summary>Reads one token and adds what it makes certain to <paramref name="output"/>.</summary>
+    /// <summary>Reads one token. What it makes certain comes with the next <see cref="Flush"/>, or with a part of the answer that ends here.</summary>
     public void Append(in SampledToken token, List<InferenceEvent.Delta> output)
     {
         if (Stopped) return;
@@ -67,13 +70,23 @@ internal sealed class AnswerReader
         }
     }
 
+    /// <summary>Gives out the text that has become certain, of all tokens read since the last time.</summary>
+    public void Flush(List<InferenceEvent.Delta> output)
+    {
+        if (_certain == 0) return;
+        var text = _held.Take(_certain, out var logprobs);
+        _certain = 0;
+        output.Add(new InferenceEvent.Delta(_choice, _kind, text, logprobs));
+    }
+
     /// <summary>The tokens are over: gives out what was held back.</summary>
     public void Finish(List<InferenceEvent.Delta> output)
     {
         if (Stopped) return;
         Read(_decoder.Flush(), logprob: null, output);
         if (Stopped) return;
-        Release(_held.Length - _trailing, output);
+        _certain = _held.Length - _trailing;
+        Flush(output);
         _held.Drop(_trailing);
         _trailing = 0;
         _stop.Reset();
@@ -102,24 +115,18 @@ internal sealed class AnswerReader
         {
             var last = text.AsSpan().LastIndexOfAnyExcept('\n');
             _trailing = last < 0 ? _trailing + text.Length : text.Length - 1 - last;
-            Release(_held.Length - _trailing, output);
+            _certain = _held.Length - _trailing;
         }
         else if (_stop.Scan(text) is { } match)
         {
-            Release(_held.Length - text.Length + match.End - match.Length, output);
+            _certain = _held.Length - text.Length + match.End - match.Length;
+            Flush(output);
             _held.Drop(_held.Length);
             Stopped = true;
         }
         else
         {
-            Release(_held.Length - _stop.Held, output);
+            _certain = _held.Length - _stop.Held;
         }
-    }
-
-    private void Release(int count, List<InferenceEvent.Delta> output)
-    {
-        if (count == 0) return;
-        var text = _held.Take(count, out var logprobs);
-        output.Add(new InferenceEvent.Delta(_choice, _kind, text, logprobs));
     }
 }
