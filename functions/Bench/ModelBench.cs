@@ -5,7 +5,8 @@ using R1Serverless.Runtime;
 namespace R1Serverless.Bench;
 
 /// <summary>
-/// Measures one model: at each concurrency the bare loop, the engine and HTTP in turn, several rounds, so that a drift of the machine meets all three.
+/// Measures one model: at each concurrency the bare loop, the engine and HTTP in turn, several rounds. The bare loop runs before and after each of the
+/// others, and the ratio is to the two together: a machine that gets faster or slower meanwhile favours none.
 /// </summary>
 internal sealed class ModelBench : IAsyncDisposable
 {
@@ -75,21 +76,37 @@ internal sealed class ModelBench : IAsyncDisposable
 
     private async Task MeasureAsync(int clients, LoadShape shape, int waves, BenchServer? server, CancellationToken cancellation)
     {
-        List<double> raw = [];
+        List<double> raw = [RunRawWaves(clients, waves)];
         List<LoadResult> engine = [], http = [];
+        List<double> engineLimits = [], httpLimits = [];
         List<EngineProfile> profiles = [];
         for (var round = 0; round < _options.Rounds; round++)
         {
             _progress($"{_folder.Name}: {clients} at once, round {round + 1} of {_options.Rounds}");
-            var seconds = Enumerable.Range(0, waves).Sum(_ => RunRaw(clients, OutputTokens));
-            raw.Add(clients * OutputTokens * waves / seconds);
             engine.Add(await RunEngineAsync(shape, profiles, cancellation));
-            if (server is not null) http.Add(await ChildProcess.RunClientAsync(server.Address, _folder.Name, shape, cancellation));
+            engineLimits.Add(AddRawAround());
+            if (server is null) continue;
+            http.Add(await ChildProcess.RunClientAsync(server.Address, _folder.Name, shape, cancellation));
+            httpLimits.Add(AddRawAround());
         }
 
         _rows.Add(new BenchRow(_folder.Name, "raw", clients, Median(raw), 1, null, default, default, null, _rawMemory.Bytes));
-        _rows.Add(Row("engine", clients, engine, raw, _options.EngineBar(_folder.Name), profiles, _engineMemory.Bytes));
-        if (server is not null) _rows.Add(Row("http", clients, http, raw, _options.HttpBar(_folder.Name), [], server.Memory));
+        _rows.Add(Row("engine", clients, engine, engineLimits, _options.EngineBar(_folder.Name), profiles, _engineMemory.Bytes));
+        if (server is not null) _rows.Add(Row("http", clients, http, httpLimits, _options.HttpBar(_folder.Name), [], server.Memory));
+
+        // The same work before and after: their rates' harmonic mean is the rate of both together.
+        double AddRawAround()
+        {
+            raw.Add(RunRawWaves(clients, waves));
+            return 2 / ((1 / raw[^2]) + (1 / raw[^1]));
+        }
+    }
+
+    /// <summary>Tokens per second of the bare loop over as many batches as the others are given.</summary>
+    private double RunRawWaves(int clients, int waves)
+    {
+        var seconds = Enumerable.Range(0, waves).Sum(_ => RunRaw(clients, OutputTokens));
+        return clients * OutputTokens * waves / seconds;
     }
 
     /// <summary>Outputs of 8 to 256 tokens from 32 clients: a static batch holds its slots until its longest row ends.</summary>
