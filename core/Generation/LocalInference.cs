@@ -40,7 +40,7 @@ public sealed class LocalInference(IReadOnlyList<LoadedModel> models) : IInferen
 
         try
         {
-            yield return new InferenceEvent.Admitted(prompt.Ids.Length);
+            yield return new InferenceEvent.Admitted(prompt.Ids.Length, new VariantChoice(model.Variant.Precision, "the only one loaded"));
             while (!answer.IsComplete)
             {
                 await output.Reader.WaitToReadAsync(cancellationToken);

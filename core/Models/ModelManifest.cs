@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using R1Serverless.Requests;
 
 namespace R1Serverless.Models;
 
@@ -9,7 +10,7 @@ public sealed record ModelManifest
     public const string FileName = "r1-model.json";
 
     /// <summary>The form of this file; a newer form is refused.</summary>
-    public const int CurrentFormat = 1;
+    public const int CurrentFormat = 2;
 
     public required int Format { get; init; }
 
@@ -62,7 +63,47 @@ public sealed record ModelManifest
 /// <param name="File">The ONNX graph, relative to the model folder.</param>
 /// <param name="DataFile">The weights' file beside it where they are kept outside the graph; else null.</param>
 /// <param name="Bytes">Both files together.</param>
-public sealed record ModelVariant(Precision Precision, string File, string? DataFile, long Bytes);
+public sealed record ModelVariant(Precision Precision, string File, string? DataFile, long Bytes)
+{
+    /// <summary>What `r1 model evaluate` measured, at most one per device.</summary>
+    public IReadOnlyList<VariantEvaluation> Evaluations { get; init; } = [];
+}
+
+/// <summary>A variant's accuracy and speed on one device.</summary>
+public sealed record VariantEvaluation
+{
+    /// <summary>The execution provider: cpu or cuda.</summary>
+    public required string Device { get; init; }
+
+    public required DateTimeOffset Measured { get; init; }
+
+    /// <summary>How many problems were asked.</summary>
+    public required int Tasks { get; init; }
+
+    /// <summary>Exact answers, 0 to 1.</summary>
+    public required double Accuracy { get; init; }
+
+    /// <summary>Points of percent below FP32's accuracy in the same evaluation; negative where the variant is better.</summary>
+    public required double AccuracyDrop { get; init; }
+
+    /// <summary>Greedy tokens that are FP32's, given the same tokens before them, 0 to 1.</summary>
+    public required double TokenAgreement { get; init; }
+
+    /// <summary>Mean divergence of the next token's distribution from FP32's, in nats.</summary>
+    public required double KlDivergence { get; init; }
+
+    /// <summary>The drop that was allowed when it was measured, in points; a variant beyond it is never chosen by "auto".</summary>
+    public required double Tolerance { get; init; }
+
+    /// <summary>Decoded tokens per second, all rows together, by the number of rows.</summary>
+    public required IReadOnlyDictionary<int, double> TokensPerSecond { get; init; }
+
+    /// <summary>What the process grew by when the variant was loaded and ran its largest batch, in bytes.</summary>
+    public required long MemoryBytes { get; init; }
+
+    [JsonIgnore]
+    public bool IsWithinTolerance => AccuracyDrop <= Tolerance;
+}
 
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(ModelManifest))]

@@ -11,7 +11,7 @@ public abstract record InferenceEvent
     }
 
     /// <summary>The request is valid and has a place in the engine's queue.</summary>
-    public sealed record Admitted(int PromptTokens) : InferenceEvent;
+    public sealed record Admitted(int PromptTokens, VariantChoice Variant) : InferenceEvent;
 
     /// <summary>New text of one choice: whole characters, possibly of several tokens.</summary>
     public sealed record Delta(int Choice, DeltaKind Kind, string Text, IReadOnlyList<TokenLogprob>? Logprobs = null) : InferenceEvent;

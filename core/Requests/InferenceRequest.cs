@@ -10,6 +10,8 @@ public sealed record InferenceRequest
 
     public required Prompt Prompt { get; init; }
 
+    public PrecisionWish Precision { get; init; } = new();
+
     public SamplingOptions Sampling { get; init; } = new();
 
     /// <summary>How many tokens may be generated, reasoning included; null means up to the end of the context.</summary>

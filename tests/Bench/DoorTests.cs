@@ -32,7 +32,7 @@ public sealed class DoorTests
     public async Task The_engine_must_give_as_many_tokens_as_asked_for(int tokens, bool isRight)
     {
         var engine = FakeInference.Of(
-            new InferenceEvent.Admitted(3), new InferenceEvent.Delta(0, DeltaKind.Answer, "a"), new InferenceEvent.Finished(new Usage(3, tokens, 0)));
+            new InferenceEvent.Admitted(3, FakeInference.Variant), new InferenceEvent.Delta(0, DeltaKind.Answer, "a"), new InferenceEvent.Finished(new Usage(3, tokens, 0)));
         var send = new EngineDoor(engine, "m").SendAsync([1, 2, 3], 12, () => { }, TestContext.Current.CancellationToken);
         if (isRight) Assert.Equal(12, await send);
         else await Assert.ThrowsAsync<BenchException>(() => send);

@@ -62,7 +62,7 @@ public sealed class EventStreamTests
     public async Task Any_text_survives_the_framing(string text)
     {
         await using TestServer server = await TestServer.StartAsync(FakeInference.Of(
-            new InferenceEvent.Admitted(1), new InferenceEvent.Delta(0, DeltaKind.Reasoning, text), new InferenceEvent.Delta(0, DeltaKind.Answer, text),
+            new InferenceEvent.Admitted(1, FakeInference.Variant), new InferenceEvent.Delta(0, DeltaKind.Reasoning, text), new InferenceEvent.Delta(0, DeltaKind.Answer, text),
             new InferenceEvent.ChoiceFinished(0, FinishReason.Length), new InferenceEvent.Finished(SomeUsage)));
         string[] lines = (await StreamAsync(server, "/v1/chat/completions", TestServer.Chat(",\"stream\":true"))).Split("\n\n");
         Assert.Equal(text, Delta(lines[1]).GetProperty("reasoning").GetString());
@@ -77,7 +77,7 @@ public sealed class EventStreamTests
         string text = new('x', 100_000);
         await using TestServer server = await TestServer.StartAsync(FakeInference.Of(
         [
-            new InferenceEvent.Admitted(1), .. Enumerable.Repeat(new InferenceEvent.Delta(0, DeltaKind.Reasoning, text), 20),
+            new InferenceEvent.Admitted(1, FakeInference.Variant), .. Enumerable.Repeat(new InferenceEvent.Delta(0, DeltaKind.Reasoning, text), 20),
             new InferenceEvent.ChoiceFinished(0, FinishReason.Stop), new InferenceEvent.Finished(SomeUsage),
         ]));
         string[] lines = (await StreamAsync(server, "/v1/chat/completions", TestServer.Chat(",\"stream\":true"))).Split("\n\n");
@@ -89,7 +89,7 @@ public sealed class EventStreamTests
     {
         InferenceError error = new(InferenceErrorKind.OutOfMemory, "too large for this device");
         await using TestServer server = await TestServer.StartAsync(FakeInference.Of(
-            new InferenceEvent.Admitted(1), new InferenceEvent.Delta(0, DeltaKind.Answer, "4"), new InferenceEvent.Failed(error)));
+            new InferenceEvent.Admitted(1, FakeInference.Variant), new InferenceEvent.Delta(0, DeltaKind.Answer, "4"), new InferenceEvent.Failed(error)));
         string[] lines = (await StreamAsync(server, "/v1/chat/completions", TestServer.Chat(",\"stream\":true"))).Split("\n\n", StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal("too large for this device", Chunk(lines[^1]).GetProperty("error").GetProperty("message").GetString());
     }
@@ -112,7 +112,7 @@ public sealed class EventStreamTests
         Channel<InferenceEvent> channel = Channel.CreateUnbounded<InferenceEvent>();
         FakeInference inference = new((_, stop) => channel.Reader.ReadAllAsync(stop));
         await using TestServer server = await TestServer.StartAsync(inference, time: time);
-        channel.Writer.TryWrite(new InferenceEvent.Admitted(1));
+        channel.Writer.TryWrite(new InferenceEvent.Admitted(1, FakeInference.Variant));
         HttpResponseMessage response = await server.PostAsync("/v1/chat/completions", TestServer.Chat(",\"stream\":true"));
         using StreamReader reader = new(await response.Content.ReadAsStreamAsync());
         Assert.Contains("assistant", await reader.ReadLineAsync(), StringComparison.Ordinal);
@@ -151,14 +151,14 @@ public sealed class EventStreamTests
     private static async IAsyncEnumerable<InferenceEvent> AdmitThenHang(
         TaskCompletionSource running, [EnumeratorCancellation] CancellationToken stop = default)
     {
-        yield return new InferenceEvent.Admitted(1);
+        yield return new InferenceEvent.Admitted(1, FakeInference.Variant);
         running.SetResult();
         await Task.Delay(Timeout.Infinite, stop);
     }
 
     private static async IAsyncEnumerable<InferenceEvent> ThrowAfterOne()
     {
-        yield return new InferenceEvent.Admitted(1);
+        yield return new InferenceEvent.Admitted(1, FakeInference.Variant);
         await Task.Yield();
         throw new InvalidOperationException("a detail");
     }

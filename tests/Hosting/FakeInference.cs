@@ -15,12 +15,14 @@ internal sealed class FakeInference(Func<InferenceRequest, CancellationToken, IA
 
     public bool IsDisposed { get; private set; }
 
+    public static VariantChoice Variant { get; } = new(Precision.Fp32, "the only one there is");
+
     public static FakeInference Of(params InferenceEvent[] events) => new((_, _) => Play(events));
 
     /// <summary>Reasons "thinking", answers "42".</summary>
     public static FakeInference Thoughtful() => new((request, _) => Play(
     [
-        new InferenceEvent.Admitted(5),
+        new InferenceEvent.Admitted(5, FakeInference.Variant),
         .. Enumerable.Range(0, request.Choices).SelectMany(choice => new InferenceEvent[]
         {
             new InferenceEvent.Delta(choice, DeltaKind.Reasoning, "think", Logprobs(request, "think")),

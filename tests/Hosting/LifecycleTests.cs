@@ -36,7 +36,7 @@ public sealed class LifecycleTests
         Channel<InferenceEvent> channel = Channel.CreateUnbounded<InferenceEvent>();
         FakeInference inference = new((_, stop) => channel.Reader.ReadAllAsync(stop));
         await using TestServer server = await TestServer.StartAsync(inference);
-        channel.Writer.TryWrite(new InferenceEvent.Admitted(1));
+        channel.Writer.TryWrite(new InferenceEvent.Admitted(1, FakeInference.Variant));
         HttpResponseMessage running = await server.PostAsync("/v1/chat/completions", TestServer.Chat(",\"stream\":true"));
 
         Task stopped = server.StopAsync();
@@ -60,7 +60,7 @@ public sealed class LifecycleTests
         Channel<InferenceEvent> channel = Channel.CreateUnbounded<InferenceEvent>();
         FakeInference inference = new((_, stop) => channel.Reader.ReadAllAsync(stop));
         await using TestServer server = await TestServer.StartAsync(inference, new ServeOptions { Grace = TimeSpan.FromSeconds(10) }, time);
-        channel.Writer.TryWrite(new InferenceEvent.Admitted(1));
+        channel.Writer.TryWrite(new InferenceEvent.Admitted(1, FakeInference.Variant));
         HttpResponseMessage running = await server.PostAsync("/v1/chat/completions", TestServer.Chat(",\"stream\":true"));
         Task stopped = server.StopAsync();
         while (server.Serving.Phase != ServingPhase.Draining) await Task.Yield();

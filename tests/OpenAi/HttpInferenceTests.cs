@@ -60,7 +60,7 @@ public sealed class HttpInferenceTests
     public async Task Raw_prompts_go_to_the_raw_api()
     {
         var engine = FakeInference.Of(
-            new InferenceEvent.Admitted(2), new InferenceEvent.Delta(0, DeltaKind.Answer, " 42"), new InferenceEvent.ChoiceFinished(0, FinishReason.Length),
+            new InferenceEvent.Admitted(2, FakeInference.Variant), new InferenceEvent.Delta(0, DeltaKind.Answer, " 42"), new InferenceEvent.ChoiceFinished(0, FinishReason.Length),
             new InferenceEvent.Finished(new Usage(2, 1, 0)));
         await using var server = await TestServer.StartAsync(engine);
         var events = await RunAsync(server, Ask(new Prompt.Text("6 * 7 =")));
@@ -92,7 +92,7 @@ public sealed class HttpInferenceTests
     public async Task A_failure_in_the_middle_of_a_stream_ends_it()
     {
         var engine = FakeInference.Of(
-            new InferenceEvent.Admitted(2), new InferenceEvent.Delta(0, DeltaKind.Answer, "4"), new InferenceEvent.Failed(new(InferenceErrorKind.OutOfMemory, "too long")));
+            new InferenceEvent.Admitted(2, FakeInference.Variant), new InferenceEvent.Delta(0, DeltaKind.Answer, "4"), new InferenceEvent.Failed(new(InferenceErrorKind.OutOfMemory, "too long")));
         await using var server = await TestServer.StartAsync(engine);
         var events = await RunAsync(server, Ask(new Prompt.Text("x")));
         Assert.Equal(InferenceErrorKind.OutOfMemory, Assert.IsType<InferenceEvent.Failed>(events[^1]).Error.Kind);
@@ -179,7 +179,7 @@ public sealed class HttpInferenceTests
 
     private static async IAsyncEnumerable<InferenceEvent> Endless([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken token)
     {
-        yield return new InferenceEvent.Admitted(1);
+        yield return new InferenceEvent.Admitted(1, FakeInference.Variant);
         yield return new InferenceEvent.Delta(0, DeltaKind.Answer, "x");
         await Task.Delay(Timeout.Infinite, token);
     }

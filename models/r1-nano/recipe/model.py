@@ -3,6 +3,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+import quantise
+
 CONFIG = {
     "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2",
     "hidden_size": 128, "intermediate_size": 384, "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 2,
@@ -11,6 +13,14 @@ CONFIG = {
     "layer_types": ["sliding_attention", "sliding_attention", "full_attention", "full_attention"],
     "tie_word_embeddings": True, "attention_dropout": 0.0, "initializer_range": 0.02, "torch_dtype": "float32", "use_cache": True,
 }
+
+
+class Linear(nn.Linear):
+    """A linear layer that computes as the variant of its `kind` does."""
+    kind = "fp32"
+
+    def forward(self, x):
+        return F.linear(quantise.activations(x, self.kind), quantise.weights(self.weight, self.kind), self.bias)
 
 
 class RmsNorm(nn.Module):
@@ -32,10 +42,10 @@ class Attention(nn.Module):
         super().__init__()
         self.heads, self.kv_heads, self.size = c["num_attention_heads"], c["num_key_value_heads"], c["hidden_size"] // c["num_attention_heads"]
         self.window = window
-        self.q_proj = nn.Linear(c["hidden_size"], self.heads * self.size)
-        self.k_proj = nn.Linear(c["hidden_size"], self.kv_heads * self.size)
-        self.v_proj = nn.Linear(c["hidden_size"], self.kv_heads * self.size)
-        self.o_proj = nn.Linear(self.heads * self.size, c["hidden_size"], bias=False)
+        self.q_proj = Linear(c["hidden_size"], self.heads * self.size)
+        self.k_proj = Linear(c["hidden_size"], self.kv_heads * self.size)
+        self.v_proj = Linear(c["hidden_size"], self.kv_heads * self.size)
+        self.o_proj = Linear(self.heads * self.size, c["hidden_size"], bias=False)
 
     def forward(self, x, cos, sin, masks):
         rows, length, _ = x.shape
@@ -53,9 +63,9 @@ class Attention(nn.Module):
 class Mlp(nn.Module):
     def __init__(self, c):
         super().__init__()
-        self.gate_proj = nn.Linear(c["hidden_size"], c["intermediate_size"], bias=False)
-        self.up_proj = nn.Linear(c["hidden_size"], c["intermediate_size"], bias=False)
-        self.down_proj = nn.Linear(c["intermediate_size"], c["hidden_size"], bias=False)
+        self.gate_proj = Linear(c["hidden_size"], c["intermediate_size"], bias=False)
+        self.up_proj = Linear(c["hidden_size"], c["intermediate_size"], bias=False)
+        self.down_proj = Linear(c["intermediate_size"], c["hidden_size"], bias=False)
 
     def forward(self, x):
         return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
@@ -78,7 +88,7 @@ class Decoder(nn.Module):
 
     def __init__(self, c):
         super().__init__()
-        self.config = c
+        self.config, self.kind = c, "fp32"
         self.model = nn.Module()
         self.model.embed_tokens = nn.Embedding(c["vocab_size"], c["hidden_size"])
         self.model.layers = nn.ModuleList(
@@ -91,6 +101,13 @@ class Decoder(nn.Module):
             elif "bias" in name:
                 nn.init.zeros_(p)
 
+    def compute_as(self, kind):
+        """From now on in the number format of that variant: one of quantise.KINDS."""
+        self.kind = kind
+        for module in self.modules():
+            if isinstance(module, Linear):
+                module.kind = kind
+
     def forward(self, ids, wanted=None):
         """Logits [positions, vocabulary] where `wanted` (a mask of ids' shape) is set, or [rows, length, vocabulary] everywhere."""
         length, c = ids.shape[1], self.config
@@ -101,9 +118,10 @@ class Decoder(nn.Module):
         distance = torch.arange(length)[:, None] - torch.arange(length)[None]
         masks = {w: torch.zeros(length, length).masked_fill((distance < 0) | (distance >= (w or length)), -1e9)
                  for w in (None, c["sliding_window"])}
-        x = self.model.embed_tokens(ids)
+        vocabulary = quantise.embedding(self.model.embed_tokens.weight, self.kind)
+        x = F.embedding(ids, vocabulary)
         for layer in self.model.layers:
             x = layer(x, cos, sin, masks)
         if wanted is not None:
             x = x[wanted]
-        return F.linear(self.model.norm(x), self.model.embed_tokens.weight)
+        return F.linear(quantise.activations(self.model.norm(x), self.kind), vocabulary)

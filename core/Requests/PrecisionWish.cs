@@ -1,0 +1,12 @@
+namespace R1Serverless.Requests;
+
+/// <summary>What a request asks of the variant that serves it.</summary>
+/// <param name="Named">That variant and no other; null leaves the choice to the measurements ("auto").</param>
+/// <param name="MaxAccuracyDrop">The accuracy, in points of percent against FP32, that "auto" may give up for speed, 0 to 100.</param>
+public sealed record PrecisionWish(Precision? Named = null, double MaxAccuracyDrop = PrecisionWish.DefaultAccuracyDrop)
+{
+    public const double DefaultAccuracyDrop = 1.2;
+}
+
+/// <summary>The variant that serves a request, and why it was chosen, in words for the client.</summary>
+public sealed record VariantChoice(Precision Precision, string Reason);
