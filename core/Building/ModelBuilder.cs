@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using R1Serverless.Models;
+using R1Serverless.Requests;
 
 namespace R1Serverless.Building;
 

@@ -1,9 +1,6 @@
-using System.Text.Json.Serialization;
-
 namespace R1Serverless.Requests;
 
 /// <summary>The number format of a variant's weights, from the most exact to the smallest.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<Precision>))]
 public enum Precision
 {
     Fp32,

@@ -1,5 +1,6 @@
 using R1Serverless.Building;
 using R1Serverless.Models;
+using R1Serverless.Requests;
 
 namespace R1Serverless.Tests.Building;
 

@@ -87,10 +87,10 @@ public sealed class ModelConfigTests : IDisposable
     public void Generation_defaults_without_any_file() => Assert.Empty(GenerationDefaults.Load(_folder).EndTokens);
 
     [Theory]
-    [InlineData("{\"format\":2}", "is damaged")]
-    [InlineData("{\"format\":2,\"name\":\"a\",\"created\":\"2026-01-01T00:00:00Z\",\"fingerprint\":\"\",\"parameters\":1,\"variants\":[]}", "has format 2, but this version reads format 1")]
-    [InlineData("{\"format\":1,\"name\":\"a\",\"created\":\"2026-01-01T00:00:00Z\",\"fingerprint\":\"\",\"parameters\":1,\"variants\":[]}", "lists no variants")]
-    [InlineData("{\"format\":1,\"name\":\"a\",\"created\":\"2026-01-01T00:00:00Z\",\"fingerprint\":\"\",\"parameters\":1,\"variants\":null}", "is damaged")]
+    [InlineData("{\"format\":9}", "is damaged")]
+    [InlineData("{\"format\":9,\"name\":\"a\",\"created\":\"2026-01-01T00:00:00Z\",\"fingerprint\":\"\",\"parameters\":1,\"variants\":[]}", "has format 9, but this version reads format 2")]
+    [InlineData("{\"format\":2,\"name\":\"a\",\"created\":\"2026-01-01T00:00:00Z\",\"fingerprint\":\"\",\"parameters\":1,\"variants\":[]}", "lists no variants")]
+    [InlineData("{\"format\":2,\"name\":\"a\",\"created\":\"2026-01-01T00:00:00Z\",\"fingerprint\":\"\",\"parameters\":1,\"variants\":null}", "is damaged")]
     public void Says_what_is_wrong_with_a_manifest(string text, string message)
     {
         File.WriteAllText(Path.Combine(_folder, ModelManifest.FileName), text);
