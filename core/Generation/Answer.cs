@@ -7,7 +7,7 @@ namespace R1Serverless.Generation;
 /// <summary>A request under way: its sequences in the engine, and the text of each choice so far.</summary>
 internal sealed class Answer
 {
-    private readonly LoadedModel _model;
+    private readonly LoadedVariant _model;
     private readonly AnswerReader[] _readers;
     private readonly bool[] _ended;
     private readonly List<InferenceEvent.Delta> _deltas = [];
@@ -15,7 +15,7 @@ internal sealed class Answer
     private int _open;
     private int _completionTokens;
 
-    public Answer(InferenceRequest request, LoadedModel model, PromptTokens prompt, ChannelWriter<SequenceOutput> output)
+    public Answer(InferenceRequest request, LoadedVariant model, PromptTokens prompt, ChannelWriter<SequenceOutput> output)
     {
         _model = model;
         _promptTokens = prompt.Ids.Length;
@@ -90,13 +90,13 @@ internal sealed class Answer
     }
 
     /// <summary>Only a conversation is split into reasoning and answer: a raw prompt gets back what was generated.</summary>
-    private static AnswerReader NewReader(InferenceRequest request, LoadedModel model, PromptTokens prompt, int choice)
+    private static AnswerReader NewReader(InferenceRequest request, LoadedVariant model, PromptTokens prompt, int choice)
     {
         var tags = request.Prompt is Prompt.Chat ? ReasoningTags.Of(model.Tokenizer) : null;
         return new AnswerReader(choice, model.Tokenizer, request.Stop, tags, prompt.OpensReasoning);
     }
 
-    private static Sequence NewSequence(InferenceRequest request, LoadedModel model, PromptTokens prompt, ChannelWriter<SequenceOutput> output, int choice, long seed)
+    private static Sequence NewSequence(InferenceRequest request, LoadedVariant model, PromptTokens prompt, ChannelWriter<SequenceOutput> output, int choice, long seed)
     {
         var generation = model.Folder.Generation;
         var room = model.Folder.Config.ContextLength - prompt.Ids.Length;

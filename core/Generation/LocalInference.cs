@@ -5,22 +5,33 @@ using R1Serverless.Requests;
 namespace R1Serverless.Generation;
 
 /// <summary>Answers requests with the engines in this process. Text is made here, on the caller's side, off the engine's thread.</summary>
-public sealed class LocalInference(IReadOnlyList<LoadedModel> models) : IInference, IAsyncDisposable
+/// <param name="variants">One or several of each model; this takes ownership.</param>
+public sealed class LocalInference(IReadOnlyList<LoadedVariant> variants) : IInference, IAsyncDisposable
 {
+    private const string Device = "cpu";
     private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(1);
 
-    private readonly Dictionary<string, LoadedModel> _models = models.ToDictionary(m => m.Id, StringComparer.Ordinal);
+    private readonly ILookup<string, LoadedVariant> _models = variants.ToLookup(m => m.Id, StringComparer.Ordinal);
 
-    public IReadOnlyList<LoadedModel> Models => models;
+    public IReadOnlyList<LoadedVariant> Variants => variants;
 
     public async IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        if (!_models.TryGetValue(request.Model, out var model))
+        if (!_models.Contains(request.Model))
         {
-            yield return Failed(InferenceErrorKind.ModelNotFound, $"The model '{request.Model}' does not exist; there is {string.Join(", ", _models.Keys)}.", "model");
+            yield return Failed(InferenceErrorKind.ModelNotFound, $"The model '{request.Model}' does not exist; there is {string.Join(", ", _models.Select(m => m.Key))}.", "model");
             yield break;
         }
 
+        LoadedVariant[] choices = [.. _models[request.Model]];
+        var selection = VariantSelection.Choose(request.Model, [.. choices.Select(c => c.Variant)], Device, _ => true, request.Precision);
+        if (selection.Variant is null)
+        {
+            yield return new InferenceEvent.Failed(selection.Error!);
+            yield break;
+        }
+
+        var model = choices.First(c => c.Variant == selection.Variant);
         if (PromptTokens.Of(request, model, out var error) is not { } prompt)
         {
             yield return new InferenceEvent.Failed(error!);
@@ -40,7 +51,7 @@ public sealed class LocalInference(IReadOnlyList<LoadedModel> models) : IInferen
 
         try
         {
-            yield return new InferenceEvent.Admitted(prompt.Ids.Length, new VariantChoice(model.Variant.Precision, "the only one loaded"));
+            yield return new InferenceEvent.Admitted(prompt.Ids.Length, new VariantChoice(model.Variant.Precision, selection.Reason));
             while (!answer.IsComplete)
             {
                 await output.Reader.WaitToReadAsync(cancellationToken);
@@ -58,7 +69,7 @@ public sealed class LocalInference(IReadOnlyList<LoadedModel> models) : IInferen
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var model in models) await model.DisposeAsync();
+        foreach (var variant in variants) await variant.DisposeAsync();
     }
 
     private static InferenceEvent.Failed Failed(InferenceErrorKind kind, string message, string field) => new(new InferenceError(kind, message, field));

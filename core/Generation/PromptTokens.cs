@@ -8,7 +8,7 @@ namespace R1Serverless.Generation;
 internal sealed record PromptTokens(int[] Ids, bool OpensReasoning)
 {
     /// <summary>The tokens; or null, and why the request can't be run.</summary>
-    public static PromptTokens? Of(InferenceRequest request, LoadedModel model, out InferenceError? error)
+    public static PromptTokens? Of(InferenceRequest request, LoadedVariant model, out InferenceError? error)
     {
         error = null;
         var prompt = request.Prompt switch
@@ -23,20 +23,20 @@ internal sealed record PromptTokens(int[] Ids, bool OpensReasoning)
         return error is null ? prompt : null;
     }
 
-    private static PromptTokens? Chat(Prompt.Chat chat, LoadedModel model, out InferenceError? error)
+    private static PromptTokens? Chat(Prompt.Chat chat, LoadedVariant model, out InferenceError? error)
     {
         error = model.Template.Refusal;
         return error is null ? new PromptTokens([.. model.Template.Render(chat.Messages, model.Tokenizer)], model.Template.OpensReasoning) : null;
     }
 
     /// <summary>A raw text may hold control tokens: whoever writes it makes the whole prompt. Sequences of models that have a first token begin with it.</summary>
-    private static int[] Raw(string text, LoadedModel model)
+    private static int[] Raw(string text, LoadedVariant model)
     {
         var ids = model.Tokenizer.Encode(text, recogniseAdded: true);
         return model.Template.BeginOfSequence is { } begin && (ids.Count == 0 || ids[0] != begin) ? [begin, .. ids] : [.. ids];
     }
 
-    private static InferenceError? Check(int[] ids, InferenceRequest request, LoadedModel model)
+    private static InferenceError? Check(int[] ids, InferenceRequest request, LoadedVariant model)
     {
         var (config, limits) = (model.Folder.Config, model.Engine.Limits);
         var field = request.Prompt is Prompt.Chat ? "messages" : "prompt";

@@ -6,6 +6,9 @@ namespace R1Serverless.Requests;
 public sealed record PrecisionWish(Precision? Named = null, double MaxAccuracyDrop = PrecisionWish.DefaultAccuracyDrop)
 {
     public const double DefaultAccuracyDrop = 1.2;
+
+    /// <summary>The request named no precision; <see cref="Named"/> is what the server takes then.</summary>
+    public bool IsServerDefault { get; init; }
 }
 
 /// <summary>The variant that serves a request, and why it was chosen, in words for the client.</summary>

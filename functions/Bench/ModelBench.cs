@@ -28,7 +28,7 @@ internal sealed class ModelBench : IAsyncDisposable
     {
         (_folder, _options, _time, _progress) = (folder, options, time, progress);
         _raw = _rawMemory.Of(() => new RawLoop(folder.GraphPath(folder.Manifest.Variants[0]), new RuntimeOptions()));
-        _engine = _engineMemory.Of(() => new LocalInference([LoadedModel.Open(folder, new RuntimeOptions(), new EngineOptions(), time)]));
+        _engine = _engineMemory.Of(() => new LocalInference([LoadedVariant.Open(folder, folder.Manifest.Variants[0], new RuntimeOptions(), new EngineOptions(), time)]));
     }
 
     public async Task<IReadOnlyList<BenchRow>> RunAsync(CancellationToken cancellation)
@@ -142,9 +142,9 @@ internal sealed class ModelBench : IAsyncDisposable
 
     private async Task<LoadResult> RunEngineAsync(LoadShape shape, List<EngineProfile> profiles, CancellationToken cancellation)
     {
-        var (before, allocated) = (_engine.Models[0].Load, GC.GetTotalAllocatedBytes());
+        var (before, allocated) = (_engine.Variants[0].Load, GC.GetTotalAllocatedBytes());
         var result = await _engineMemory.OfAsync(() => LoadGenerator.RunAsync(shape, new EngineDoor(_engine, _folder.Name).SendAsync, cancellation));
-        var after = _engine.Models[0].Load;
+        var after = _engine.Variants[0].Load;
         profiles.Add(new EngineProfile(
             (after.RunTime - before.RunTime).TotalSeconds / result.Seconds,
             (after.CommitTime - before.CommitTime).TotalSeconds / result.Seconds,

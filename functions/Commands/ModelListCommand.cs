@@ -1,6 +1,7 @@
 using System.CommandLine;
 using R1Serverless.Hosting;
 using R1Serverless.Models;
+using R1Serverless.Requests;
 using Spectre.Console;
 
 namespace R1Serverless.Commands;
@@ -45,7 +46,7 @@ internal static class ModelListCommand
             foreach (var variant in model?.Manifest.Variants ?? [])
             {
                 table.AddRow(
-                    name, variant.Precision.ToString().ToLowerInvariant(), Quantities.Count(model!.Manifest.Parameters), Quantities.Bytes(variant.Bytes),
+                    name, PrecisionName.Of(variant.Precision), Quantities.Count(model!.Manifest.Parameters), Quantities.Bytes(variant.Bytes),
                     $"{model.Config.ContextLength}", $"{model.Manifest.Created:yyyy-MM-dd HH:mm}");
             }
         }

@@ -1,6 +1,7 @@
 using R1Serverless.Building;
 using R1Serverless.Generation;
 using R1Serverless.Models;
+using R1Serverless.Requests;
 using R1Serverless.Runtime;
 
 namespace R1Serverless.Hosting;
@@ -13,7 +14,7 @@ internal static class LocalModels
 
     public static async Task<LoadedModels> LoadAsync(ServeOptions options, IProgress<string> progress, CancellationToken cancellationToken)
     {
-        List<LoadedModel> loaded = [];
+        List<LoadedVariant> loaded = [];
         // Building and loading block for seconds: a thread of their own, so that the port answers meanwhile.
         await Task.Factory.StartNew(
             () => loaded.AddRange(Folders(options, progress, cancellationToken).Select(folder => Open(folder, options))),
@@ -48,20 +49,20 @@ internal static class LocalModels
         return folder;
     }
 
-    private static LoadedModel Open(ModelFolder folder, ServeOptions options)
+    private static LoadedVariant Open(ModelFolder folder, ServeOptions options)
     {
         var memory = options.KeyValueMemoryBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / MemoryShare;
         var engine = new EngineOptions { KvMemory = memory, MaxWaiting = options.MaxWaiting };
-        return LoadedModel.Open(folder, new RuntimeOptions { Threads = options.Threads ?? 0 }, engine, TimeProvider.System);
+        return LoadedVariant.Open(folder, folder.Manifest.Variants[0], new RuntimeOptions { Threads = options.Threads ?? 0 }, engine, TimeProvider.System);
     }
 
-    private static ServedModel Describe(LoadedModel model) => new()
+    private static ServedModel Describe(LoadedVariant model) => new()
     {
         Id = model.Id,
         Created = model.Folder.Manifest.Created,
         OwnedBy = "r1serverless",
         ContextLength = model.Folder.Config.ContextLength,
-        Precision = model.Variant.Precision.ToString().ToLowerInvariant(),
+        Precision = PrecisionName.Of(model.Variant.Precision),
         Device = model.Device,
         Bytes = model.Variant.Bytes,
         LoadTime = model.LoadTime,

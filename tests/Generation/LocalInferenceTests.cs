@@ -68,7 +68,7 @@ public sealed class LocalInferenceTests : IAsyncDisposable
         await using (var events = _inference.RunAsync(Ask(Questions[0], 4000) with { IgnoreEndOfSequence = true }, Cancellation).GetAsyncEnumerator(Cancellation))
         {
             for (var i = 0; i < 5; i++) Assert.True(await events.MoveNextAsync());
-            Assert.Equal(1, _inference.Models[0].Load.Running);
+            Assert.Equal(1, _inference.Variants[0].Load.Running);
         }
 
         await ComesToRestAsync();
@@ -132,7 +132,7 @@ public sealed class LocalInferenceTests : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _inference.DisposeAsync();
 
-    private static LocalInference Open(EngineOptions options) => new([LoadedModel.Open(TestModels.Nano, new RuntimeOptions { Threads = 2 }, options, TimeProvider.System)]);
+    private static LocalInference Open(EngineOptions options) => new([LoadedVariant.Open(TestModels.Nano, TestModels.Nano.Manifest.Variants[0], new RuntimeOptions { Threads = 2 }, options, TimeProvider.System)]);
 
     private static InferenceRequest Ask(string question, int tokens) => new()
     {
@@ -155,7 +155,7 @@ public sealed class LocalInferenceTests : IAsyncDisposable
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
         deadline.CancelAfter(TimeSpan.FromSeconds(20));
-        while (_inference.Models[0].Load is not { Running: 0, Waiting: 0 }) await Task.Delay(5, deadline.Token);
+        while (_inference.Variants[0].Load is not { Running: 0, Waiting: 0 }) await Task.Delay(5, deadline.Token);
     }
 
     private sealed class Fold

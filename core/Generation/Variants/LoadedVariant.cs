@@ -1,0 +1,74 @@
+using R1Serverless.Models;
+using R1Serverless.Runtime;
+
+namespace R1Serverless.Generation;
+
+/// <summary>One variant of a model, in memory and warmed, with its engine.</summary>
+public sealed class LoadedVariant : IAsyncDisposable
+{
+    private readonly ModelText _text;
+
+    /// <summary>Takes ownership of the runner.</summary>
+    internal LoadedVariant(ModelFolder folder, ModelVariant variant, ModelText text, IModelRunner runner, EngineOptions options, string device, TimeProvider time)
+    {
+        (Folder, Variant, _text, Device) = (folder, variant, text, device);
+        Engine = new Engine(runner, folder.Config.ContextLength, options, folder.Name, time);
+    }
+
+    /// <summary>The model's id, as requests name it.</summary>
+    public string Id => Folder.Name;
+
+    public ModelFolder Folder { get; }
+
+    public ModelVariant Variant { get; }
+
+    /// <summary>Where it runs, in words.</summary>
+    public string Device { get; }
+
+    /// <summary>From the files to a session.</summary>
+    public TimeSpan LoadTime { get; private init; }
+
+    public TimeSpan WarmupTime { get; private init; }
+
+    /// <summary>What its engine has to do right now.</summary>
+    public EngineLoad Load => Engine.Load;
+
+    internal Engine Engine { get; }
+
+    internal ITokenizer Tokenizer => _text.Tokenizer;
+
+    internal ChatTemplate Template => _text.Template;
+
+    /// <summary>Loads and warms a variant of the folder. Blocks for as long as that takes.</summary>
+    /// <exception cref="ModelLoadException">The graph can't be loaded or run.</exception>
+    /// <exception cref="InvalidModelException">A file of the folder is damaged.</exception>
+    public static LoadedVariant Open(ModelFolder folder, ModelVariant variant, RuntimeOptions runtime, EngineOptions options, TimeProvider time) =>
+        Open(folder, variant, ModelText.Load(folder), runtime, options, time);
+
+    /// <summary>The same with a tokenizer that another variant of the model has loaded already.</summary>
+    internal static LoadedVariant Open(ModelFolder folder, ModelVariant variant, ModelText text, RuntimeOptions runtime, EngineOptions options, TimeProvider time)
+    {
+        var began = time.GetTimestamp();
+        var runner = new OrtModelRunner(OrtSession.Open(folder.GraphPath(variant), runtime));
+        var loaded = time.GetTimestamp();
+        try
+        {
+            Warmup.Run(runner, folder.Config.ContextLength);
+        }
+        catch (ModelLoadException)
+        {
+            runner.Dispose();
+            throw;
+        }
+
+        var warmed = time.GetTimestamp();
+        return new LoadedVariant(folder, variant, text, runner, options, $"CPU, {runtime.EffectiveThreads} threads", time)
+        {
+            LoadTime = time.GetElapsedTime(began, loaded),
+            WarmupTime = time.GetElapsedTime(loaded, warmed),
+        };
+    }
+
+    /// <summary>Ends what still runs; the engine's thread frees the session as its last act.</summary>
+    public ValueTask DisposeAsync() => Engine.DisposeAsync();
+}
