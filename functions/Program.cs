@@ -6,9 +6,10 @@ RootCommand root = new("R1Serverless: reasoning models behind the OpenAI API, in
 {
     ServeCommand.Create(LocalModels.LoadAsync),
     ChatCommand.Create(LocalModels.LoadAsync),
-    ModelCommand.Create(LocalModels.LoadAsync),
+    ModelCommand.Create(),
     BenchCommand.Create(),
     BenchClientCommand.Create(),
+    BenchProbeCommand.Create(),
 };
 
 // Without a verb r1 serves: `r1 --urls …` means `r1 serve --urls …`.

@@ -52,10 +52,33 @@ public sealed record ModelManifest
         }
     }
 
+    /// <summary>Readers see the old file or the whole new one.</summary>
     public void Save(string path)
     {
-        using var stream = File.Create(path);
-        JsonSerializer.Serialize(stream, this, ManifestJson.Default.ModelManifest);
+        var written = $"{path}.{Guid.NewGuid():N}.new";
+        try
+        {
+            using (var stream = File.Create(written))
+            {
+                JsonSerializer.Serialize(stream, this, ManifestJson.Default.ModelManifest);
+            }
+
+            File.Move(written, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(written);
+            throw;
+        }
+    }
+
+    /// <summary>The manifest with a variant's evaluation in the place of its former one on that device; everything else stays.</summary>
+    /// <exception cref="InvalidModelException">There is no such variant.</exception>
+    public ModelManifest WithEvaluation(string file, VariantEvaluation evaluation)
+    {
+        var variant = Variants.FirstOrDefault(v => v.File == file) ?? throw new InvalidModelException($"{Name} has no variant {file}.");
+        var measured = variant with { Evaluations = [.. variant.Evaluations.Where(e => e.Device != evaluation.Device), evaluation] };
+        return this with { Variants = [.. Variants.Select(v => ReferenceEquals(v, variant) ? measured : v)] };
     }
 }
 

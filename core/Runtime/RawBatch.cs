@@ -4,8 +4,8 @@ using R1Serverless.Batching;
 
 namespace R1Serverless.Runtime;
 
-/// <summary>The memory and bindings of one shape of the bare loop, kept from run to run.</summary>
-internal sealed class RawBatch : IDisposable
+/// <summary>The memory and bindings of one shape of the bare loop, kept from run to run. Its <see cref="RawLoop"/> must outlive it.</summary>
+public sealed class RawBatch : IDisposable
 {
     private const int Token = 11;
 
@@ -17,7 +17,7 @@ internal sealed class RawBatch : IDisposable
     private readonly StepBinding _prefill, _decode;
     private readonly RunOptions _options = new();
 
-    public RawBatch(InferenceSession session, GraphSignature graph, int rows, int promptLength, int tokens)
+    internal RawBatch(InferenceSession session, GraphSignature graph, int rows, int promptLength, int tokens)
     {
         (_session, _shape, _kv) = (session, (rows, promptLength, tokens), new KvCache(graph));
         _kv.Resize(new KvShape(rows, LengthBuckets.For(promptLength + tokens, int.MaxValue)), []);
@@ -36,10 +36,10 @@ internal sealed class RawBatch : IDisposable
 
     private int MaskWidth => _shape.Prompt + _shape.Tokens;
 
-    public bool Fits(int rows, int promptLength, int tokens) => _shape == (rows, promptLength, tokens);
+    internal bool Fits(int rows, int promptLength, int tokens) => _shape == (rows, promptLength, tokens);
 
-    /// <summary>The time of the prefill and all steps, nothing else.</summary>
-    public TimeSpan Run()
+    /// <summary>One prefill and all steps.</summary>
+    public RawTime Run()
     {
         var (rows, prompt, tokens) = _shape;
         var mask = _decodeMask.Span;
@@ -48,13 +48,14 @@ internal sealed class RawBatch : IDisposable
 
         var began = Stopwatch.GetTimestamp();
         _prefill.Run(_session, _options);
+        var prefilled = Stopwatch.GetTimestamp();
         for (var step = 0; step < tokens - 1; step++)
         {
             for (var row = 0; row < rows; row++) mask[(row * MaskWidth) + prompt + step] = 1;
             _decode.Run(_session, _options);
         }
 
-        return Stopwatch.GetElapsedTime(began);
+        return new RawTime(Stopwatch.GetElapsedTime(began, prefilled), Stopwatch.GetElapsedTime(prefilled), rows * (tokens - 1));
     }
 
     public void Dispose()
@@ -68,4 +69,16 @@ internal sealed class RawBatch : IDisposable
         _decodeMask.Dispose();
         _logits.Dispose();
     }
+}
+
+/// <summary>What a run of the bare loop took, its memory and bindings left out.</summary>
+/// <param name="Prefill">The prompts, up to and with the first token of each row.</param>
+/// <param name="Decode">All steps after that.</param>
+/// <param name="DecodedTokens">Tokens of these steps, all rows together.</param>
+public readonly record struct RawTime(TimeSpan Prefill, TimeSpan Decode, int DecodedTokens)
+{
+    public TimeSpan Total => Prefill + Decode;
+
+    /// <summary>Decoded tokens per second, all rows together.</summary>
+    public double DecodeRate => DecodedTokens / Decode.TotalSeconds;
 }

@@ -26,11 +26,18 @@ public sealed class RawLoop : IDisposable
         if (_batch is null || !_batch.Fits(rows, promptLength, tokens))
         {
             _batch?.Dispose();
-            _batch = new RawBatch(_session, _graph, rows, promptLength, tokens);
-            _batch.Run();
+            _batch = Prepare(rows, promptLength, tokens);
         }
 
-        return _batch.Run();
+        return _batch.Run().Total;
+    }
+
+    /// <summary>The memory of a shape, and one run that isn't timed. The caller disposes it before this loop.</summary>
+    public RawBatch Prepare(int rows, int promptLength, int tokens)
+    {
+        var batch = new RawBatch(_session, _graph, rows, promptLength, tokens);
+        batch.Run();
+        return batch;
     }
 
     public void Dispose()

@@ -5,28 +5,43 @@ using System.Text.Json;
 
 namespace R1Serverless.Bench;
 
-/// <summary>This very executable, started again with other arguments: the server, or the client that loads it.</summary>
+/// <summary>This very executable, started again with other arguments: the server, the client that loads it, or whatever must be measured alone.</summary>
 internal static class ChildProcess
 {
     /// <summary>Runs a load from a client process against a server.</summary>
     /// <exception cref="BenchException">The client failed; its own message is on the error stream.</exception>
     public static async Task<LoadResult> RunClientAsync(Uri server, string model, LoadShape shape, CancellationToken cancellation)
     {
-        using var client = Start(
+        var output = await ReadAsync(
+            cancellation,
             "bench-client", "--url", server.ToString(), "--model", model, "--clients", Text(shape.Clients), "--prompt", Text(shape.PromptTokens),
             "--outputs", string.Join(',', shape.OutputTokens));
+        return JsonSerializer.Deserialize(output, BenchJson.Default.LoadResult)!;
+    }
+
+    /// <summary>Runs a command to its end; gives what it wrote.</summary>
+    /// <exception cref="BenchException">It failed; its own message is on the error stream.</exception>
+    public static async Task<string> ReadAsync(CancellationToken cancellation, params string[] arguments)
+    {
+        using var child = Start(arguments);
         try
         {
-            var output = await client.StandardOutput.ReadToEndAsync(cancellation);
-            await client.WaitForExitAsync(cancellation);
-            if (client.ExitCode != 0) throw new BenchException($"The client process ended with {client.ExitCode}.");
-            return JsonSerializer.Deserialize(output, BenchJson.Default.LoadResult)!;
+            var output = await child.StandardOutput.ReadToEndAsync(cancellation);
+            await child.WaitForExitAsync(cancellation);
+            return child.ExitCode == 0 ? output : throw new BenchException($"The process for {arguments[0]} ended with {child.ExitCode}.");
         }
         finally
         {
             // Only still there if this was cancelled.
-            if (!client.HasExited) client.Kill();
+            if (!child.HasExited) child.Kill();
         }
+    }
+
+    /// <summary>The most resident memory this process ever held, in bytes.</summary>
+    public static long OwnPeak()
+    {
+        using var self = Process.GetCurrentProcess();
+        return self.PeakWorkingSet64;
     }
 
     public static Process Start(params string[] arguments)

@@ -1,72 +1,119 @@
 using System.CommandLine;
-using R1Serverless.Building;
+using R1Serverless.Bench;
 using R1Serverless.Generation;
 using R1Serverless.Hosting;
 using R1Serverless.Models;
+using R1Serverless.Requests;
 using Spectre.Console;
 
 namespace R1Serverless.Commands;
 
-/// <summary><c>r1 model evaluate</c>: how many tasks a model answers exactly.</summary>
+/// <summary><c>r1 model evaluate</c>: how exact and how fast each variant of a model is; the manifest keeps the result, and requests are served by it.</summary>
 internal static class EvaluateCommand
 {
     private const int SomeAnswersFailed = 1;
 
-    /// <param name="load">Loads the model into this process.</param>
-    public static Command Create(ModelLoader load)
+    private const int TableWidth = 140;
+
+    private static readonly Argument<string> Model = new("model") { Description = "The model's name in the repository, or its folder." };
+
+    private static readonly Option<FileInfo?> Tasks = new("--tasks")
     {
-        Argument<string> model = new("model") { Description = "The model's name in the repository, or its folder." };
-        Option<FileInfo?> tasks = new("--tasks")
+        Description = $"""JSON lines of "family", "prompt" and "answer". [default: {ModelFolder.EvaluationFile} in the model's folder]""", HelpName = "FILE",
+    };
+
+    private static readonly Option<string[]> Precisions = new("--precision")
+    {
+        Description = "Variants to measure, with commas between them; the most exact one is always measured, the others are compared to it. [default: all]",
+        HelpName = "fp32,fp16,int8,int4",
+    };
+
+    private static readonly Option<double> Tolerance = new("--tolerance")
+    {
+        Description = "How many points of percent of accuracy a variant may lose; one that loses more is marked, and `auto` never takes it.",
+        HelpName = "POINTS", DefaultValueFactory = _ => PrecisionWish.DefaultAccuracyDrop,
+    };
+
+    private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON object instead of a table." };
+
+    private static readonly Option<string?> Data = new("--data") { Description = "The folder where built models are kept. [default: the user's data folder]", HelpName = "DIR" };
+
+    public static Command Create()
+    {
+        Command command = new(
+            "evaluate",
+            "Measure every variant of a model: exact answers to a file of tasks, agreement with FP32, speed, size and memory. The model's manifest keeps the result.")
         {
-            Description = $"""JSON lines of "family", "prompt" and "answer". [default: {ModelFolder.EvaluationFile} in the model's folder]""", HelpName = "FILE",
+            Model, Tasks, Precisions, Tolerance, Json, Data,
         };
-        Option<bool> json = new("--json") { Description = "Print one JSON object instead of a table." };
-        Command command = new("evaluate", "Ask a model a file of tasks, greedily, and count the exact answers.") { model, tasks, json };
-        command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(() => RunAsync(
-            arguments.GetRequiredValue(model), arguments.GetValue(tasks)?.FullName, arguments.GetValue(json), load, cancellation)));
+        Tolerance.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<double>() is not (>= 0 and <= 100)) result.AddError("--tolerance is in points of percent, 0 to 100.");
+        });
+        command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(() => RunAsync(arguments, cancellation)));
         return command;
     }
 
-    private static async Task<int> RunAsync(string model, string? tasksPath, bool json, ModelLoader load, CancellationToken cancellation)
+    private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellation)
     {
-        IReadOnlyList<EvaluationTask> tasks = await EvaluationTask.LoadAsync(tasksPath ?? FindTasks(model), cancellation);
-        LoadedModels loaded = await load(new ServeOptions { Models = [model] }, new StatusLines(Console.Error), cancellation);
-        try
-        {
-            EvaluationReport report = await AskAsync(loaded, tasks, cancellation);
-            if (json) EvaluationPrinter.WriteJson(report, Console.OpenStandardOutput());
-            else EvaluationPrinter.WriteTable(report, AnsiConsole.Console);
-            return report.Total.Errors > 0 ? SomeAnswersFailed : 0;
-        }
-        finally
-        {
-            if (loaded.Inference is IAsyncDisposable engine) await engine.DisposeAsync();
-        }
+        string? tasksPath = arguments.GetValue(Tasks)?.FullName;
+        IReadOnlyList<EvaluationTask>? named = tasksPath is null ? null : await EvaluationTask.LoadAsync(tasksPath, cancellation);
+        ModelFolder folder = Find(arguments.GetRequiredValue(Model), arguments.GetValue(Data), cancellation);
+        IReadOnlyList<EvaluationTask> tasks = named ?? await EvaluationTask.LoadAsync(FindTasks(folder), cancellation);
+        EvaluationSettings settings = new() { Precisions = PrecisionList.Parse(arguments.GetValue(Precisions) ?? []), Tolerance = arguments.GetValue(Tolerance) };
+        ModelReport report = await MeasureAsync(new ModelEvaluation(folder, settings, TimeProvider.System), folder, settings, tasks, cancellation);
+        bool isJson = arguments.GetValue(Json);
+        if (isJson) EvaluationJson.Write(report, Console.OpenStandardOutput());
+        else EvaluationPrinter.WriteTable(report, Terminal(Console.Out, Console.IsOutputRedirected));
+        (isJson ? Console.Error : Console.Out).WriteLine(EvaluationRecord.Keep(folder, report));
+        return report.Variants.Any(v => v.Answers.Total.Errors > 0) ? SomeAnswersFailed : 0;
     }
 
-    /// <summary>The bar goes to the error stream: the output is the result alone.</summary>
-    private static Task<EvaluationReport> AskAsync(LoadedModels loaded, IReadOnlyList<EvaluationTask> tasks, CancellationToken cancellation)
-    {
-        string name = loaded.Models[0].Id;
-        return AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) })
+    /// <summary>The bars go to the error stream: the output is the result alone.</summary>
+    private static Task<ModelReport> MeasureAsync(
+        ModelEvaluation evaluation, ModelFolder folder, EvaluationSettings settings, IReadOnlyList<EvaluationTask> tasks, CancellationToken cancellation) =>
+        Terminal(Console.Error, Console.IsErrorRedirected)
             .Progress()
             .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
-            .StartAsync(context =>
+            .StartAsync(context => evaluation.RunAsync(
+                tasks,
+                async (variant, stop) => (await VariantProbe.RunChildAsync(folder.GraphPath(variant), settings.Rows.Max(), stop)).MemoryBytes,
+                new Bars(context),
+                cancellation));
+
+    private static ModelFolder Find(string model, string? data, CancellationToken cancellation)
+    {
+        var options = new ServeOptions { Models = [model], DataFolder = data };
+        return LocalModels.Folders(options, new StatusLines(Console.Error), cancellation).Single();
+    }
+
+    private static string FindTasks(ModelFolder folder)
+    {
+        string path = Path.Combine(folder.Path, ModelFolder.EvaluationFile);
+        return File.Exists(path) ? path : throw new InvalidModelException(
+            $"{folder.Name} comes without {ModelFolder.EvaluationFile}: name a file of tasks with --tasks, or measure its speed alone with `r1 bench precision`.");
+    }
+
+    /// <summary>A file or a pipe has no width of its own.</summary>
+    private static IAnsiConsole Terminal(TextWriter writer, bool isRedirected)
+    {
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(writer) });
+        if (isRedirected) console.Profile.Width = TableWidth;
+        return console;
+    }
+
+    /// <summary>One bar per piece of work, in the order in which they begin. Answers are reported from several threads.</summary>
+    private sealed class Bars(ProgressContext context) : IProgress<EvaluationProgress>
+    {
+        private readonly Dictionary<string, ProgressTask> _bars = new(StringComparer.Ordinal);
+
+        public void Report(EvaluationProgress value)
+        {
+            lock (_bars)
             {
-                ProgressTask bar = context.AddTask(Markup.Escape($"Asking {name}"), maxValue: tasks.Count);
-                return Evaluation.RunAsync(loaded.Inference, name, tasks, TimeProvider.System, new Bar(bar), cancellation);
-            });
-    }
-
-    private static string FindTasks(string model)
-    {
-        string?[] folders = [LocalModels.IsFolder(model) ? model : null, new ModelRepository(DataFolder.Models).Find(model)?.Path, ShippedModels.Find(model)];
-        return folders.OfType<string>().Select(folder => Path.Combine(folder, ModelFolder.EvaluationFile)).FirstOrDefault(File.Exists)
-            ?? throw new InvalidModelException($"{model} comes without {ModelFolder.EvaluationFile}: name a file of tasks with --tasks.");
-    }
-
-    private sealed class Bar(ProgressTask task) : IProgress<int>
-    {
-        public void Report(int value) => task.Value = value;
+                if (!_bars.TryGetValue(value.Work, out ProgressTask? bar)) _bars.Add(value.Work, bar = context.AddTask(Markup.Escape(value.Work), maxValue: value.Total));
+                bar.Value = Math.Max(bar.Value, value.Done);
+            }
+        }
     }
 }

@@ -1,76 +1,59 @@
 using System.Globalization;
-using System.Text.Json;
 using R1Serverless.Generation;
-using R1Serverless.OpenAi;
+using R1Serverless.Hosting;
+using R1Serverless.Requests;
 using Spectre.Console;
 
 namespace R1Serverless.Commands;
 
-/// <summary>An evaluation's report for people and for programs.</summary>
+/// <summary>An evaluation's report for people: a table with a column per variant.</summary>
 internal static class EvaluationPrinter
 {
     private const int WrongAnswersShown = 5;
 
-    public static void WriteTable(EvaluationReport report, IAnsiConsole console)
+    public static void WriteTable(ModelReport report, IAnsiConsole console)
     {
-        Table table = new Table().Border(TableBorder.Simple).AddColumn("family");
-        foreach (string column in (string[])["right", "tasks", "accuracy"]) table.AddColumn(new TableColumn(column).RightAligned());
-        foreach (FamilyScore score in report.Families.Append(report.Total))
-            table.AddRow(Markup.Escape(score.Family), $"{score.Right}", $"{score.Tasks}", Percent(score.Accuracy));
+        Table table = new Table { Title = new TableTitle($"{Markup.Escape(report.Model)} on {report.Device}") }.Border(TableBorder.Simple).AddColumn("");
+        foreach (VariantReport variant in report.Variants) table.AddColumn(new TableColumn(Name(variant)).RightAligned());
+        FamilyScore total = report.Reference.Answers.Total;
+        foreach (FamilyScore family in report.Reference.Answers.Families)
+            AddRow($"{Markup.Escape(family.Family)} ({family.Tasks} tasks)", v => Percent(v.Answers.Families.Single(f => f.Family == family.Family).Accuracy));
+        AddRow($"all ({total.Tasks} tasks)", v => Percent(v.Answers.Total.Accuracy));
+        table.AddEmptyRow();
+        AddRow($"drop, points (at most {Number(report.Tolerance, "0.##")})", v => Compared(v, Number(report.Drop(v), "0.00")));
+        AddRow($"likeliest tokens as {Name(report.Reference)}'s", v => Compared(v, Percent(v.Agreement.TokenShare)));
+        AddRow("divergence of the next token, nats", v => Compared(v, Number(v.Agreement.MeanDivergence, "0.0000")));
+        foreach (int rows in report.Reference.TokensPerSecond.Keys) AddRow($"tokens/s, {rows} at once", v => Number(v.TokensPerSecond[rows], "N0"));
+        AddRow("files", v => Quantities.Bytes(v.Variant.Bytes));
+        AddRow("memory", v => Quantities.Bytes(v.MemoryBytes));
+        AddRow("for auto", v => report.Evaluation(v).IsWithinTolerance ? "yes" : "no: drop");
         console.Write(table);
-        console.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{report.CompletionTokens} tokens in {report.Duration.TotalSeconds:F1} s: {report.TokensPerSecond:F0} tokens/s at {Evaluation.Concurrency} requests at once"));
-        if (report.Answers.FirstOrDefault(a => a.Error is not null) is { Error: { } error })
-            console.WriteLine($"{report.Total.Errors} requests failed, the first with: {error.Message}");
-        foreach (EvaluatedAnswer wrong in report.Answers.Where(a => !a.IsRight && a.Error is null).Take(WrongAnswersShown))
-            console.WriteLine($"wrong ({wrong.Task.Family}): {wrong.Task.Prompt} answered '{wrong.Text}', right is '{wrong.Task.Answer}'");
+        WriteNotes(report, console);
+
+        void AddRow(string name, Func<VariantReport, string> cell) => table.AddRow([name, .. report.Variants.Select(cell)]);
+
+        string Compared(VariantReport variant, string cell) => variant == report.Reference ? "" : cell;
     }
 
-    public static void WriteJson(EvaluationReport report, Stream output)
+    private static void WriteNotes(ModelReport report, IAnsiConsole console)
     {
-        using (Utf8JsonWriter json = new(output, new JsonWriterOptions { Indented = true, Encoder = WireJson.Encoder }))
+        if (report.Reference.Variant.Precision != Precision.Fp32)
+            console.WriteLine($"There is no fp32 variant: the others are compared to {Name(report.Reference)}.");
+        foreach (VariantReport variant in report.Variants)
         {
-            json.WriteStartObject();
-            json.WriteString("model", report.Model);
-            WriteScore(json, "total", report.Total);
-            json.WriteStartObject("families");
-            foreach (FamilyScore score in report.Families) WriteScore(json, score.Family, score);
-            json.WriteEndObject();
-            json.WriteNumber("completion_tokens", report.CompletionTokens);
-            json.WriteNumber("seconds", Math.Round(report.Duration.TotalSeconds, 3));
-            json.WriteNumber("tokens_per_second", Math.Round(report.TokensPerSecond, 1));
-            json.WriteStartArray("wrong");
-            foreach (EvaluatedAnswer answer in report.Answers.Where(a => !a.IsRight)) WriteWrong(json, answer);
-            json.WriteEndArray();
-            json.WriteEndObject();
+            if (!report.Evaluation(variant).IsWithinTolerance)
+                console.WriteLine($"{Name(variant)} loses {Number(report.Drop(variant), "0.00")} points, more than {Number(report.Tolerance, "0.##")}: `auto` will not take it.");
+            if (variant.Answers.Answers.FirstOrDefault(a => a.Error is not null) is { Error: { } error })
+                console.WriteLine($"{Name(variant)}: {variant.Answers.Total.Errors} requests failed, the first with: {error.Message}");
+            foreach (EvaluatedAnswer wrong in variant.Answers.Answers.Where(a => !a.IsRight && a.Error is null).Take(WrongAnswersShown))
+                console.WriteLine($"{Name(variant)} wrong ({wrong.Task.Family}): {wrong.Task.Prompt} answered '{wrong.Text}', right is '{wrong.Task.Answer}'");
         }
-
-        output.Write("\n"u8);
-        output.Flush();
     }
 
-    private static void WriteScore(Utf8JsonWriter json, string name, FamilyScore score)
-    {
-        json.WriteStartObject(name);
-        json.WriteNumber("right", score.Right);
-        json.WriteNumber("tasks", score.Tasks);
-        json.WriteNumber("errors", score.Errors);
-        json.WriteNumber("accuracy", Math.Round(score.Accuracy, 5));
-        json.WriteEndObject();
-    }
+    private static string Name(VariantReport variant) => PrecisionName.Of(variant.Variant.Precision);
 
-    private static void WriteWrong(Utf8JsonWriter json, EvaluatedAnswer answer)
-    {
-        json.WriteStartObject();
-        json.WriteString("family", answer.Task.Family);
-        json.WriteString("prompt", answer.Task.Prompt);
-        json.WriteString("right", answer.Task.Answer);
-        json.WriteString("answered", answer.Text);
-        if (answer.Error is { } error) json.WriteString("error", error.Message);
-        json.WriteEndObject();
-    }
+    private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 
-    /// <summary>Rounded down: 99.96 % is not 100.</summary>
-    private static string Percent(double share) => string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(share * 1000) / 10:F1} %");
+    /// <summary>Rounded down: 99.996 % is not 100.</summary>
+    private static string Percent(double share) => string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(share * 10000) / 100:F2} %");
 }

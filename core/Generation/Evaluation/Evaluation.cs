@@ -11,12 +11,14 @@ public static class Evaluation
 
     /// <param name="inference">Who answers.</param>
     /// <param name="model">The model's id.</param>
+    /// <param name="precision">The variant that must answer.</param>
     /// <param name="tasks">At least one.</param>
     /// <param name="time">Measures the duration.</param>
     /// <param name="progress">Told how many tasks are done after each; null if nobody watches.</param>
     /// <param name="cancellationToken">Stops the evaluation.</param>
     public static async Task<EvaluationReport> RunAsync(
-        IInference inference, string model, IReadOnlyList<EvaluationTask> tasks, TimeProvider time, IProgress<int>? progress, CancellationToken cancellationToken)
+        IInference inference, string model, Precision precision, IReadOnlyList<EvaluationTask> tasks, TimeProvider time, IProgress<int>? progress,
+        CancellationToken cancellationToken)
     {
         var answers = new EvaluatedAnswer[tasks.Count];
         var done = 0;
@@ -26,13 +28,13 @@ public static class Evaluation
             new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = cancellationToken },
             async (index, cancellation) =>
             {
-                answers[index] = await AskAsync(inference, model, tasks[index], cancellation);
+                answers[index] = await AskAsync(inference, model, precision, tasks[index], cancellation);
                 progress?.Report(Interlocked.Increment(ref done));
             });
         return new EvaluationReport(model, answers, time.GetElapsedTime(began));
     }
 
-    private static async Task<EvaluatedAnswer> AskAsync(IInference inference, string model, EvaluationTask task, CancellationToken cancellationToken)
+    private static async Task<EvaluatedAnswer> AskAsync(IInference inference, string model, Precision precision, EvaluationTask task, CancellationToken cancellationToken)
     {
         var request = new InferenceRequest
         {
@@ -40,6 +42,7 @@ public static class Evaluation
             Model = model,
             Prompt = new Prompt.Chat([new ChatMessage(ChatRole.User, task.Prompt)]),
             Sampling = new SamplingOptions { Temperature = 0 },
+            Precision = new PrecisionWish(precision),
         };
         var text = new StringBuilder();
         await foreach (var happened in inference.RunAsync(request, cancellationToken))

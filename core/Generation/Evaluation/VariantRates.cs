@@ -1,0 +1,60 @@
+using R1Serverless.Models;
+
+namespace R1Serverless.Generation;
+
+/// <summary>How fast the bare loop decodes with each variant: every variant is measured in turn with the reference, round after round.</summary>
+internal sealed class VariantRates(ModelFolder folder, EvaluationSettings settings, IProgress<EvaluationProgress>? progress)
+{
+    /// <summary>
+    /// Tokens per second by rows, one entry per variant, the first of which is the reference. The reference's are medians over the whole run; another's are
+    /// these times its median ratio to the reference in the same rounds. So they can be compared, though they weren't measured at the same time.
+    /// </summary>
+    public IReadOnlyList<IReadOnlyDictionary<int, double>> Measure(IReadOnlyList<ModelVariant> variants, CancellationToken cancellation)
+    {
+        using var reference = Open(variants[0]);
+        var limits = settings.Rows.ToDictionary(rows => rows, _ => new List<double>());
+        List<Dictionary<int, double>> ratios = [];
+        foreach (var variant in variants.Skip(1))
+        {
+            using var other = Open(variant);
+            ratios.Add(Ratios(variant, other, reference, limits, cancellation));
+        }
+
+        foreach (var rows in settings.Rows.Where(rows => limits[rows].Count == 0))
+        {
+            for (var round = 0; round < settings.Rounds; round++) limits[rows].Add(reference.Run(rows));
+        }
+
+        var rates = limits.ToDictionary(limit => limit.Key, limit => InterleavedRates.Median(limit.Value));
+        return [rates, .. ratios.Select(ratio => ratio.ToDictionary(r => r.Key, r => r.Value * rates[r.Key]))];
+    }
+
+    private Dictionary<int, double> Ratios(
+        ModelVariant variant, DecodeRates other, DecodeRates reference, Dictionary<int, List<double>> limits, CancellationToken cancellation)
+    {
+        var ratios = new Dictionary<int, double>();
+        var done = 0;
+        foreach (var rows in settings.Rows)
+        {
+            var pair = new InterleavedRates(() => other.Run(rows), () => Keep(limits[rows], reference.Run(rows)));
+            for (var round = 0; round < settings.Rounds; round++)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                pair.RunRound();
+                progress?.Report(new EvaluationProgress($"{ModelEvaluation.Names(variant)}: measuring speed", ++done, settings.Rounds * settings.Rows.Count));
+            }
+
+            ratios.Add(rows, pair.Ratio(0));
+        }
+
+        return ratios;
+    }
+
+    private DecodeRates Open(ModelVariant variant) => new(folder.GraphPath(variant), folder.Config.ContextLength, settings.Runtime);
+
+    private static double Keep(List<double> list, double value)
+    {
+        list.Add(value);
+        return value;
+    }
+}
