@@ -34,6 +34,11 @@ internal static class EvaluateCommand
         HelpName = "POINTS", DefaultValueFactory = _ => PrecisionWish.DefaultAccuracyDrop,
     };
 
+    private static readonly Option<int> Rounds = new("--rounds")
+    {
+        Description = "How often each speed is measured, in turn with the reference's; medians count.", HelpName = "N", DefaultValueFactory = _ => 5,
+    };
+
     private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON object instead of a table." };
 
     private static readonly Option<string?> Data = new("--data") { Description = "The folder where built models are kept. [default: the user's data folder]", HelpName = "DIR" };
@@ -44,7 +49,7 @@ internal static class EvaluateCommand
             "evaluate",
             "Measure every variant of a model: exact answers to a file of tasks, agreement with FP32, speed, size and memory. The model's manifest keeps the result.")
         {
-            Model, Tasks, Precisions, Tolerance, Json, Data,
+            Model, Tasks, Precisions, Tolerance, Rounds, Json, Data,
         };
         Tolerance.Validators.Add(result =>
         {
@@ -60,7 +65,10 @@ internal static class EvaluateCommand
         IReadOnlyList<EvaluationTask>? named = tasksPath is null ? null : await EvaluationTask.LoadAsync(tasksPath, cancellation);
         ModelFolder folder = Find(arguments.GetRequiredValue(Model), arguments.GetValue(Data), cancellation);
         IReadOnlyList<EvaluationTask> tasks = named ?? await EvaluationTask.LoadAsync(FindTasks(folder), cancellation);
-        EvaluationSettings settings = new() { Precisions = PrecisionList.Parse(arguments.GetValue(Precisions) ?? []), Tolerance = arguments.GetValue(Tolerance) };
+        EvaluationSettings settings = new()
+        {
+            Precisions = PrecisionList.Parse(arguments.GetValue(Precisions) ?? []), Tolerance = arguments.GetValue(Tolerance), Rounds = Math.Max(1, arguments.GetValue(Rounds)),
+        };
         ModelReport report = await MeasureAsync(new ModelEvaluation(folder, settings, TimeProvider.System), folder, settings, tasks, cancellation);
         bool isJson = arguments.GetValue(Json);
         if (isJson) EvaluationJson.Write(report, Console.OpenStandardOutput());

@@ -74,7 +74,7 @@ public sealed class ModelCommandTests : IDisposable
 
     public void Dispose() => Directory.Delete(_models, recursive: true);
 
-    private static async Task<(int Code, string Output, string Errors)> RunAsync(params string[] arguments)
+    internal static async Task<(int Code, string Output, string Errors)> RunAsync(params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "r1.dll"), .. arguments])
         {

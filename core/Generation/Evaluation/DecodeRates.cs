@@ -8,10 +8,11 @@ public sealed class DecodeRates : IDisposable
     /// <summary>Short: only decode steps are timed.</summary>
     private const int PromptTokens = 8;
 
-    /// <summary>Steps of a run: the fewest, and the most where a run would else be over too soon.</summary>
-    private const int LeastSteps = 16, MostSteps = 192;
+    /// <summary>Steps of a run; fewer where they take long.</summary>
+    private const int MostSteps = 64, LeastSteps = 16;
 
-    private static readonly TimeSpan WantedTime = TimeSpan.FromSeconds(0.4);
+    /// <summary>A measurement is as many runs as take this long.</summary>
+    private static readonly TimeSpan LeastTime = TimeSpan.FromSeconds(0.25);
 
     private readonly RawLoop _loop;
     private readonly Dictionary<int, RawBatch> _batches = [];
@@ -24,11 +25,18 @@ public sealed class DecodeRates : IDisposable
     /// <exception cref="ModelLoadException">The file is missing or no decoder graph.</exception>
     public DecodeRates(string graphPath, int contextLength, RuntimeOptions options) => (_loop, _contextLength) = (new RawLoop(graphPath, options), contextLength);
 
-    /// <summary>Decoded tokens per second of one run, all rows together. The first call for a number of rows prepares it.</summary>
-    public double Run(int rows)
+    /// <summary>Decoded tokens per second, all rows together. The first call for a number of rows prepares it.</summary>
+    public double Measure(int rows)
     {
         if (!_batches.TryGetValue(rows, out var batch)) _batches.Add(rows, batch = Prepare(rows));
-        return batch.Run().DecodeRate;
+        var (tokens, time) = (0L, TimeSpan.Zero);
+        while (time < LeastTime)
+        {
+            var run = batch.Run();
+            (tokens, time) = (tokens + run.DecodedTokens, time + run.Decode);
+        }
+
+        return tokens / time.TotalSeconds;
     }
 
     public void Dispose()
@@ -39,12 +47,10 @@ public sealed class DecodeRates : IDisposable
 
     private RawBatch Prepare(int rows)
     {
-        var room = _contextLength - PromptTokens;
-        var batch = _loop.Prepare(rows, PromptTokens, Math.Min(LeastSteps + 1, room));
-        var step = batch.Run().Decode / LeastSteps;
-        var steps = (int)Math.Min(WantedTime / step, MostSteps);
-        if (steps <= LeastSteps || steps >= room) return batch;
+        var most = Math.Min(MostSteps, _contextLength - PromptTokens - 1);
+        var batch = _loop.Prepare(rows, PromptTokens, Math.Min(LeastSteps, most) + 1);
+        if (batch.Run().Decode >= LeastTime || most <= LeastSteps) return batch;
         batch.Dispose();
-        return _loop.Prepare(rows, PromptTokens, steps + 1);
+        return _loop.Prepare(rows, PromptTokens, most + 1);
     }
 }

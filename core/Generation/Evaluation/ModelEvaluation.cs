@@ -21,7 +21,7 @@ public sealed class ModelEvaluation
         (_folder, _settings, _time) = (folder, settings, time);
         ModelVariant[] all = [.. folder.Manifest.Variants.OrderBy(v => v.Precision)];
         foreach (var asked in settings.Precisions.Where(p => all.All(v => v.Precision != p)))
-            throw new InvalidModelException($"{folder.Name} has no {asked.ToString().ToLowerInvariant()} variant; it has {Names(all)}.");
+            throw new InvalidModelException($"{folder.Name} has no {PrecisionName.Of(asked)} variant; it has {Names(all)}.");
         _variants = [.. all.Where((v, i) => i == 0 || settings.Precisions.Count == 0 || settings.Precisions.Contains(v.Precision))];
     }
 
@@ -96,7 +96,7 @@ public sealed class ModelEvaluation
     private OrtModelRunner OpenRunner(ModelVariant variant) => new(OrtSession.Open(_folder.GraphPath(variant), _settings.Runtime));
 
     internal static string Names(params IEnumerable<ModelVariant> variants) =>
-        string.Join(", ", variants.Select(v => v.Precision.ToString().ToLowerInvariant()));
+        string.Join(", ", variants.Select(v => PrecisionName.Of(v.Precision)));
 
     private static Relay? Share(IProgress<EvaluationProgress>? progress, string work, int total) => progress is null ? null : new Relay(progress, work, total);
 

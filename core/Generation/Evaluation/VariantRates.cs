@@ -22,7 +22,7 @@ internal sealed class VariantRates(ModelFolder folder, EvaluationSettings settin
 
         foreach (var rows in settings.Rows.Where(rows => limits[rows].Count == 0))
         {
-            for (var round = 0; round < settings.Rounds; round++) limits[rows].Add(reference.Run(rows));
+            for (var round = 0; round < settings.Rounds; round++) limits[rows].Add(reference.Measure(rows));
         }
 
         var rates = limits.ToDictionary(limit => limit.Key, limit => InterleavedRates.Median(limit.Value));
@@ -36,7 +36,7 @@ internal sealed class VariantRates(ModelFolder folder, EvaluationSettings settin
         var done = 0;
         foreach (var rows in settings.Rows)
         {
-            var pair = new InterleavedRates(() => other.Run(rows), () => Keep(limits[rows], reference.Run(rows)));
+            var pair = new InterleavedRates(() => other.Measure(rows), () => Keep(limits[rows], reference.Measure(rows)));
             for (var round = 0; round < settings.Rounds; round++)
             {
                 cancellation.ThrowIfCancellationRequested();
