@@ -23,6 +23,9 @@ public sealed record ModelFolder
 
     public GenerationDefaults Generation { get; }
 
+    /// <summary>What the graphs call their inputs and outputs.</summary>
+    public GraphNames Names { get; private init; } = GraphNames.Default;
+
     public string Name => Manifest.Name;
 
     public string TokenizerPath => System.IO.Path.Combine(Path, TokenizerFile);

@@ -1,19 +1,21 @@
+using Microsoft.ML.OnnxRuntime.Tensors;
+
 namespace R1Serverless.Runtime;
 
 /// <summary>
 /// The decode steps' attention mask [rows, width]: row i starts with as many ones as it has tokens. Kept between steps, so that
 /// usually one element per row is written. The width is rounded up, so that it seldom changes.
 /// </summary>
-internal sealed class AttentionMask : IDisposable
+internal sealed class AttentionMask(TensorElementType type) : IDisposable
 {
     private const int WidthStep = 128;
 
-    private readonly NativeBuffer<long> _ones = new();
+    private readonly IntegerBuffer _ones = new(type);
     private int[] _written = [];
 
     public int Width { get; private set; }
 
-    public NativeBuffer<long> Buffer => _ones;
+    public IntegerBuffer Buffer => _ones;
 
     /// <summary>Sets row i to <paramref name="cachedLengths"/>[i] + 1 ones; true if the memory moved. No wider than a slot: the kernel
     /// takes the width for the total length, and refuses one beyond slots and rotary caches.</summary>
@@ -30,12 +32,11 @@ internal sealed class AttentionMask : IDisposable
         }
 
         if (_written.Length < cachedLengths.Length) Forget(cachedLengths.Length);
-        var ones = _ones.Span;
         for (var row = 0; row < cachedLengths.Length; row++)
         {
             var (has, wants) = (_written[row], cachedLengths[row] + 1);
-            if (wants > has) ones.Slice((row * width) + has, wants - has).Fill(1);
-            else ones.Slice((row * width) + wants, has - wants).Clear();
+            if (wants > has) _ones.Fill((row * width) + has, wants - has, 1);
+            else _ones.Fill((row * width) + wants, has - wants, 0);
             _written[row] = wants;
         }
 
@@ -48,6 +49,6 @@ internal sealed class AttentionMask : IDisposable
     {
         // Room for all rows the buffer can hold, so that a growing batch does not start over at each newcomer.
         _written = new int[Math.Max(rows, _ones.Capacity / Width)];
-        _ones.Span.Clear();
+        _ones.Fill(0, _ones.Capacity, 0);
     }
 }

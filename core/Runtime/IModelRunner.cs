@@ -32,7 +32,7 @@ internal interface IModelRunner : IDisposable
     /// <summary>One token per row of slots [0, n); row i holds <paramref name="cachedLengths"/>[i] tokens before it.</summary>
     StepOutcome Decode(ReadOnlySpan<int> tokens, ReadOnlySpan<int> cachedLengths);
 
-    /// <summary>Logits [vocabulary] of a row of the last step, for the caller to use up before the next.</summary>
+    /// <summary>Logits [vocabulary] of a row of the last step, for the caller to use up before it asks for another row or runs the next step.</summary>
     Span<float> Logits(int row);
 }
 

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using R1Serverless.Batching;
 
@@ -6,63 +5,63 @@ namespace R1Serverless.Runtime;
 
 /// <summary>
 /// Keys and values of all slots: per layer and kind one buffer [slots, kv_heads, length, head_dim] that a step reads as past and writes as
-/// present. Host memory, reserved by shape; the operating system commits a page when it is first written.
+/// present. Owns its memory.
 /// </summary>
-internal sealed unsafe class KvCache : IDisposable
+internal sealed class KvCache(GraphSignature graph, KvMemory memory) : IDisposable
 {
-    private readonly int _elementBytes;
-    private readonly GraphSignature _graph;
-    private readonly byte*[] _buffers;
-
-    public KvCache(GraphSignature graph)
-    {
-        _graph = graph;
-        _elementBytes = graph.KvElementBytes;
-        _buffers = new byte*[graph.KvInputs.Count];
-    }
+    private readonly nint[] _buffers = new nint[graph.KvInputs.Count];
 
     public KvShape Shape { get; private set; }
 
-    private long HeadBytes => (long)Shape.Length * _graph.HeadSize * _elementBytes;
+    private long TokenBytes => (long)graph.HeadSize * graph.KvElementBytes;
 
-    private long SlotBytes => HeadBytes * _graph.KvHeads;
+    private long HeadBytes => Shape.Length * TokenBytes;
 
-    /// <summary>Takes a new shape and copies <paramref name="rows"/> from the old one. Throws <see cref="OutOfMemoryException"/> and changes nothing if it can't.</summary>
+    private long SlotBytes => HeadBytes * graph.KvHeads;
+
+    /// <summary>Takes a new shape and copies <paramref name="rows"/> from the old one. Throws and changes nothing if the memory can't be had.</summary>
     public void Resize(KvShape shape, IReadOnlyList<SlotMove> rows)
     {
-        var old = new KvCache(_graph) { Shape = Shape };
-        _buffers.CopyTo(old._buffers, 0);
-        var fresh = new byte*[_buffers.Length];
-        var headBytes = (long)shape.Length * _graph.HeadSize * _elementBytes;
+        var (old, oldHead, oldSlot) = (_buffers.ToArray(), HeadBytes, SlotBytes);
+        var fresh = new nint[_buffers.Length];
+        var headBytes = shape.Length * TokenBytes;
         try
         {
-            for (var i = 0; i < fresh.Length; i++)
-                fresh[i] = (byte*)NativeMemory.AlignedAlloc(checked((nuint)(headBytes * _graph.KvHeads * shape.Slots)), 64);
+            for (var i = 0; i < fresh.Length; i++) fresh[i] = memory.Allocate(checked(headBytes * graph.KvHeads * shape.Slots));
+            foreach (var row in rows)
+            {
+                for (var i = 0; i < fresh.Length; i++)
+                {
+                    var from = new Pieces(old[i] + (nint)(row.From * oldSlot), oldHead);
+                    var to = new Pieces(fresh[i] + (nint)(row.To * headBytes * graph.KvHeads), headBytes);
+                    memory.Copy(from, to, row.Length * TokenBytes, graph.KvHeads);
+                }
+            }
         }
-        catch (OutOfMemoryException)
+        catch
         {
-            foreach (var buffer in fresh) NativeMemory.AlignedFree(buffer);
+            foreach (var buffer in fresh) memory.Free(buffer);
             throw;
         }
 
         fresh.CopyTo(_buffers, 0);
         Shape = shape;
-        foreach (var row in rows) CopyHeads(old, row.From, this, row.To, row.Length);
-        old.Dispose();
+        foreach (var buffer in old) memory.Free(buffer);
     }
 
-    public void Move(SlotMove move) => CopyHeads(this, move.From, this, move.To, move.Length);
+    public void Move(SlotMove move)
+    {
+        for (var i = 0; i < _buffers.Length; i++) memory.Copy(Heads(i, move.From), Heads(i, move.To), move.Length * TokenBytes, graph.KvHeads);
+    }
 
     /// <summary>Copies a slot's first tokens out: per buffer its heads, tight.</summary>
     public byte[][] Save(int slot, int length)
     {
-        var tight = length * _graph.HeadSize * _elementBytes;
         var saved = new byte[_buffers.Length][];
         for (var i = 0; i < _buffers.Length; i++)
         {
-            saved[i] = new byte[checked(tight * _graph.KvHeads)];
-            for (var head = 0; head < _graph.KvHeads; head++)
-                new ReadOnlySpan<byte>(Head(i, slot, head), tight).CopyTo(saved[i].AsSpan(head * tight));
+            saved[i] = new byte[checked((int)(length * TokenBytes * graph.KvHeads))];
+            memory.Read(Heads(i, slot), saved[i], graph.KvHeads);
         }
 
         return saved;
@@ -70,40 +69,23 @@ internal sealed unsafe class KvCache : IDisposable
 
     public void Restore(byte[][] saved, int slot)
     {
-        for (var i = 0; i < _buffers.Length; i++)
-        {
-            var tight = saved[i].Length / _graph.KvHeads;
-            for (var head = 0; head < _graph.KvHeads; head++)
-                saved[i].AsSpan(head * tight, tight).CopyTo(new Span<byte>(Head(i, slot, head), tight));
-        }
+        for (var i = 0; i < _buffers.Length; i++) memory.Write(saved[i], Heads(i, slot), graph.KvHeads);
     }
 
     /// <summary>Buffer i's slots [first, first + count) as a tensor over the same memory. The caller disposes it, at the latest before a resize.</summary>
     public OrtValue View(int buffer, int first, int count) => OrtValue.CreateTensorValueWithData(
-        OrtMemoryInfo.DefaultInstance,
-        _graph.KvType,
-        [count, _graph.KvHeads, Shape.Length, _graph.HeadSize],
-        (nint)(_buffers[buffer] + (first * SlotBytes)),
+        memory.Info,
+        graph.KvType,
+        [count, graph.KvHeads, Shape.Length, graph.HeadSize],
+        _buffers[buffer] + (nint)(first * SlotBytes),
         count * SlotBytes);
 
     public void Dispose()
     {
-        for (var i = 0; i < _buffers.Length; i++)
-        {
-            NativeMemory.AlignedFree(_buffers[i]);
-            _buffers[i] = null;
-        }
+        foreach (var buffer in _buffers) memory.Free(buffer);
+        Array.Clear(_buffers);
+        memory.Dispose();
     }
 
-    private static void CopyHeads(KvCache source, int from, KvCache target, int to, int length)
-    {
-        var bytes = (long)length * source._graph.HeadSize * source._elementBytes;
-        for (var i = 0; i < source._buffers.Length; i++)
-        {
-            for (var head = 0; head < source._graph.KvHeads; head++)
-                Buffer.MemoryCopy(source.Head(i, from, head), target.Head(i, to, head), bytes, bytes);
-        }
-    }
-
-    private byte* Head(int buffer, int slot, int head) => _buffers[buffer] + (slot * SlotBytes) + (head * HeadBytes);
+    private Pieces Heads(int buffer, int slot) => new(_buffers[buffer] + (nint)(slot * SlotBytes), HeadBytes);
 }

@@ -7,10 +7,10 @@ internal static class OrtFault
 {
     private static readonly string[] OutOfMemoryMessages = ["Failed to allocate memory for requested buffer", "Available memory of", "bad_alloc", "out of memory"];
 
-    public static bool IsExpected(Exception fault) => fault is OnnxRuntimeException or OutOfMemoryException;
+    public static bool IsExpected(Exception fault) => fault is OnnxRuntimeException or OutOfMemoryException or DeviceMemoryException;
 
     public static StepOutcome ToOutcome(Exception fault) => IsOutOfMemory(fault) ? StepOutcome.OutOfMemory : StepOutcome.Failed(fault);
 
-    private static bool IsOutOfMemory(Exception fault) =>
-        fault is OutOfMemoryException || Array.Exists(OutOfMemoryMessages, m => fault.Message.Contains(m, StringComparison.OrdinalIgnoreCase));
+    public static bool IsOutOfMemory(Exception fault) =>
+        fault is OutOfMemoryException or DeviceMemoryException || Array.Exists(OutOfMemoryMessages, m => fault.Message.Contains(m, StringComparison.OrdinalIgnoreCase));
 }

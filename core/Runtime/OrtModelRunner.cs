@@ -1,35 +1,55 @@
 using Microsoft.ML.OnnxRuntime;
 using R1Serverless.Batching;
+using R1Serverless.Models;
 
 namespace R1Serverless.Runtime;
 
-/// <summary>Runs a decoder graph of onnxruntime-genai's layout (GroupQueryAttention with shared past and present) on ONNX Runtime.</summary>
+/// <summary>Runs a decoder graph whose attention shares past and present (GroupQueryAttention) on ONNX Runtime.</summary>
 internal sealed class OrtModelRunner : IModelRunner
 {
-    private readonly InferenceSession _session;
+    private readonly OrtSession _session;
     private readonly GraphSignature _graph;
     private readonly KvCache _kv;
     private readonly RunOptions _options = new();
-    private readonly NativeBuffer<long> _promptIds = new();
-    private readonly NativeBuffer<long> _promptMask = new();
-    private readonly NativeBuffer<long> _decodeIds = new();
-    private readonly AttentionMask _decodeMask = new();
-    private readonly NativeBuffer<float> _logits = new();
+    private readonly IntegerBuffer _promptIds, _promptPositions, _promptMask, _decodeIds, _decodePositions;
+    private readonly AttentionMask _decodeMask;
+    private readonly LogitsBuffer _logits;
     private readonly Dictionary<int, StepBinding> _decodeBindings = [];
     private int[] _logitsAt = [];
 
     /// <summary>Takes ownership of the session.</summary>
-    public OrtModelRunner(InferenceSession session)
+    public OrtModelRunner(OrtSession session, GraphSignature graph)
     {
-        _session = session;
-        _graph = GraphSignature.Read(session);
-        _kv = new KvCache(_graph);
-        _logits.Require(_graph.VocabularySize);
+        (_session, _graph, _kv) = (session, graph, new KvCache(graph, KvMemory.For(session)));
+        (_promptIds, _decodeIds) = (new IntegerBuffer(graph.InputIds.Type), new IntegerBuffer(graph.InputIds.Type));
+        var positions = (graph.PositionIds ?? graph.InputIds).Type;
+        (_promptPositions, _decodePositions) = (new IntegerBuffer(positions), new IntegerBuffer(positions));
+        (_promptMask, _decodeMask) = (new IntegerBuffer(graph.AttentionMask.Type), new AttentionMask(graph.AttentionMask.Type));
+        _logits = new LogitsBuffer(graph);
     }
+
+    /// <summary>Where it runs.</summary>
+    public ExecutionProvider Provider => _session.Provider;
 
     public int VocabularySize => _graph.VocabularySize;
 
     public long KvBytesPerToken => _graph.KvBytesPerToken;
+
+    /// <summary>Loads a variant of a model.</summary>
+    /// <exception cref="ModelLoadException">The graph can't be loaded or served, or the device can't be had.</exception>
+    public static OrtModelRunner Open(ModelFolder folder, ModelVariant variant, RuntimeOptions options)
+    {
+        var session = OrtSession.Open(folder.GraphPath(variant), options);
+        try
+        {
+            return new OrtModelRunner(session, GraphSignature.Read(session.Session, folder.Names));
+        }
+        catch
+        {
+            session.Dispose();
+            throw;
+        }
+    }
 
     public StepOutcome Resize(KvShape shape, IReadOnlyList<SlotMove> rows) => Guard(() =>
     {
@@ -41,39 +61,36 @@ internal sealed class OrtModelRunner : IModelRunner
 
     public KvSnapshot Save(int slot, int length) => new HostSnapshot(_kv.Save(slot, length), length);
 
-    public StepOutcome Restore(KvSnapshot snapshot, int slot)
-    {
-        _kv.Restore(((HostSnapshot)snapshot).Data, slot);
-        return StepOutcome.Completed;
-    }
+    public StepOutcome Restore(KvSnapshot snapshot, int slot) => Guard(() => _kv.Restore(((HostSnapshot)snapshot).Data, slot));
 
     public StepOutcome Prefill(int firstSlot, IReadOnlyList<ReadOnlyMemory<int>> prompts) => Guard(() =>
     {
-        var width = 0;
-        foreach (var prompt in prompts) width = Math.Max(width, prompt.Length);
-        _promptIds.Require(prompts.Count * width);
-        _promptMask.Require(prompts.Count * width);
-        RequireLogits(prompts.Count, width);
-        for (var row = 0; row < prompts.Count; row++)
+        var (width, shortest) = (0, int.MaxValue);
+        foreach (var prompt in prompts) (width, shortest) = (Math.Max(width, prompt.Length), Math.Min(shortest, prompt.Length));
+        if (_graph is { LastTokenOnly: true, LastTokenIsReal: false })
         {
-            var prompt = prompts[row].Span;
-            WriteRow(row, width, prompt, prompt.Length);
-            _logitsAt[row] = LogitsRow(row, width, prompt.Length);
+            // The graph may look at the last column, which is padding in a shorter row: only rows of one length can share a run.
+            var together = shortest == width ? prompts.Count : 1;
+            RequireLogits(prompts.Count, width);
+            for (var row = 0; row < prompts.Count; row += together) PrefillRows(firstSlot, prompts, row, together, prompts[row].Length);
+            return;
         }
 
-        RunPrompt(firstSlot, prompts.Count, width, width);
+        width = Math.Min(_kv.Shape.Length, (width + Provider.TokenAlignment - 1) / Provider.TokenAlignment * Provider.TokenAlignment);
+        RequireLogits(prompts.Count, width);
+        PrefillRows(firstSlot, prompts, 0, prompts.Count, width);
     });
 
     public StepOutcome PrefillChunk(int slot, int start, ReadOnlyMemory<int> tokens) => Guard(() =>
     {
-        var (count, width) = (tokens.Length, start + tokens.Length);
-        _promptIds.Require(count);
-        _promptMask.Require(width);
+        var (count, total) = (tokens.Length, start + tokens.Length);
+        RequirePrompt(count, total);
         RequireLogits(1, count);
-        for (var i = 0; i < count; i++) _promptIds.Span[i] = tokens.Span[i];
-        _promptMask.Span[..width].Fill(1);
+        _promptIds.Write(0, tokens.Span);
+        _promptPositions.Count(0, count, start);
+        _promptMask.Fill(0, total, 1);
         _logitsAt[0] = LogitsRow(0, count, count);
-        RunPrompt(slot, 1, count, width);
+        RunPrompt(slot, 1, count, total, 0);
     });
 
     public StepOutcome Decode(ReadOnlySpan<int> tokens, ReadOnlySpan<int> cachedLengths)
@@ -81,15 +98,12 @@ internal sealed class OrtModelRunner : IModelRunner
         var rows = tokens.Length;
         try
         {
-            if (_decodeIds.Require(rows) | _decodeMask.Set(cachedLengths, _kv.Shape.Length)) DropDecodeBindings();
+            if (_decodeIds.Require(rows) | _decodePositions.Require(rows) | _decodeMask.Set(cachedLengths, _kv.Shape.Length)) DropDecodeBindings();
             RequireLogits(rows, 1);
-            for (var row = 0; row < rows; row++)
-            {
-                _decodeIds.Span[row] = tokens[row];
-                _logitsAt[row] = row;
-            }
-
-            DecodeBinding(rows).Run(_session, _options);
+            _decodeIds.Write(0, tokens);
+            _decodePositions.Write(0, cachedLengths);
+            for (var row = 0; row < rows; row++) _logitsAt[row] = row;
+            DecodeBinding(rows).Run(_session.Session, _options);
             return StepOutcome.Completed;
         }
         catch (Exception fault) when (OrtFault.IsExpected(fault))
@@ -100,15 +114,13 @@ internal sealed class OrtModelRunner : IModelRunner
         }
     }
 
-    public Span<float> Logits(int row) => _logits.Span.Slice(_logitsAt[row] * _graph.VocabularySize, _graph.VocabularySize);
+    public Span<float> Logits(int row) => _logits.Row(_logitsAt[row]);
 
     public void Dispose()
     {
         DropDecodeBindings();
         _kv.Dispose();
-        _promptIds.Dispose();
-        _promptMask.Dispose();
-        _decodeIds.Dispose();
+        foreach (var buffer in (IntegerBuffer[])[_promptIds, _promptPositions, _promptMask, _decodeIds, _decodePositions]) buffer.Dispose();
         _decodeMask.Dispose();
         _logits.Dispose();
         _options.Dispose();
@@ -128,29 +140,47 @@ internal sealed class OrtModelRunner : IModelRunner
         }
     }
 
-    private void WriteRow(int row, int width, ReadOnlySpan<int> prompt, int length)
+    /// <summary>Prompts [first, first + rows), padded to one width, in one run.</summary>
+    private void PrefillRows(int firstSlot, IReadOnlyList<ReadOnlyMemory<int>> prompts, int first, int rows, int width)
     {
-        var ids = _promptIds.Span.Slice(row * width, width);
-        for (var i = 0; i < prompt.Length; i++) ids[i] = prompt[i];
-        ids[length..].Clear();
-        var mask = _promptMask.Span.Slice(row * width, width);
-        mask[..length].Fill(1);
-        mask[length..].Clear();
+        RequirePrompt(rows * width, rows * width);
+        for (var row = 0; row < rows; row++)
+        {
+            var prompt = prompts[first + row].Span;
+            var at = row * width;
+            _promptIds.Write(at, prompt);
+            _promptIds.Fill(at + prompt.Length, width - prompt.Length, 0);
+            _promptPositions.Count(at, width, 0);
+            _promptMask.Fill(at, prompt.Length, 1);
+            _promptMask.Fill(at + prompt.Length, width - prompt.Length, 0);
+            _logitsAt[first + row] = LogitsRow(first + row, width, prompt.Length);
+        }
+
+        RunPrompt(firstSlot + first, rows, width, width, first);
     }
 
-    private void RunPrompt(int firstSlot, int rows, int width, int maskWidth)
+    private void RequirePrompt(int tokens, int mask)
     {
-        var logits = _logits.View(rows, _graph.LastTokenOnly ? 1 : width, _graph.VocabularySize);
-        using var binding = new StepBinding(_session, _graph, _kv, firstSlot, rows, _promptIds.View(rows, width), logits);
+        _promptIds.Require(tokens);
+        _promptPositions.Require(tokens);
+        _promptMask.Require(mask);
+    }
+
+    private void RunPrompt(int firstSlot, int rows, int width, int maskWidth, int firstLogits)
+    {
+        var logits = _logits.View(rows, _graph.LastTokenOnly ? 1 : width, firstLogits);
+        using var binding = new StepBinding(_session, _graph, _kv, firstSlot, rows, logits);
+        binding.BindTokens(_promptIds.View(rows, width), Positions(_promptPositions, rows, width));
         binding.BindMask(_promptMask.View(rows, maskWidth), maskWidth);
-        binding.Run(_session, _options);
+        binding.Run(_session.Session, _options);
     }
 
     private StepBinding DecodeBinding(int rows)
     {
         if (!_decodeBindings.TryGetValue(rows, out var binding))
         {
-            binding = new StepBinding(_session, _graph, _kv, 0, rows, _decodeIds.View(rows, 1), _logits.View(rows, 1, _graph.VocabularySize));
+            binding = new StepBinding(_session, _graph, _kv, 0, rows, _logits.View(rows, 1));
+            binding.BindTokens(_decodeIds.View(rows, 1), Positions(_decodePositions, rows, 1));
             _decodeBindings.Add(rows, binding);
         }
 
@@ -158,11 +188,13 @@ internal sealed class OrtModelRunner : IModelRunner
         return binding;
     }
 
+    private OrtValue? Positions(IntegerBuffer buffer, int rows, int width) => _graph.PositionIds is null ? null : buffer.View(rows, width);
+
     private int LogitsRow(int row, int width, int length) => _graph.LastTokenOnly ? row : (row * width) + length - 1;
 
     private void RequireLogits(int rows, int width)
     {
-        if (_logits.Require(rows * (_graph.LastTokenOnly ? 1 : width) * _graph.VocabularySize)) DropDecodeBindings();
+        if (_logits.Require((long)rows * (_graph.LastTokenOnly ? 1 : width))) DropDecodeBindings();
         if (_logitsAt.Length < rows) _logitsAt = new int[rows * 2];
     }
 

@@ -2,14 +2,56 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace R1Serverless.Runtime;
 
-/// <summary>Creates the ONNX Runtime session of a variant.</summary>
-internal static class OrtSession
+/// <summary>An ONNX Runtime session of a variant, and where it runs.</summary>
+internal sealed class OrtSession : IDisposable
 {
-    /// <exception cref="ModelLoadException">The file is missing or no graph that this ONNX Runtime can load.</exception>
-    public static InferenceSession Open(string path, RuntimeOptions options)
+    private OrtSession(InferenceSession session, ExecutionProvider provider, RuntimeOptions options) => (Session, Provider, Options) = (session, provider, options);
+
+    public InferenceSession Session { get; }
+
+    public ExecutionProvider Provider { get; }
+
+    public RuntimeOptions Options { get; }
+
+    /// <exception cref="ModelLoadException">The file is missing or no graph that this ONNX Runtime can load, or the device can't be had.</exception>
+    public static OrtSession Open(string path, RuntimeOptions options)
     {
         if (!File.Exists(path)) throw new ModelLoadException($"there is no model file at '{path}'; `r1 model build` makes one");
-        using var session = new SessionOptions
+        var candidates = ExecutionProvider.Candidates(options);
+        for (var i = 0; ; i++)
+        {
+            try
+            {
+                return Open(path, options, candidates[i]);
+            }
+            catch (OnnxRuntimeException fault)
+            {
+                // "auto" goes on to the next device; the last one's fault is the one to tell.
+                if (i < candidates.Count - 1) continue;
+                throw new ModelLoadException($"ONNX Runtime can't load '{path}' on {candidates[i].Description}: {fault.Message}", fault);
+            }
+        }
+    }
+
+    /// <summary>A session of a device, whatever the options choose.</summary>
+    internal static OrtSession Open(string path, RuntimeOptions options, ExecutionProvider provider)
+    {
+        using var settings = Settings(options, provider);
+        return new OrtSession(new InferenceSession(path, settings), provider, options);
+    }
+
+    /// <summary>A second session beside this one, of a graph in memory.</summary>
+    public InferenceSession OpenBeside(byte[] graph)
+    {
+        using var settings = Settings(Options, Provider);
+        return new InferenceSession(graph, settings);
+    }
+
+    public void Dispose() => Session.Dispose();
+
+    private static SessionOptions Settings(RuntimeOptions options, ExecutionProvider provider)
+    {
+        var settings = new SessionOptions
         {
             GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL,
             IntraOpNumThreads = options.EffectiveThreads,
@@ -19,11 +61,13 @@ internal static class OrtSession
         };
         try
         {
-            return new InferenceSession(path, session);
+            provider.AppendTo(settings, options);
+            return settings;
         }
-        catch (OnnxRuntimeException fault)
+        catch
         {
-            throw new ModelLoadException($"ONNX Runtime can't load '{path}': {fault.Message}", fault);
+            settings.Dispose();
+            throw;
         }
     }
 }

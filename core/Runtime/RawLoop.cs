@@ -1,4 +1,4 @@
-using Microsoft.ML.OnnxRuntime;
+using R1Serverless.Models;
 
 namespace R1Serverless.Runtime;
 
@@ -8,15 +8,15 @@ namespace R1Serverless.Runtime;
 /// </summary>
 public sealed class RawLoop : IDisposable
 {
-    private readonly InferenceSession _session;
+    private readonly OrtSession _session;
     private readonly GraphSignature _graph;
     private RawBatch? _batch;
 
     /// <exception cref="ModelLoadException">The file is missing or no decoder graph.</exception>
-    public RawLoop(string graphPath, RuntimeOptions options)
+    public RawLoop(string graphPath, RuntimeOptions options, GraphNames? names = null)
     {
         _session = OrtSession.Open(graphPath, options);
-        _graph = GraphSignature.Read(_session);
+        _graph = GraphSignature.Read(_session.Session, names ?? GraphNames.Default);
     }
 
     /// <summary>Prefills <paramref name="rows"/> prompts in one run and decodes <paramref name="tokens"/> - 1 steps: the time for rows × tokens tokens.

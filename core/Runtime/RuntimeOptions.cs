@@ -3,8 +3,55 @@ namespace R1Serverless.Runtime;
 /// <summary>How ONNX Runtime is used on this machine.</summary>
 public sealed record RuntimeOptions
 {
-    /// <summary>Threads of one model run, the engine's own included; 0 means one per core.</summary>
+    /// <summary>Threads of one model run on the CPU, the engine's own included; 0 means one per core.</summary>
     public int Threads { get; init; }
 
+    /// <summary>Where models run.</summary>
+    public DeviceKind Device { get; init; }
+
+    /// <summary>Read where the device is CUDA.</summary>
+    public CudaOptions Cuda { get; init; } = new();
+
     public int EffectiveThreads => Threads > 0 ? Threads : Environment.ProcessorCount;
+}
+
+/// <summary>Where models run.</summary>
+public enum DeviceKind
+{
+    /// <summary>CUDA when this build and machine have it, else the CPU.</summary>
+    Auto,
+    Cpu,
+    Cuda,
+}
+
+/// <summary>What the CUDA execution provider is told. Steps change their shape all the time, so graph capture, which replays one shape over fixed
+/// addresses, stays off; so does cuDNN's extra workspace, as decoders have no convolutions.</summary>
+public sealed record CudaOptions
+{
+    /// <summary>Which GPU, from 0.</summary>
+    public int DeviceId { get; init; }
+
+    /// <summary>Bytes that one session's arena may take, keys and values included; 0 means all there is. At least 256 MiB otherwise.</summary>
+    public long MemoryLimit { get; init; }
+
+    /// <summary>Whether float32 products may round their inputs to TF32's 10 bits of mantissa: faster, less exact.</summary>
+    public bool UseTf32 { get; init; }
+
+    /// <summary>Whether the arena grows by powers of two, with fewer allocations, instead of by what is asked for, with less waste.</summary>
+    public bool GrowByPowersOfTwo { get; init; }
+
+    /// <summary>As the provider names and writes them.</summary>
+    internal Dictionary<string, string> ToProviderOptions()
+    {
+        var options = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["device_id"] = $"{DeviceId}",
+            ["arena_extend_strategy"] = GrowByPowersOfTwo ? "kNextPowerOfTwo" : "kSameAsRequested",
+            ["use_tf32"] = UseTf32 ? "1" : "0",
+            ["cudnn_conv_use_max_workspace"] = "0",
+            ["enable_cuda_graph"] = "0",
+        };
+        if (MemoryLimit > 0) options["gpu_mem_limit"] = $"{MemoryLimit}";
+        return options;
+    }
 }

@@ -27,7 +27,7 @@ internal sealed class ModelBench : IAsyncDisposable
     public ModelBench(ModelFolder folder, BenchOptions options, TimeProvider time, Action<string> progress)
     {
         (_folder, _options, _time, _progress) = (folder, options, time, progress);
-        _raw = _rawMemory.Of(() => new RawLoop(folder.GraphPath(folder.Manifest.Variants[0]), new RuntimeOptions()));
+        _raw = _rawMemory.Of(() => new RawLoop(folder.GraphPath(folder.Manifest.Variants[0]), new RuntimeOptions(), folder.Names));
         _engine = _engineMemory.Of(() => new LocalInference([LoadedVariant.Open(folder, folder.Manifest.Variants[0], new RuntimeOptions(), new EngineOptions(), time)]));
     }
 

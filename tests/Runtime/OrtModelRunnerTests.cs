@@ -7,7 +7,7 @@ namespace R1Serverless.Tests.Runtime;
 public sealed class OrtModelRunnerTests : IDisposable
 {
     private const int Steps = 20;
-    private readonly OrtModelRunner _runner = new(OrtSession.Open(TestModels.NanoGraph, new RuntimeOptions { Threads = 2 }));
+    private readonly OrtModelRunner _runner = OrtModelRunner.Open(TestModels.Nano, TestModels.Nano.Manifest.Variants[0], new RuntimeOptions { Threads = 2 });
 
     [Fact]
     public void Rows_of_a_ragged_batch_equal_the_rows_alone_bit_for_bit()

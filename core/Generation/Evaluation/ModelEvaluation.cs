@@ -93,7 +93,7 @@ public sealed class ModelEvaluation
         ];
     }
 
-    private OrtModelRunner OpenRunner(ModelVariant variant) => new(OrtSession.Open(_folder.GraphPath(variant), _settings.Runtime));
+    private OrtModelRunner OpenRunner(ModelVariant variant) => OrtModelRunner.Open(_folder, variant, _settings.Runtime);
 
     internal static string Names(params IEnumerable<ModelVariant> variants) =>
         string.Join(", ", variants.Select(v => PrecisionName.Of(v.Precision)));

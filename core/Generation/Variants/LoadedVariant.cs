@@ -49,7 +49,7 @@ public sealed class LoadedVariant : IAsyncDisposable
     internal static LoadedVariant Open(ModelFolder folder, ModelVariant variant, ModelText text, RuntimeOptions runtime, EngineOptions options, TimeProvider time)
     {
         var began = time.GetTimestamp();
-        var runner = new OrtModelRunner(OrtSession.Open(folder.GraphPath(variant), runtime));
+        var runner = OrtModelRunner.Open(folder, variant, runtime);
         var loaded = time.GetTimestamp();
         try
         {
@@ -62,7 +62,7 @@ public sealed class LoadedVariant : IAsyncDisposable
         }
 
         var warmed = time.GetTimestamp();
-        return new LoadedVariant(folder, variant, text, runner, options, $"CPU, {runtime.EffectiveThreads} threads", time)
+        return new LoadedVariant(folder, variant, text, runner, options, runner.Provider.Description, time)
         {
             LoadTime = time.GetElapsedTime(began, loaded),
             WarmupTime = time.GetElapsedTime(loaded, warmed),
