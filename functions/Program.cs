@@ -10,6 +10,7 @@ RootCommand root = new("R1Serverless: reasoning models behind the OpenAI API, in
     BenchCommand.Create(),
     BenchClientCommand.Create(),
     BenchProbeCommand.Create(),
+    BenchBuildCommand.Create(),
 };
 
 // Without a verb r1 serves: `r1 --urls …` means `r1 serve --urls …`.

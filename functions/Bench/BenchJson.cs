@@ -2,7 +2,10 @@ using System.Text.Json.Serialization;
 
 namespace R1Serverless.Bench;
 
+[JsonSourceGenerationOptions(UseStringEnumConverter = true)]
 [JsonSerializable(typeof(LoadResult))]
 [JsonSerializable(typeof(List<BenchRow>))]
 [JsonSerializable(typeof(VariantProbe))]
+[JsonSerializable(typeof(BuildCost))]
+[JsonSerializable(typeof(PrecisionReport))]
 internal sealed partial class BenchJson : JsonSerializerContext;

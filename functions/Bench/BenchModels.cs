@@ -1,17 +1,35 @@
+using System.Text.Json;
 using R1Serverless.Building;
 using R1Serverless.Models;
+using R1Serverless.Requests;
 
 namespace R1Serverless.Bench;
 
 /// <summary>The models that are measured: found, or built on demand.</summary>
 internal static class BenchModels
 {
+    /// <summary>The model of this name, a generated one with at least these precisions. Generated ones are built in a process of their own.</summary>
     /// <exception cref="InvalidModelException">There is no such model.</exception>
-    public static ModelFolder Find(string name, ModelRepository repository)
+    /// <exception cref="BenchException">The build failed; its own message is on the error stream.</exception>
+    public static async Task<ModelFolder> FindAsync(string name, ModelRepository repository, IReadOnlyList<Precision> precisions, CancellationToken cancellation)
     {
-        if (ShippedModels.Find(name) is { } checkpoint) return repository.EnsureBuilt(checkpoint, name, TimeProvider.System);
-        if (name != BenchOptions.Synthetic) return repository.Find(name) ?? throw new InvalidModelException($"There is no model '{name}' in {repository.Path}.");
+        if (ShippedModels.Find(name) is { } checkpoint) return repository.EnsureBuilt(checkpoint, name, TimeProvider.System, progress: null, cancellation);
+        if (Shape(name) is not { } shape) return repository.Find(name) ?? throw new InvalidModelException($"There is no model '{name}' in {repository.Path}.");
         var tokenizer = ShippedModels.Find(ShippedModels.Nano) ?? throw new InvalidModelException($"{ShippedModels.Nano} is not beside the executable.");
-        return SyntheticModel.Ensure(repository, name, SyntheticShape.Bench, tokenizer, TimeProvider.System);
+        return await SyntheticModel.EnsureAsync(repository, name, shape, precisions, tokenizer, (source, target, wanted) => BuildAsync(source, target, name, wanted, cancellation));
+    }
+
+    /// <summary>The shape of a generated model; null for any other name.</summary>
+    private static SyntheticShape? Shape(string name) => name switch
+    {
+        BenchOptions.Synthetic => SyntheticShape.Bench,
+        _ => null,
+    };
+
+    private static async Task<BuildCost> BuildAsync(string checkpoint, string target, string name, IReadOnlyList<Precision> precisions, CancellationToken cancellation)
+    {
+        var output = await ChildProcess.ReadAsync(
+            cancellation, "bench-build", "--checkpoint", checkpoint, "--output", target, "--name", name, "--precision", string.Join(',', precisions.Select(PrecisionName.Of)));
+        return JsonSerializer.Deserialize(output, BenchJson.Default.BuildCost)!;
     }
 }

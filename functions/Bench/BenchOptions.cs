@@ -11,6 +11,9 @@ internal sealed record BenchOptions(int Rounds, bool Http, IReadOnlyList<int> Cl
     /// <summary>The generated model's name.</summary>
     public const string Synthetic = "bench-50m";
 
+    /// <summary>The large one's.</summary>
+    public const string Large = "bench-1.5b";
+
     /// <summary>On r1-nano a step takes so little that every microsecond between steps shows: the bar is lower.</summary>
     public double? EngineBar(string model) => model == Synthetic ? 0.95 : model == ShippedModels.Nano ? 0.85 : null;
 

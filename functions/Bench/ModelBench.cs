@@ -152,9 +152,5 @@ internal sealed class ModelBench : IAsyncDisposable
         return result;
     }
 
-    private static double Median(IEnumerable<double> values)
-    {
-        double[] sorted = [.. values.Order()];
-        return sorted.Length == 0 ? 0 : (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
-    }
+    private static double Median(IEnumerable<double> values) => InterleavedRates.Median(values);
 }

@@ -1,7 +1,9 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using R1Serverless.Building;
 using R1Serverless.Models;
+using R1Serverless.Requests;
 
 namespace R1Serverless.Bench;
 
@@ -13,27 +15,46 @@ internal static class SyntheticModel
 
     private const int Seed = 1;
 
-    /// <summary>The model, built unless it is there, whole, and of this very stamp.</summary>
+    /// <summary>What the build took is kept in this file of the model's folder.</summary>
+    private const string CostFile = "bench-build.json";
+
+    /// <summary>The model, built unless it is there, whole, of this very stamp and with these precisions.</summary>
+    /// <param name="repository">Where it is kept.</param>
+    /// <param name="name">Its name there.</param>
+    /// <param name="shape">What to make.</param>
+    /// <param name="precisions">The variants that are needed.</param>
     /// <param name="tokenizer">The model folder whose tokenizer it gets, widened.</param>
+    /// <param name="build">Builds a checkpoint's folder into a model folder with these precisions.</param>
     /// <exception cref="InvalidModelException">The tokenizer does not fit, or the folder is no model's.</exception>
-    public static ModelFolder Ensure(ModelRepository repository, string name, SyntheticShape shape, string tokenizer, TimeProvider time)
+    public static async Task<ModelFolder> EnsureAsync(
+        ModelRepository repository, string name, SyntheticShape shape, IReadOnlyList<Precision> precisions, string tokenizer, Builder build)
     {
         var target = repository.FolderOf(name);
         var stamp = Stamp(shape, tokenizer);
-        if (FindIntact(target, stamp) is { } found) return found;
+        var found = FindIntact(target, stamp);
+        var there = found?.Manifest.Variants.Select(v => v.Precision).ToArray() ?? [];
+        if (found is not null && precisions.All(there.Contains)) return found;
         var checkpoint = Directory.CreateTempSubdirectory("r1-bench-");
         try
         {
             SyntheticCheckpoint.Write(checkpoint.FullName, shape, tokenizer, Seed);
-            var built = ModelBuilder.Build(checkpoint.FullName, target, name, time);
+            var cost = await build(checkpoint.FullName, target, [.. precisions.Union(there).Order()]);
+            await File.WriteAllTextAsync(Path.Combine(target, CostFile), JsonSerializer.Serialize(cost, BenchJson.Default.BuildCost));
             // Last: a model without its stamp is built again.
-            File.WriteAllText(Path.Combine(target, StampFile), stamp);
-            return built;
+            await File.WriteAllTextAsync(Path.Combine(target, StampFile), stamp);
+            return ModelFolder.Open(target);
         }
         finally
         {
             checkpoint.Delete(recursive: true);
         }
+    }
+
+    /// <summary>What the build of this model took; null for one that was not made here.</summary>
+    public static BuildCost? Cost(ModelFolder folder)
+    {
+        var path = Path.Combine(folder.Path, CostFile);
+        return File.Exists(path) ? JsonSerializer.Deserialize(File.ReadAllText(path), BenchJson.Default.BuildCost) : null;
     }
 
     private static string Stamp(SyntheticShape shape, string tokenizer)
@@ -65,4 +86,7 @@ internal static class SyntheticModel
 
     private static long Length(ModelFolder folder, ModelVariant variant) =>
         new FileInfo(folder.GraphPath(variant)).Length + (variant.DataFile is { } data ? new FileInfo(Path.Combine(folder.Path, data)).Length : 0);
+
+    /// <summary>Builds <paramref name="checkpoint"/> into <paramref name="target"/> with these precisions, and tells what that took.</summary>
+    public delegate Task<BuildCost> Builder(string checkpoint, string target, IReadOnlyList<Precision> precisions);
 }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using R1Serverless.Bench;
 using R1Serverless.Building;
 using R1Serverless.Models;
+using R1Serverless.Requests;
 using Spectre.Console;
 
 namespace R1Serverless.Commands;
@@ -31,8 +32,6 @@ internal static class BenchCommand
 
     private static readonly Option<string?> Data = new("--data") { Description = "The folder where built models are kept. [default: the user's data folder]" };
 
-    private const int TableWidth = 140;
-
     private static int[] Concurrencies(ParseResult arguments) =>
         arguments.GetValue(Clients) is { Length: > 0 } named ? [.. named.Select(clients => Math.Clamp(clients, 1, 1024))] : [1, 8, 32, 64];
 
@@ -42,7 +41,7 @@ internal static class BenchCommand
             "bench",
             "Measure this machine: raw ONNX Runtime, the engine, and HTTP from a client process, at 1, 8, 32 and 64 requests at once; then mixed lengths.")
         {
-            Models, Rounds, Clients, NoHttp, Json, Data,
+            Models, Rounds, Clients, NoHttp, Json, Data, BenchPrecisionCommand.Create(),
         };
         command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(() => RunAsync(arguments, cancellation)));
         return command;
@@ -54,15 +53,13 @@ internal static class BenchCommand
         var data = arguments.GetValue(Data);
         var repository = new ModelRepository(data is null ? DataFolder.Models : Path.Combine(data, "models"));
         var named = arguments.GetValue(Models) is { Length: > 0 } names ? names : [ShippedModels.Nano, BenchOptions.Synthetic];
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(arguments.GetValue(Json) ? Console.Error : Console.Out) });
-        // A file or a pipe has no width of its own; the tables want this much.
-        if (Console.IsOutputRedirected) console.Profile.Width = TableWidth;
+        var console = BenchConsole.Create(arguments.GetValue(Json));
         var rows = new List<BenchRow>();
         await console.Status().StartAsync("Preparing the models", async status =>
         {
             foreach (var name in named)
             {
-                var folder = BenchModels.Find(name, repository);
+                var folder = await BenchModels.FindAsync(name, repository, [Precision.Fp32], cancellation);
                 await using var bench = new ModelBench(folder, options, TimeProvider.System, text => status.Status(text));
                 rows.AddRange(await bench.RunAsync(cancellation));
             }

@@ -13,8 +13,6 @@ internal static class EvaluateCommand
 {
     private const int SomeAnswersFailed = 1;
 
-    private const int TableWidth = 140;
-
     private static readonly Argument<string> Model = new("model") { Description = "The model's name in the repository, or its folder." };
 
     private static readonly Option<FileInfo?> Tasks = new("--tasks")
@@ -72,7 +70,7 @@ internal static class EvaluateCommand
         ModelReport report = await MeasureAsync(new ModelEvaluation(folder, settings, TimeProvider.System), folder, settings, tasks, cancellation);
         bool isJson = arguments.GetValue(Json);
         if (isJson) EvaluationJson.Write(report, Console.OpenStandardOutput());
-        else EvaluationPrinter.WriteTable(report, Terminal(Console.Out, Console.IsOutputRedirected));
+        else EvaluationPrinter.WriteTable(report, BenchConsole.Create(isJson: false));
         (isJson ? Console.Error : Console.Out).WriteLine(EvaluationRecord.Keep(folder, report));
         return report.Variants.Any(v => v.Answers.Total.Errors > 0) ? SomeAnswersFailed : 0;
     }
@@ -80,7 +78,7 @@ internal static class EvaluateCommand
     /// <summary>The bars go to the error stream: the output is the result alone.</summary>
     private static Task<ModelReport> MeasureAsync(
         ModelEvaluation evaluation, ModelFolder folder, EvaluationSettings settings, IReadOnlyList<EvaluationTask> tasks, CancellationToken cancellation) =>
-        Terminal(Console.Error, Console.IsErrorRedirected)
+        BenchConsole.Create(isJson: true)
             .Progress()
             .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
             .StartAsync(context => evaluation.RunAsync(
@@ -100,14 +98,6 @@ internal static class EvaluateCommand
         string path = Path.Combine(folder.Path, ModelFolder.EvaluationFile);
         return File.Exists(path) ? path : throw new InvalidModelException(
             $"{folder.Name} comes without {ModelFolder.EvaluationFile}: name a file of tasks with --tasks, or measure its speed alone with `r1 bench precision`.");
-    }
-
-    /// <summary>A file or a pipe has no width of its own.</summary>
-    private static IAnsiConsole Terminal(TextWriter writer, bool isRedirected)
-    {
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(writer) });
-        if (isRedirected) console.Profile.Width = TableWidth;
-        return console;
     }
 
     /// <summary>One bar per piece of work, in the order in which they begin. Answers are reported from several threads.</summary>

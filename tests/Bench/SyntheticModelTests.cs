@@ -2,6 +2,7 @@ using Microsoft.Extensions.Time.Testing;
 using R1Serverless.Bench;
 using R1Serverless.Building;
 using R1Serverless.Models;
+using R1Serverless.Requests;
 using R1Serverless.Tests.Building;
 
 namespace R1Serverless.Tests.Bench;
@@ -11,30 +12,33 @@ public sealed class SyntheticModelTests : IDisposable
     private const string Name = "random";
     private static readonly SyntheticShape Small = new(32, 1, 2, 1, 16, 64, 1200, 64);
 
+    private static readonly BuildCost Cost = new(12.5, 3_000_000_000);
+
     private readonly ModelRepository _repository = new(Directory.CreateTempSubdirectory("r1-synthetic-").FullName);
     private readonly FakeTimeProvider _time = new();
 
     [Fact]
-    public void It_is_built_once()
+    public async Task It_is_built_once()
     {
-        var first = Ensure(Small);
-        Assert.Equal(first.Manifest.Created, Ensure(Small).Manifest.Created);
+        var first = await EnsureAsync(Small);
+        Assert.Equal(first.Manifest.Created, (await EnsureAsync(Small)).Manifest.Created);
+        Assert.Equal(Cost, SyntheticModel.Cost(first));
     }
 
     [Fact]
-    public void Another_shape_builds_it_again()
+    public async Task Another_shape_builds_it_again()
     {
-        Ensure(Small);
-        Assert.Equal(2, Ensure(Small with { Layers = 2 }).Config.Layers);
+        await EnsureAsync(Small);
+        Assert.Equal(2, (await EnsureAsync(Small with { Layers = 2 })).Config.Layers);
     }
 
     [Fact]
-    public void Another_tokenizer_builds_it_again()
+    public async Task Another_tokenizer_builds_it_again()
     {
-        var first = Ensure(Small);
+        var first = await EnsureAsync(Small);
         var checkpoint = ReferenceCheckpoints.Copy(ShippedModels.Nano);
         File.AppendAllText(Path.Combine(checkpoint, ModelFolder.TokenizerFile), "\n");
-        Assert.NotEqual(first.Manifest.Created, Ensure(Small, checkpoint).Manifest.Created);
+        Assert.NotEqual(first.Manifest.Created, (await EnsureAsync(Small, checkpoint)).Manifest.Created);
         Directory.Delete(checkpoint, recursive: true);
     }
 
@@ -43,20 +47,24 @@ public sealed class SyntheticModelTests : IDisposable
     [InlineData(ModelFolder.ConfigFile, "{}")]
     [InlineData("model.onnx", "short")]
     [InlineData(SyntheticModel.StampFile, "of another version")]
-    public void A_damaged_one_is_built_again(string file, string content)
+    public async Task A_damaged_one_is_built_again(string file, string content)
     {
-        var first = Ensure(Small);
+        var first = await EnsureAsync(Small);
         File.WriteAllText(Path.Combine(first.Path, file), content);
-        var again = Ensure(Small);
+        var again = await EnsureAsync(Small);
         Assert.NotEqual(first.Manifest.Created, again.Manifest.Created);
-        Assert.Equal(again.Manifest.Created, Ensure(Small).Manifest.Created);
+        Assert.Equal(again.Manifest.Created, (await EnsureAsync(Small)).Manifest.Created);
     }
 
     public void Dispose() => Directory.Delete(_repository.Path, recursive: true);
 
-    private ModelFolder Ensure(SyntheticShape shape, string? tokenizer = null)
+    private Task<ModelFolder> EnsureAsync(SyntheticShape shape, string? tokenizer = null)
     {
         _time.Advance(TimeSpan.FromMinutes(1));
-        return SyntheticModel.Ensure(_repository, Name, shape, tokenizer ?? TestModels.NanoCheckpoint, _time);
+        return SyntheticModel.EnsureAsync(_repository, Name, shape, [Precision.Fp32], tokenizer ?? TestModels.NanoCheckpoint, (checkpoint, target, _) =>
+        {
+            ModelBuilder.Build(checkpoint, target, Name, _time);
+            return Task.FromResult(Cost);
+        });
     }
 }

@@ -5,11 +5,11 @@ namespace R1Serverless.Tests.Generation;
 public sealed class InterleavedRatesTests
 {
     [Fact]
-    public void Ratios_are_to_what_was_measured_before_and_after()
+    public async Task Ratios_are_to_what_was_measured_before_and_after()
     {
         List<string> order = [];
         var rates = new InterleavedRates(Scripted(order, "t", 12, 6, 40), Scripted(order, "a", 4, 12, 3, 10), Scripted(order, "b", 1, 1, 1, 1));
-        for (var round = 0; round < 3; round++) rates.RunRound();
+        for (var round = 0; round < 3; round++) await rates.RunRoundAsync();
 
         Assert.Equal("a b t a b t a b t a b", string.Join(' ', order));
         Assert.Equal((3, 12.0), (rates.Rounds, rates.Target));
@@ -25,13 +25,13 @@ public sealed class InterleavedRatesTests
     [InlineData(4, new double[] { 9, 5, 3, 1 })]
     public void Medians(double median, double[] values) => Assert.Equal(median, InterleavedRates.Median(values));
 
-    private static Func<double> Scripted(List<string> order, string name, params double[] rates)
+    private static Func<Task<double>> Scripted(List<string> order, string name, params double[] rates)
     {
         var next = 0;
         return () =>
         {
             order.Add(name);
-            return rates[next++];
+            return Task.FromResult(rates[next++]);
         };
     }
 }

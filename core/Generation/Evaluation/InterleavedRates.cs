@@ -6,7 +6,7 @@ namespace R1Serverless.Generation;
 /// </summary>
 /// <param name="target">Measures the rate in question once.</param>
 /// <param name="companions">Measure what it is compared to.</param>
-public sealed class InterleavedRates(Func<double> target, params Func<double>[] companions)
+public sealed class InterleavedRates(Func<Task<double>> target, params Func<Task<double>>[] companions)
 {
     private readonly List<double> _target = [];
     private readonly List<double>[] _companions = [.. companions.Select(_ => new List<double>())];
@@ -17,11 +17,11 @@ public sealed class InterleavedRates(Func<double> target, params Func<double>[] 
     /// <summary>How often the target was measured.</summary>
     public int Rounds => _target.Count;
 
-    public void RunRound()
+    public async Task RunRoundAsync()
     {
-        if (_target.Count == 0) RunCompanions();
-        _target.Add(target());
-        RunCompanions();
+        if (_target.Count == 0) await RunCompanionsAsync();
+        _target.Add(await target());
+        await RunCompanionsAsync();
     }
 
     /// <summary>The median of one companion's rates.</summary>
@@ -42,8 +42,8 @@ public sealed class InterleavedRates(Func<double> target, params Func<double>[] 
         return sorted.Length == 0 ? 0 : (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
     }
 
-    private void RunCompanions()
+    private async Task RunCompanionsAsync()
     {
-        for (var i = 0; i < companions.Length; i++) _companions[i].Add(companions[i]());
+        for (var i = 0; i < companions.Length; i++) _companions[i].Add(await companions[i]());
     }
 }

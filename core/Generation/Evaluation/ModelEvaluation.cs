@@ -48,7 +48,7 @@ public sealed class ModelEvaluation
         }
 
         var agreements = Compare(tasks, progress, cancellation);
-        var rates = new VariantRates(_folder, _settings, progress).Measure(_variants, cancellation);
+        var rates = await new VariantRates(_folder, _settings, progress).MeasureAsync(_variants, cancellation);
         return new ModelReport(_folder.Name, Device, _time.GetUtcNow(), _settings.Tolerance, [.. _variants.Select((variant, i) =>
             new VariantReport(variant, answers[i], agreements[i], rates[i], memory[i]))]);
     }

@@ -1,4 +1,5 @@
 using R1Serverless.Models;
+using R1Serverless.Runtime;
 
 namespace R1Serverless.Generation;
 
@@ -9,15 +10,17 @@ internal sealed class VariantRates(ModelFolder folder, EvaluationSettings settin
     /// Tokens per second by rows, one entry per variant, the first of which is the reference. The reference's are medians over the whole run; another's are
     /// these times its median ratio to the reference in the same rounds. So they can be compared, though they weren't measured at the same time.
     /// </summary>
-    public IReadOnlyList<IReadOnlyDictionary<int, double>> Measure(IReadOnlyList<ModelVariant> variants, CancellationToken cancellation)
+    public async Task<IReadOnlyList<IReadOnlyDictionary<int, double>>> MeasureAsync(IReadOnlyList<ModelVariant> variants, CancellationToken cancellation)
     {
-        using var reference = Open(variants[0]);
+        using var referenceLoop = Open(variants[0]);
+        using var reference = new DecodeRates(referenceLoop, folder.Config.ContextLength);
         var limits = settings.Rows.ToDictionary(rows => rows, _ => new List<double>());
         List<Dictionary<int, double>> ratios = [];
         foreach (var variant in variants.Skip(1))
         {
-            using var other = Open(variant);
-            ratios.Add(Ratios(variant, other, reference, limits, cancellation));
+            using var loop = Open(variant);
+            using var other = new DecodeRates(loop, folder.Config.ContextLength);
+            ratios.Add(await RatiosAsync(variant, other, reference, limits, cancellation));
         }
 
         foreach (var rows in settings.Rows.Where(rows => limits[rows].Count == 0))
@@ -29,18 +32,18 @@ internal sealed class VariantRates(ModelFolder folder, EvaluationSettings settin
         return [rates, .. ratios.Select(ratio => ratio.ToDictionary(r => r.Key, r => r.Value * rates[r.Key]))];
     }
 
-    private Dictionary<int, double> Ratios(
+    private async Task<Dictionary<int, double>> RatiosAsync(
         ModelVariant variant, DecodeRates other, DecodeRates reference, Dictionary<int, List<double>> limits, CancellationToken cancellation)
     {
         var ratios = new Dictionary<int, double>();
         var done = 0;
         foreach (var rows in settings.Rows)
         {
-            var pair = new InterleavedRates(() => other.Measure(rows), () => Keep(limits[rows], reference.Measure(rows)));
+            var pair = new InterleavedRates(() => Task.FromResult(other.Measure(rows)), () => Keep(limits[rows], reference.Measure(rows)));
             for (var round = 0; round < settings.Rounds; round++)
             {
                 cancellation.ThrowIfCancellationRequested();
-                pair.RunRound();
+                await pair.RunRoundAsync();
                 progress?.Report(new EvaluationProgress($"{ModelEvaluation.Names(variant)}: measuring speed", ++done, settings.Rounds * settings.Rows.Count));
             }
 
@@ -50,11 +53,11 @@ internal sealed class VariantRates(ModelFolder folder, EvaluationSettings settin
         return ratios;
     }
 
-    private DecodeRates Open(ModelVariant variant) => new(folder.GraphPath(variant), folder.Config.ContextLength, settings.Runtime);
+    private RawLoop Open(ModelVariant variant) => new(folder.GraphPath(variant), settings.Runtime);
 
-    private static double Keep(List<double> list, double value)
+    private static Task<double> Keep(List<double> list, double value)
     {
         list.Add(value);
-        return value;
+        return Task.FromResult(value);
     }
 }
