@@ -23,7 +23,7 @@ public sealed class ArchitectureTests
         ["Models"] = ["Requests"],
         ["Batching"] = ["Requests", "Models"],
         ["Runtime"] = ["Models", "Batching"],
-        ["Building"] = ["Models"],
+        ["Building"] = ["Requests", "Models"],
         ["Generation"] = ["Requests", "Models", "Batching", "Runtime", "Telemetry"],
     };
 

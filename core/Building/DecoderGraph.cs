@@ -1,4 +1,5 @@
 using R1Serverless.Models;
+using R1Serverless.Requests;
 using static R1Serverless.Building.Onnx.TensorProto.Types;
 
 namespace R1Serverless.Building;
@@ -8,12 +9,17 @@ internal sealed record DecoderGraphOptions
 {
     /// <summary>Logits [batch, sequence, vocabulary] of every token rather than [batch, 1, vocabulary] of each row's last real one.</summary>
     public bool AllLogits { get; init; }
+
+    public Precision Precision { get; init; }
+
+    /// <summary>Another layout than the precision's own, to be measured.</summary>
+    public QuantizedLayout? Layout { get; init; }
 }
 
 /// <summary>
 /// A Qwen2 or Llama decoder as an ONNX graph with onnxruntime-genai's names: input_ids and attention_mask int64 [batch, sequence] and [batch, total],
-/// past_key_values.N.key/value float [batch, kv heads, past, head size]; logits and present.N.key/value. Past and present may be one buffer. The mask
-/// holds ones for a row's tokens, past and new, then zeros.
+/// past_key_values.N.key/value [batch, kv heads, past, head size], float16 at that precision and else float32; logits, float32, and present.N.key/value. Past and
+/// present may be one buffer. The mask holds ones for a row's tokens, past and new, then zeros.
 /// </summary>
 internal sealed class DecoderGraph
 {
@@ -24,8 +30,13 @@ internal sealed class DecoderGraph
     private readonly ModelConfig _config;
     private readonly DecoderGraphOptions _options;
     private readonly OnnxGraph _graph = new("decoder");
+    private readonly LinearForm _form;
 
-    private DecoderGraph(Checkpoint checkpoint, DecoderGraphOptions options) => (_checkpoint, _config, _options) = (checkpoint, checkpoint.Config, options);
+    private DecoderGraph(Checkpoint checkpoint, DecoderGraphOptions options)
+    {
+        (_checkpoint, _config, _options) = (checkpoint, checkpoint.Config, options);
+        _form = LinearForm.Create(_graph, options.Precision, options.Layout);
+    }
 
     /// <exception cref="InvalidModelException">A tensor is missing or misshapen.</exception>
     public static OnnxGraph Build(Checkpoint checkpoint, DecoderGraphOptions options)
@@ -41,14 +52,10 @@ internal sealed class DecoderGraph
         _graph.Input("attention_mask", DataType.Int64, "batch_size", "total_sequence_length");
         _graph.Output("logits", DataType.Float, "batch_size", _options.AllLogits ? "sequence_length" : 1, _config.VocabularySize);
 
-        var embedding = _graph.Constant(
-            new CopiedInitializer("model.embed_tokens.weight", [Weight("model.embed_tokens", _config.VocabularySize, _config.HiddenSize)]));
-        var residual = _graph.Node("Gather", "/embed", [embedding, "input_ids"]);
         AddLengths();
-        var (cosines, sines) = RotaryCache.Compute(_config);
-        _graph.Constant(new ComputedInitializer<float>("cos_cache", DataType.Float, cosines, _config.ContextLength, _config.HeadSize / 2));
-        _graph.Constant(new ComputedInitializer<float>("sin_cache", DataType.Float, sines, _config.ContextLength, _config.HeadSize / 2));
-
+        AddRotaryCaches();
+        var embedding = Weight("model.embed_tokens", _config.VocabularySize, _config.HiddenSize);
+        var residual = _form.Embed("/embed", embedding, Rows("/ids", "input_ids", -1));
         var normed = _graph.Node(
             "SimplifiedLayerNormalization", "/layers.0/input_norm", [residual, Norm("model.layers.0.input_layernorm")], "",
             ("axis", -1), ("epsilon", _config.RmsNormEpsilon), ("stash_type", 1));
@@ -58,11 +65,12 @@ internal sealed class DecoderGraph
             if (i == _config.Layers - 1 && !_options.AllLogits)
             {
                 // Nothing after the last attention looks at other tokens.
-                (mixed, residual) = (LastToken("/last/attention", mixed), LastToken("/last/residual", residual));
+                mixed = LastToken("/last/attention", mixed);
+                residual = Rows("/last/residual/rows", LastToken("/last/residual", Sequences("/last/residual/all", residual)), -1, _config.HiddenSize);
             }
 
             var attended = Linear(
-                $"/layers.{i}/o_proj", mixed, _config.AttentionOutputBias,
+                $"/layers.{i}/o_proj", Rows($"/layers.{i}/attention/rows", mixed, -1, _config.Heads * _config.HeadSize), _config.AttentionOutputBias,
                 (Projection(i, "self_attn.o_proj"), _config.HiddenSize, _config.Heads * _config.HeadSize));
             (normed, residual) = AddAndNorm($"/layers.{i}/post_attention_norm", attended, residual, $"model.layers.{i}.post_attention_layernorm");
             var next = i + 1 < _config.Layers ? $"model.layers.{i + 1}.input_layernorm" : "model.norm";
@@ -71,6 +79,24 @@ internal sealed class DecoderGraph
 
         Head(normed, embedding);
     }
+
+    private void AddRotaryCaches()
+    {
+        var (cosines, sines) = RotaryCache.Compute(_config);
+        foreach (var (name, values) in new[] { ("cos_cache", cosines), ("sin_cache", sines) })
+        {
+            long[] shape = [_config.ContextLength, _config.HeadSize / 2];
+            if (_form.States == DataType.Float) _graph.Constant(new ComputedInitializer<float>(name, DataType.Float, values, shape));
+            else _graph.Constant(new ComputedInitializer<Half>(name, DataType.Float16, [.. values.Select(value => (Half)value)], shape));
+        }
+    }
+
+    /// <summary>States [batch, sequence, size] as the form wants them.</summary>
+    private string Rows(string name, string states, params long[] shape) =>
+        _form.IsFlat ? _graph.Node("Reshape", name, [states, _graph.Integers($"{name}/shape", shape)]) : states;
+
+    /// <summary>The form's states as [batch, sequence, size].</summary>
+    private string Sequences(string name, string states) => _form.IsFlat ? _graph.Node("Reshape", name, [states, "sequence_shape"]) : states;
 
     /// <summary>What every attention needs of the mask: each row's length - 1 (int32), the padded length (int32), and each row's last new token.</summary>
     private void AddLengths()
@@ -81,6 +107,12 @@ internal sealed class DecoderGraph
         _graph.Node("Cast", "seqlens_k", [lasts], "", ("to", (int)DataType.Int32));
         var total = _graph.Node("Shape", "/total", ["attention_mask"], "", ("start", 1), ("end", 2));
         _graph.Node("Cast", "total_sequence_length", [total], "", ("to", (int)DataType.Int32));
+        if (_form.IsFlat)
+        {
+            var ids = _graph.Node("Shape", "/ids/sizes", ["input_ids"]);
+            _graph.Node("Concat", "sequence_shape", [ids, _graph.Integers("rest", -1)], "", ("axis", 0));
+        }
+
         if (!_options.AllLogits)
         {
             var sequence = _graph.Node("Shape", "/sequence", ["input_ids"], "", ("start", 1), ("end", 2));
@@ -100,8 +132,8 @@ internal sealed class DecoderGraph
         string[] past = [$"past_key_values.{layer}.key", $"past_key_values.{layer}.value"], present = [$"present.{layer}.key", $"present.{layer}.value"];
         foreach (var (before, after) in past.Zip(present))
         {
-            _graph.Input(before, DataType.Float, shape);
-            _graph.Output(after, DataType.Float, grown);
+            _graph.Input(before, _form.States, shape);
+            _graph.Output(after, _form.States, grown);
         }
 
         var packed = Linear(
@@ -109,6 +141,7 @@ internal sealed class DecoderGraph
             (Projection(layer, "self_attn.q_proj"), querySize, _config.HiddenSize),
             (Projection(layer, "self_attn.k_proj"), keySize, _config.HiddenSize),
             (Projection(layer, "self_attn.v_proj"), keySize, _config.HiddenSize));
+        packed = Sequences($"/layers.{layer}/qkv_proj/sequences", packed);
         var name = $"/layers.{layer}/attention";
         return _graph.Node(
             "GroupQueryAttention", name,
@@ -136,36 +169,22 @@ internal sealed class DecoderGraph
         return (outputs[0], outputs[3]);
     }
 
-    /// <summary>A tied embedding is one constant for both ends: a transposed copy was not measurably faster, and would make the file larger.</summary>
-    private void Head(string input, string embedding)
+    private void Head(string input, CheckpointTensor embedding)
     {
-        if (_config.TiedEmbeddings)
-        {
-            _graph.Node("FusedMatMul", "/lm_head", [input, embedding], ["logits"], OnnxGraph.Contrib, ("transB", 1));
-        }
-        else
-        {
-            var weight = new TransposedInitializer("lm_head.weight", [Weight("lm_head", _config.VocabularySize, _config.HiddenSize)]);
-            _graph.Node("MatMul", "/lm_head", [input, _graph.Constant(weight)], ["logits"]);
-        }
+        var head = _config.TiedEmbeddings ? embedding : Weight("lm_head", _config.VocabularySize, _config.HiddenSize);
+        var logits = _form.Logits(_form.IsFlat ? "/lm_head" : "logits", input, head, _config.TiedEmbeddings);
+        if (!_form.IsFlat) return;
+        if (_options.AllLogits) _graph.Node("Reshape", "logits", [logits, "sequence_shape"]);
+        else _graph.Node("Unsqueeze", "logits", [logits, "axis_1"]);
     }
 
     /// <summary>Linear layers of one input as one product, side by side.</summary>
-    private string Linear(string name, string input, bool bias, params IReadOnlyList<(string Name, int Outputs, int Inputs)> layers)
-    {
-        var weights = layers.Select(layer => Weight(layer.Name, layer.Outputs, layer.Inputs)).ToList();
-        var product = _graph.Node(
-            "MatMul", bias ? $"{name}/product" : name, [input, _graph.Constant(new TransposedInitializer($"{name}.weight", weights))]);
-        if (!bias)
-        {
-            return product;
-        }
+    private string Linear(string name, string input, bool bias, params IReadOnlyList<(string Name, int Outputs, int Inputs)> layers) => _form.Product(
+        name, input,
+        [.. layers.Select(layer => Weight(layer.Name, layer.Outputs, layer.Inputs))],
+        bias ? [.. layers.Select(layer => _checkpoint.Tensor($"{layer.Name}.bias", layer.Outputs))] : []);
 
-        var biases = layers.Select(layer => _checkpoint.Tensor($"{layer.Name}.bias", layer.Outputs)).ToList();
-        return _graph.Node("Add", name, [product, _graph.Constant(new CopiedInitializer($"{name}.bias", biases))]);
-    }
-
-    private string Norm(string name) => _graph.Constant(new CopiedInitializer($"{name}.weight", [_checkpoint.Tensor($"{name}.weight", _config.HiddenSize)]));
+    private string Norm(string name) => _form.Plain($"{name}.weight", _checkpoint.Tensor($"{name}.weight", _config.HiddenSize));
 
     private CheckpointTensor Weight(string name, int outputs, int inputs) => _checkpoint.Tensor($"{name}.weight", outputs, inputs);
 

@@ -5,16 +5,14 @@ using R1Serverless.Requests;
 
 namespace R1Serverless.Building;
 
-/// <summary>How far a build is: bytes of the finished graph.</summary>
+/// <summary>How far a build is: bytes of all finished graphs.</summary>
 public readonly record struct BuildProgress(long WrittenBytes, long TotalBytes);
 
 /// <summary>Builds a Hugging Face checkpoint (Qwen2 or Llama decoder, safetensors) into a model folder.</summary>
 public static class ModelBuilder
 {
     /// <summary>Part of every fingerprint: raise it when the same checkpoint would give another graph.</summary>
-    public const string Version = "1";
-
-    private const string GraphFile = "model.onnx";
+    public const string Version = "2";
 
     private static readonly string[] CopiedFiles =
         [ModelFolder.ConfigFile, ModelFolder.GenerationFile, ModelFolder.TokenizerFile, ModelFolder.TokenizerConfigFile, ModelFolder.EvaluationFile];
@@ -24,12 +22,15 @@ public static class ModelBuilder
     /// <param name="target">The folder to make; a model that stands there is replaced.</param>
     /// <param name="name">The model's name in the manifest.</param>
     /// <param name="time">Dates the manifest.</param>
+    /// <param name="precisions">The variants to make; none named, FP32.</param>
     /// <param name="progress">Reported on the calling thread, often.</param>
     /// <param name="cancellation">Stops the build and removes what it has written.</param>
     /// <exception cref="InvalidModelException">The checkpoint is damaged or not supported, or the target is no model folder.</exception>
     public static ModelFolder Build(
-        string checkpoint, string target, string name, TimeProvider time, IProgress<BuildProgress>? progress = null, CancellationToken cancellation = default)
+        string checkpoint, string target, string name, TimeProvider time, IReadOnlyCollection<Precision>? precisions = null,
+        IProgress<BuildProgress>? progress = null, CancellationToken cancellation = default)
     {
+        precisions = precisions is { Count: > 0 } ? [.. precisions.Distinct().Order()] : [Precision.Fp32];
         if (!ModelRepository.IsName(name))
         {
             throw new InvalidModelException($"'{name}' is no model name: use letters, digits, dots, dashes and underscores, not a dot first.");
@@ -42,42 +43,51 @@ public static class ModelBuilder
             throw new InvalidModelException($"{checkpoint} holds no {ModelFolder.TokenizerFile}.");
         }
 
-        var graph = DecoderGraph.Build(source, new DecoderGraphOptions());
+        var graphs = precisions.Select(p => (Precision: p, Graph: DecoderGraph.Build(source, new DecoderGraphOptions { Precision = p }))).ToList();
         using var folder = BuildFolder.Create(target);
-        var total = graph.Initializers.Sum(initializer => initializer.Bytes);
-        var data = OnnxWriter.Write(graph, folder.Path, GraphFile, Version, new Relay(progress, total), cancellation);
+        var total = graphs.Sum(g => g.Graph.Bytes);
+        RequireSpace(folder.Path, total);
+        List<ModelVariant> variants = [];
+        foreach (var (precision, graph) in graphs)
+        {
+            var before = graphs.TakeWhile(g => g.Precision < precision).Sum(g => g.Graph.Bytes);
+            var data = OnnxWriter.Write(graph, folder.Path, GraphFile(precision), Version, new Relay(progress, before, total), cancellation);
+            var bytes = new[] { GraphFile(precision), data }.Sum(file => file is null ? 0 : new FileInfo(Path.Combine(folder.Path, file)).Length);
+            variants.Add(new ModelVariant(precision, GraphFile(precision), data, bytes));
+        }
+
         foreach (var file in CopiedFiles.Where(file => File.Exists(Path.Combine(checkpoint, file))))
         {
             File.Copy(Path.Combine(checkpoint, file), Path.Combine(folder.Path, file));
         }
 
-        GenaiConfig.Write(Path.Combine(folder.Path, GenaiConfig.FileName), source.Config, GenerationDefaults.Load(checkpoint), GraphFile);
-        var bytes = new[] { GraphFile, data }.Sum(file => file is null ? 0 : new FileInfo(Path.Combine(folder.Path, file)).Length);
+        GenaiConfig.Write(Path.Combine(folder.Path, GenaiConfig.FileName), source.Config, GenerationDefaults.Load(checkpoint), variants[0].File);
         var manifest = new ModelManifest
         {
             Format = ModelManifest.CurrentFormat,
             Name = name,
             Created = time.GetUtcNow(),
             Fingerprint = Fingerprint(checkpoint),
-            Parameters = graph.Parameters,
-            Variants = [new ModelVariant(Precision.Fp32, GraphFile, data, bytes)],
+            Parameters = graphs[0].Graph.Parameters,
+            Variants = variants,
         };
         manifest.Save(Path.Combine(folder.Path, ModelManifest.FileName));
         folder.MoveTo(target, path => FindIntact(path) is { Manifest: var other }
-            && (other.Name, other.Fingerprint) == (manifest.Name, manifest.Fingerprint) && other.Created >= began);
+            && (other.Name, other.Fingerprint) == (manifest.Name, manifest.Fingerprint) && Has(other, precisions) && other.Created >= began);
         return ModelFolder.Open(target);
     }
 
-    /// <summary>The repository's model of this name, built from the checkpoint unless it is there and from these very files.</summary>
+    /// <summary>The repository's model of this name, built from the checkpoint unless it is there, from these very files, with the variants asked for (all, where none are named) at least.</summary>
     /// <exception cref="InvalidModelException">The checkpoint is damaged or not supported.</exception>
     public static ModelFolder EnsureBuilt(
-        this ModelRepository repository, string checkpoint, string name, TimeProvider time,
+        this ModelRepository repository, string checkpoint, string name, TimeProvider time, IReadOnlyCollection<Precision>? precisions = null,
         IProgress<BuildProgress>? progress = null, CancellationToken cancellation = default)
     {
+        precisions ??= ShippedModels.Precisions;
         var target = repository.FolderOf(name);
-        return FindIntact(target) is { } built && built.Manifest.Fingerprint == Fingerprint(checkpoint)
+        return FindIntact(target) is { } built && built.Manifest.Fingerprint == Fingerprint(checkpoint) && Has(built.Manifest, precisions)
             ? built
-            : Build(checkpoint, target, name, time, progress, cancellation);
+            : Build(checkpoint, target, name, time, precisions, progress, cancellation);
     }
 
     /// <summary>SHA-256 over the builder's version and the names and contents of the checkpoint's files, in hexadecimal.</summary>
@@ -96,6 +106,19 @@ public static class ModelBuilder
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
+    /// <summary>model.onnx, model_fp16.onnx, model_int8.onnx, model_int4.onnx.</summary>
+    private static string GraphFile(Precision precision) => precision == Precision.Fp32 ? "model.onnx" : $"model_{PrecisionName.Of(precision)}.onnx";
+
+    private static bool Has(ModelManifest manifest, IEnumerable<Precision> precisions) =>
+        precisions.All(precision => manifest.Variants.Any(variant => variant.Precision == precision));
+
+    /// <summary>Better said before an hour's work than after it. What the system does not tell is tried.</summary>
+    private static void RequireSpace(string folder, long bytes)
+    {
+        var free = new DriveInfo(folder).AvailableFreeSpace;
+        if (free < bytes) throw new IOException($"The model needs {bytes / 1_000_000} MB, but where {folder} lies only {free / 1_000_000} MB are free: free some space, choose another --output, or fewer precisions.");
+    }
+
     /// <summary>A damaged model is built again, so it counts as absent.</summary>
     private static ModelFolder? FindIntact(string path)
     {
@@ -109,8 +132,8 @@ public static class ModelBuilder
         }
     }
 
-    private sealed class Relay(IProgress<BuildProgress>? progress, long total) : IProgress<long>
+    private sealed class Relay(IProgress<BuildProgress>? progress, long before, long total) : IProgress<long>
     {
-        public void Report(long value) => progress?.Report(new BuildProgress(value, total));
+        public void Report(long value) => progress?.Report(new BuildProgress(before + value, total));
     }
 }

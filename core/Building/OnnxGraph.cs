@@ -16,9 +16,11 @@ internal sealed class OnnxGraph(string name)
 
     public IReadOnlyCollection<Initializer> Initializers => _initializers.Values;
 
-    /// <summary>Elements that come from the checkpoint, each constant counted once.</summary>
-    public long Parameters => Initializers.Where(initializer => initializer is CopiedInitializer or TransposedInitializer)
-        .Sum(initializer => initializer.Shape.Aggregate(1L, (product, size) => product * size));
+    /// <summary>What its constants take.</summary>
+    public long Bytes => Initializers.Sum(initializer => initializer.Bytes);
+
+    /// <summary>Elements that come from the checkpoint, each of its tensors counted once.</summary>
+    public long Parameters => Initializers.SelectMany(initializer => initializer.Sources).DistinctBy(source => source.Tensor.Name).Sum(source => source.Tensor.Elements);
 
     /// <summary>Dimensions are numbers or names.</summary>
     public void Input(string name, TensorProto.Types.DataType type, params IEnumerable<object> shape) => _graph.Input.Add(Value(name, type, shape));
@@ -33,6 +35,9 @@ internal sealed class OnnxGraph(string name)
 
     public string Integers(string name, params long[] values) =>
         Constant(new ComputedInitializer<long>(name, TensorProto.Types.DataType.Int64, values, values.Length));
+
+    public string Scalar<T>(string name, TensorProto.Types.DataType type, T value)
+        where T : unmanaged => Constant(new ComputedInitializer<T>(name, type, [value]));
 
     /// <summary>Adds a node with one output, named after it.</summary>
     public string Node(string type, string name, IEnumerable<string> inputs, string domain = "", params IEnumerable<(string Name, object Value)> attributes) =>

@@ -28,7 +28,7 @@ internal static class OnnxWriter
         long inlineLimit = InlineLimit)
     {
         var model = graph.ToModel(version);
-        var external = graph.Initializers.Sum(initializer => initializer.Bytes) > inlineLimit;
+        var external = graph.Bytes > inlineLimit;
         var dataName = external ? fileName + ".data" : null;
         using var data = external ? new FileStream(Path.Combine(folder, dataName!), FileMode.CreateNew) : null;
         var written = 0L;

@@ -1,20 +1,21 @@
-using System.IO.MemoryMappedFiles;
+using System.Buffers;
+using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using Microsoft.Win32.SafeHandles;
 using R1Serverless.Models;
 
 namespace R1Serverless.Building;
 
-/// <summary>One safetensors file, memory-mapped and read in pieces of any size. Not for several threads while disposing.</summary>
+/// <summary>One safetensors file, read in pieces of any size, from several threads at once. Not memory-mapped: mapped pages would count as this process's memory.</summary>
 internal sealed class SafeTensors : IDisposable
 {
-    private readonly MemoryMappedFile _file;
-    private readonly MemoryMappedViewAccessor _view;
+    /// <summary>Elements that are widened at once.</summary>
+    private const int Piece = 1 << 16;
 
-    private SafeTensors(string path, MemoryMappedFile file, IReadOnlyDictionary<string, SafeTensor> tensors)
-    {
-        (Path, _file, Tensors) = (path, file, tensors);
-        _view = file.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
-    }
+    private readonly SafeFileHandle _file;
+
+    private SafeTensors(string path, SafeFileHandle file, IReadOnlyDictionary<string, SafeTensor> tensors) => (Path, _file, Tensors) = (path, file, tensors);
 
     public string Path { get; }
 
@@ -26,8 +27,7 @@ internal sealed class SafeTensors : IDisposable
         try
         {
             using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
-            var tensors = SafeTensorsHeader.Read(path, stream);
-            return new SafeTensors(path, MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, 0, MemoryMappedFileAccess.Read), tensors);
+            return new SafeTensors(path, File.OpenHandle(path), SafeTensorsHeader.Read(path, stream));
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -36,30 +36,18 @@ internal sealed class SafeTensors : IDisposable
     }
 
     /// <summary>Elements [<paramref name="first"/>, + <paramref name="destination"/>.Length) as float32.</summary>
+    /// <exception cref="InvalidModelException">The tensor holds no floating-point numbers, or the file has become shorter.</exception>
     public void Read(SafeTensor tensor, long first, Span<float> destination)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(first);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(first, tensor.Elements - destination.Length);
-        var handle = _view.SafeMemoryMappedViewHandle;
         switch (tensor.Type)
         {
             case SafeTensorType.F32:
-                handle.ReadSpan((ulong)(tensor.Offset + (4 * first)), destination);
+                ReadBytes(tensor, 4 * first, MemoryMarshal.AsBytes(destination));
                 break;
-            case SafeTensorType.F16:
-                // The halves are read into the upper part of the destination and widened in place, front to back.
-                var halves = MemoryMarshal.Cast<float, Half>(destination)[destination.Length..];
-                handle.ReadSpan((ulong)(tensor.Offset + (2 * first)), MemoryMarshal.Cast<Half, ushort>(halves));
-                Widen(halves, destination);
-                break;
-            case SafeTensorType.BF16:
-                var words = MemoryMarshal.Cast<float, ushort>(destination)[destination.Length..];
-                handle.ReadSpan((ulong)(tensor.Offset + (2 * first)), words);
-                for (var i = 0; i < destination.Length; i++)
-                {
-                    destination[i] = BitConverter.UInt32BitsToSingle((uint)words[i] << 16);
-                }
-
+            case SafeTensorType.F16 or SafeTensorType.BF16:
+                ReadHalves(tensor, first, destination);
                 break;
             default:
                 throw new InvalidModelException($"{Path}: tensor {tensor.Name} has the type {tensor.Type}, but weights must be F32, F16 or BF16.");
@@ -72,21 +60,54 @@ internal sealed class SafeTensors : IDisposable
         var numbers = tensor.Type == SafeTensorType.I64
             ? new long[tensor.Elements]
             : throw new InvalidModelException($"{Path}: tensor {tensor.Name} has the type {tensor.Type}, but should be I64.");
-        _view.SafeMemoryMappedViewHandle.ReadSpan((ulong)tensor.Offset, numbers.AsSpan());
+        ReadBytes(tensor, 0, MemoryMarshal.AsBytes(numbers.AsSpan()));
         return numbers;
     }
 
-    public void Dispose()
+    public void Dispose() => _file.Dispose();
+
+    private void ReadBytes(SafeTensor tensor, long offset, Span<byte> destination)
     {
-        _view.Dispose();
-        _file.Dispose();
+        for (var done = 0; done < destination.Length;)
+        {
+            var count = RandomAccess.Read(_file, destination[done..], tensor.Offset + offset + done);
+            done += count > 0 ? count : throw new InvalidModelException($"{Path} ends inside tensor {tensor.Name}.");
+        }
     }
 
-    private static void Widen(ReadOnlySpan<Half> source, Span<float> destination)
+    private void ReadHalves(SafeTensor tensor, long first, Span<float> destination)
     {
-        for (var i = 0; i < source.Length; i++)
+        var rented = ArrayPool<ushort>.Shared.Rent(Math.Min(Piece, destination.Length));
+        try
         {
-            destination[i] = (float)source[i];
+            while (!destination.IsEmpty)
+            {
+                var halves = rented.AsSpan(0, Math.Min(Piece, destination.Length));
+                ReadBytes(tensor, 2 * first, MemoryMarshal.AsBytes(halves));
+                if (tensor.Type == SafeTensorType.F16) TensorPrimitives.ConvertToSingle(MemoryMarshal.Cast<ushort, Half>(halves), destination);
+                else Widen(halves, destination);
+                first += halves.Length;
+                destination = destination[halves.Length..];
+            }
         }
+        finally
+        {
+            ArrayPool<ushort>.Shared.Return(rented);
+        }
+    }
+
+    /// <summary>A bfloat16 is the upper half of a float32.</summary>
+    private static void Widen(ReadOnlySpan<ushort> source, Span<float> destination)
+    {
+        var words = MemoryMarshal.Cast<float, uint>(destination);
+        var i = 0;
+        for (; i <= source.Length - Vector256<ushort>.Count; i += Vector256<ushort>.Count)
+        {
+            var (lower, upper) = Vector256.Widen(Vector256.Create(source[i..]));
+            (lower << 16).CopyTo(words[i..]);
+            (upper << 16).CopyTo(words[(i + Vector256<uint>.Count)..]);
+        }
+
+        for (; i < source.Length; i++) words[i] = (uint)source[i] << 16;
     }
 }

@@ -1,4 +1,5 @@
 using R1Serverless.Models;
+using R1Serverless.Requests;
 
 namespace R1Serverless.Building;
 
@@ -6,6 +7,9 @@ namespace R1Serverless.Building;
 public static class ShippedModels
 {
     public const string Nano = "r1-nano";
+
+    /// <summary>They are small: all variants are built at once.</summary>
+    public static IReadOnlyList<Precision> Precisions { get; } = Enum.GetValues<Precision>();
 
     /// <summary>The checkpoint folder of a shipped model, or null where this installation has none of that name.</summary>
     public static string? Find(string name)

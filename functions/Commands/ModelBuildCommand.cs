@@ -2,6 +2,7 @@ using System.CommandLine;
 using R1Serverless.Building;
 using R1Serverless.Hosting;
 using R1Serverless.Models;
+using R1Serverless.Requests;
 using Spectre.Console;
 
 namespace R1Serverless.Commands;
@@ -14,16 +15,21 @@ internal static class ModelBuildCommand
         var checkpoint = new Argument<DirectoryInfo>("checkpoint") { Description = "The folder with config.json, tokenizer.json and the safetensors files." };
         var output = new Option<DirectoryInfo?>("--output") { Description = "The folder to make. Default: the model's name in the model repository.", HelpName = "DIR" };
         var name = new Option<string?>("--name") { Description = "The model's name. Default: the last part of the output, else of the checkpoint.", HelpName = "NAME" };
-        var precision = new Option<string>("--precision") { Description = "The number format of the weights; so far fp32.", HelpName = "fp32" };
-        precision.AcceptOnlyFromAmong("fp32");
+        var precision = new Option<string[]>("--precision")
+        {
+            Description = $"The variants to make, as a list with commas or one by one: {string.Join(", ", PrecisionName.All)}. Default: fp32 and int8.",
+            HelpName = "LIST",
+        };
         var command = new Command("build", "Build a Qwen2 or Llama checkpoint from Hugging Face into ONNX.") { checkpoint, output, name, precision };
         command.SetAction((arguments, cancellation) => Task.FromResult(PlainErrors.Catch(() => Run(
-            arguments.GetRequiredValue(checkpoint).FullName, arguments.GetValue(output)?.FullName, arguments.GetValue(name), cancellation))));
+            arguments.GetRequiredValue(checkpoint).FullName, arguments.GetValue(output)?.FullName, arguments.GetValue(name),
+            PrecisionList.Parse(arguments.GetValue(precision) ?? []), cancellation))));
         return command;
     }
 
-    private static int Run(string checkpoint, string? output, string? name, CancellationToken cancellation)
+    private static int Run(string checkpoint, string? output, string? name, IReadOnlyList<Precision> precisions, CancellationToken cancellation)
     {
+        if (precisions.Count == 0) precisions = [Precision.Fp32, Precision.Int8];
         name ??= Path.GetFileName(Path.TrimEndingDirectorySeparator(output ?? checkpoint));
         var target = output ?? new ModelRepository(DataFolder.Models).FolderOf(name);
         var began = TimeProvider.System.GetTimestamp();
@@ -32,11 +38,12 @@ internal static class ModelBuildCommand
             .Start(context =>
             {
                 var bar = context.AddTask(Markup.Escape($"Building {name}"));
-                return ModelBuilder.Build(checkpoint, target, name, TimeProvider.System, new Bar(bar), cancellation);
+                return ModelBuilder.Build(checkpoint, target, name, TimeProvider.System, precisions, new Bar(bar), cancellation);
             });
         var seconds = TimeProvider.System.GetElapsedTime(began).TotalSeconds;
         var size = model.Manifest.Variants.Sum(variant => variant.Bytes);
         Console.WriteLine($"Built {name}: {Quantities.Count(model.Manifest.Parameters)} parameters, {Quantities.Bytes(size)}, {seconds:0.0} s");
+        foreach (var variant in model.Manifest.Variants) Console.WriteLine($"  {PrecisionName.Of(variant.Precision)}   {Quantities.Bytes(variant.Bytes)}");
         Console.WriteLine($"  in     {model.Path}");
         Console.WriteLine($"  serve  r1 serve --model {(output is null ? name : model.Path)}");
         return 0;

@@ -44,7 +44,7 @@ internal static class LocalModels
     private static ModelFolder EnsureBuilt(ModelRepository repository, string checkpoint, string name, IProgress<string> progress, CancellationToken cancellationToken)
     {
         var before = repository.Find(name)?.Manifest.Fingerprint;
-        var folder = repository.EnsureBuilt(checkpoint, name, TimeProvider.System, progress: null, cancellationToken);
+        var folder = repository.EnsureBuilt(checkpoint, name, TimeProvider.System, cancellation: cancellationToken);
         if (folder.Manifest.Fingerprint != before) progress.Report($"Built {name} from its checkpoint into {folder.Path}.");
         return folder;
     }

@@ -1,6 +1,8 @@
 using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
 using R1Serverless.Building;
 using R1Serverless.Models;
+using R1Serverless.Requests;
 
 namespace R1Serverless.Tests.Building;
 
@@ -10,23 +12,21 @@ internal sealed class GraphSession : IDisposable
     private readonly ModelConfig _config;
     private readonly InferenceSession _session;
     private readonly string _folder = Directory.CreateTempSubdirectory("r1-graph-").FullName;
-    private readonly int _rows;
+    private readonly int _length;
+    private int _rows;
     private readonly List<(string Name, OrtValue Value)> _caches = [];
 
-    public GraphSession(string checkpointFolder, bool allLogits, int rows = 1, int length = 128, long inlineLimit = OnnxWriter.InlineLimit)
+    public GraphSession(
+        string checkpointFolder, bool allLogits, int rows = 1, int length = 128, long inlineLimit = OnnxWriter.InlineLimit,
+        Precision precision = Precision.Fp32, QuantizedLayout? layout = null)
     {
         using var checkpoint = Checkpoint.Open(checkpointFolder);
-        (_config, _rows) = (checkpoint.Config, rows);
-        var graph = DecoderGraph.Build(checkpoint, new DecoderGraphOptions { AllLogits = allLogits });
+        (_config, _length) = (checkpoint.Config, length);
+        var graph = DecoderGraph.Build(checkpoint, new DecoderGraphOptions { AllLogits = allLogits, Precision = precision, Layout = layout });
         DataFile = OnnxWriter.Write(graph, _folder, "model.onnx", "test", new Progress<long>(), CancellationToken.None, inlineLimit);
-        using var options = new SessionOptions { IntraOpNumThreads = 1 };
+        using var options = new SessionOptions { IntraOpNumThreads = 2 };
         _session = new InferenceSession(Path.Combine(_folder, "model.onnx"), options);
-        foreach (var name in _session.InputNames.Where(name => name.StartsWith("past_key_values.", StringComparison.Ordinal)))
-        {
-            // What stands in a slot before its sequence must not matter.
-            var stale = Enumerable.Repeat(7f, rows * _config.KeyValueHeads * length * _config.HeadSize).ToArray();
-            _caches.Add((name, OrtValue.CreateTensorValueFromMemory(stale, [rows, _config.KeyValueHeads, length, _config.HeadSize])));
-        }
+        Restart(rows);
     }
 
     public string? DataFile { get; }
@@ -36,6 +36,24 @@ internal sealed class GraphSession : IDisposable
     public IReadOnlyList<string> Inputs => _session.InputNames;
 
     public IReadOnlyList<string> Outputs => _session.OutputNames;
+
+    /// <summary>New buffers for this many rows, with nothing of the old ones in them.</summary>
+    public void Restart(int rows)
+    {
+        foreach (var (_, value) in _caches) value.Dispose();
+        _caches.Clear();
+        _rows = rows;
+        foreach (var name in _session.InputNames.Where(name => name.StartsWith("past_key_values.", StringComparison.Ordinal)))
+        {
+            // What stands in a slot before its sequence must not matter.
+            long[] shape = [rows, _config.KeyValueHeads, _length, _config.HeadSize];
+            var type = _session.InputMetadata[name].ElementDataType;
+            var cache = OrtValue.CreateAllocatedTensorValue(OrtAllocator.DefaultInstance, type, shape);
+            if (type == TensorElementType.Float16) cache.GetTensorMutableDataAsSpan<Float16>().Fill((Float16)7f);
+            else cache.GetTensorMutableDataAsSpan<float>().Fill(7);
+            _caches.Add((name, cache));
+        }
+    }
 
     /// <summary>One step. <paramref name="ids"/> is [rows, sequence]; <paramref name="totals"/> the length of each row, past and new.</summary>
     /// <returns>The logits, flat.</returns>

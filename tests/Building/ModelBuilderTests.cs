@@ -24,20 +24,33 @@ public sealed class ModelBuilderTests : IDisposable
     }
 
     [Fact]
+    public void Variants_lie_side_by_side_and_missing_ones_are_added_by_a_new_build()
+    {
+        var two = _repository.EnsureBuilt(ReferenceCheckpoints.Folder("qwen2"), "tiny", TimeProvider.System, [Precision.Int8, Precision.Fp32, Precision.Int8]);
+        Assert.Equal([Precision.Fp32, Precision.Int8], two.Manifest.Variants.Select(variant => variant.Precision));
+        var all = _repository.EnsureBuilt(ReferenceCheckpoints.Folder("qwen2"), "tiny", TimeProvider.System);
+        Assert.Equal(["model.onnx", "model_fp16.onnx", "model_int8.onnx", "model_int4.onnx"], all.Manifest.Variants.Select(variant => variant.File));
+        Assert.All(all.Manifest.Variants, variant => Assert.Equal(variant.Bytes, new FileInfo(all.GraphPath(variant)).Length));
+        Assert.Equal(two.Manifest.Parameters, all.Manifest.Parameters);
+        Assert.Contains("\"filename\": \"model.onnx\"", File.ReadAllText(Path.Combine(all.Path, GenaiConfig.FileName)), StringComparison.Ordinal);
+        Assert.Equal(all.Manifest.Created, Build("qwen2").Manifest.Created);
+    }
+
+    [Fact]
     public void Ensure_builds_once_and_again_when_the_checkpoint_changes()
     {
         var checkpoint = ReferenceCheckpoints.Copy("qwen2");
         var reports = new List<BuildProgress>();
         var progress = new Recorder(reports);
-        var first = _repository.EnsureBuilt(checkpoint, "tiny", TimeProvider.System, progress);
+        var first = _repository.EnsureBuilt(checkpoint, "tiny", TimeProvider.System, [Precision.Fp32], progress);
         Assert.Equal(reports[^1].TotalBytes, reports[^1].WrittenBytes);
         reports.Clear();
-        var second = _repository.EnsureBuilt(checkpoint, "tiny", TimeProvider.System, progress);
+        var second = _repository.EnsureBuilt(checkpoint, "tiny", TimeProvider.System, [Precision.Fp32], progress);
         Assert.Empty(reports);
         Assert.Equal(first.Manifest.Created, second.Manifest.Created);
 
         File.AppendAllText(Path.Combine(checkpoint, ModelFolder.ConfigFile), "\n");
-        var third = _repository.EnsureBuilt(checkpoint, "tiny", TimeProvider.System, progress);
+        var third = _repository.EnsureBuilt(checkpoint, "tiny", TimeProvider.System, [Precision.Fp32], progress);
         Assert.NotEmpty(reports);
         Assert.NotEqual(first.Manifest.Fingerprint, third.Manifest.Fingerprint);
         Assert.Equal([third.Path], Directory.GetFileSystemEntries(_repository.Path));
@@ -74,7 +87,7 @@ public sealed class ModelBuilderTests : IDisposable
         var old = Build("qwen2");
         using var cancellation = new CancellationTokenSource();
         Assert.Throws<OperationCanceledException>(() => ModelBuilder.Build(
-            ReferenceCheckpoints.Folder("llama"), old.Path, "tiny", TimeProvider.System, new Canceller(cancellation), cancellation.Token));
+            ReferenceCheckpoints.Folder("llama"), old.Path, "tiny", TimeProvider.System, [Precision.Fp32], new Canceller(cancellation), cancellation.Token));
         Assert.Equal(old.Manifest.Fingerprint, _repository.Find("tiny")!.Manifest.Fingerprint);
         Assert.Equal([old.Path], Directory.GetFileSystemEntries(_repository.Path));
     }
@@ -126,7 +139,7 @@ public sealed class ModelBuilderTests : IDisposable
         foreach (var folder in folders) SyntheticCheckpoint.Write(folder, shape, ReferenceCheckpoints.Folder("qwen2"));
         Assert.Equal(ModelBuilder.Fingerprint(folders[0]), ModelBuilder.Fingerprint(folders[1]));
 
-        var model = _repository.EnsureBuilt(folders[0], "random", TimeProvider.System);
+        var model = _repository.EnsureBuilt(folders[0], "random", TimeProvider.System, [Precision.Fp32]);
         Assert.Equal((300, 64), (model.Config.VocabularySize, model.Config.ContextLength));
         Assert.Empty(model.Generation.EndTokens);
         using var session = new GraphSession(folders[0], allLogits: false);
@@ -137,7 +150,7 @@ public sealed class ModelBuilderTests : IDisposable
 
     public void Dispose() => Directory.Delete(Path.GetDirectoryName(_repository.Path)!, recursive: true);
 
-    private ModelFolder Build(string checkpoint) => _repository.EnsureBuilt(ReferenceCheckpoints.Folder(checkpoint), "tiny", TimeProvider.System);
+    private ModelFolder Build(string checkpoint) => _repository.EnsureBuilt(ReferenceCheckpoints.Folder(checkpoint), "tiny", TimeProvider.System, [Precision.Fp32]);
 
     private sealed class Recorder(List<BuildProgress> reports) : IProgress<BuildProgress>
     {

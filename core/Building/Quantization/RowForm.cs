@@ -1,0 +1,64 @@
+using static R1Serverless.Building.Onnx.TensorProto.Types;
+
+namespace R1Serverless.Building;
+
+/// <summary>
+/// Weights in 8 bits with a scale for each output; activations in 8 bits with a scale for each token, made while running. Sums of products are whole numbers, so that
+/// a token's result depends neither on its neighbours nor on the order of adding.
+/// </summary>
+internal sealed class RowForm(OnnxGraph graph, QuantizedLayout.Rows layout) : LinearForm(graph, DataType.Float)
+{
+    private const float LargestActivation = 127;
+
+    private readonly Dictionary<string, (string Rows, string Scales)> _quantized = new(StringComparer.Ordinal);
+
+    private (string Zero, string WeightZero, string Least, string Largest, string One, string Columns)? _constants;
+
+    public override bool IsFlat => true;
+
+    public override string Embed(string name, CheckpointTensor table, string ids)
+    {
+        var format = new IntegerRows(layout.Limit);
+        var weight = Graph.Constant(new WeightInitializer("model.embed_tokens.weight", [table], format));
+        var scales = Graph.Constant(new ScaleInitializer($"{weight}_scale", format, table.Shape[0], table.Shape[1]));
+        var rows = Graph.Node("Cast", $"{name}/rows/cast", [Graph.Node("Gather", $"{name}/rows", [weight, ids])], "", ("to", (int)DataType.Float));
+        var scale = Graph.Node("Unsqueeze", $"{name}/scales/column", [Graph.Node("Gather", $"{name}/scales", [scales, ids]), Constants.Columns]);
+        return Graph.Node("Mul", name, [rows, scale]);
+    }
+
+    public override string Product(string name, string input, IReadOnlyList<CheckpointTensor> weights, IReadOnlyList<CheckpointTensor> biases)
+    {
+        var (rows, rowScales) = Quantize(input);
+        var format = new IntegerRows(layout.Limit, layout.Unsigned);
+        var weight = Graph.Constant(new WeightInitializer($"{name}.weight", weights, format, transposed: true));
+        var scales = Graph.Constant(new ScaleInitializer($"{weight}_scale", format, weights.Sum(part => part.Shape[0]), weights[0].Shape[1]));
+        var product = Graph.Node(
+            "MatMulIntegerToFloat", biases.Count > 0 ? $"{name}/product" : name, [rows, weight, rowScales, scales, Constants.Zero, Constants.WeightZero], OnnxGraph.Contrib);
+        // Not the operator's own bias: it is added before the rows' scales are applied (measured).
+        return biases.Count > 0 ? Graph.Node("Add", name, [product, Plain($"{name}.bias", biases)]) : product;
+    }
+
+    /// <summary>A tied embedding is stored twice: rows for looking up, columns for the product.</summary>
+    public override string Logits(string name, string input, CheckpointTensor head, bool tied) => Product(name, input, [head], []);
+
+    /// <summary>Activations as uint8 around 128 and their scales [tokens, 1]; made once for all products of one input.</summary>
+    private (string Rows, string Scales) Quantize(string input)
+    {
+        if (_quantized.TryGetValue(input, out var known)) return known;
+        var magnitudes = Graph.Node("Abs", $"{input}/magnitudes", [input]);
+        var furthest = Graph.Node("ReduceMax", $"{input}/furthest", [magnitudes, Constants.Columns]);
+        var positive = Graph.Node("Max", $"{input}/positive", [furthest, Constants.Least]);
+        var scales = Graph.Node("Div", $"{input}/scales", [positive, Constants.Largest]);
+        var scaled = Graph.Node("Div", $"{input}/scaled", [input, scales]);
+        var rows = Graph.Node("QuantizeLinear", $"{input}/rows", [scaled, Constants.One, Constants.Zero]);
+        return _quantized[input] = (rows, scales);
+    }
+
+    private (string Zero, string WeightZero, string Least, string Largest, string One, string Columns) Constants => _constants ??= (
+        Graph.Scalar("activation_zero", DataType.Uint8, (byte)IntegerRows.Zero),
+        layout.Unsigned ? Graph.Scalar("weight_zero", DataType.Uint8, (byte)IntegerRows.Zero) : Graph.Scalar("weight_zero", DataType.Int8, (sbyte)0),
+        Graph.Scalar("least_magnitude", DataType.Float, IntegerRows.LeastMagnitude),
+        Graph.Scalar("largest_activation", DataType.Float, LargestActivation),
+        Graph.Scalar("one", DataType.Float, 1f),
+        Graph.Integers("columns", 1));
+}
