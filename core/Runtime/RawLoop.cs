@@ -19,6 +19,9 @@ public sealed class RawLoop : IDisposable
         _graph = GraphSignature.Read(_session.Session, names ?? GraphNames.Default);
     }
 
+    /// <summary>The execution provider: cpu or cuda.</summary>
+    public string Device => _session.Provider.Name;
+
     /// <summary>Prefills <paramref name="rows"/> prompts in one run and decodes <paramref name="tokens"/> - 1 steps: the time for rows × tokens tokens.
     /// A shape other than the last call's is run once before, untimed.</summary>
     public TimeSpan Run(int rows, int promptLength, int tokens)

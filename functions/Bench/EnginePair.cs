@@ -18,10 +18,10 @@ internal sealed class EnginePair : IAsyncDisposable
 
     /// <summary>Loads the engine. Blocks for as long as that takes.</summary>
     /// <exception cref="ModelLoadException">The variant can't be loaded or run.</exception>
-    public EnginePair(ModelFolder folder, ModelVariant variant, RawLoop loop, TimeProvider time)
+    public EnginePair(ModelFolder folder, ModelVariant variant, RawLoop loop, RuntimeOptions runtime, TimeProvider time)
     {
         (_folder, _loop) = (folder, loop);
-        _engine = new LocalInference([LoadedVariant.Open(folder, variant, new RuntimeOptions(), new EngineOptions(), time)]);
+        _engine = new LocalInference([LoadedVariant.Open(folder, variant, runtime, new EngineOptions(), time)]);
     }
 
     /// <summary>The engine's tokens per second, with the bare loop's as companion.</summary>

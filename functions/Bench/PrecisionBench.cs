@@ -13,6 +13,9 @@ namespace R1Serverless.Bench;
 /// <param name="progress">Told what is being measured.</param>
 internal sealed class PrecisionBench(ModelFolder folder, PrecisionOptions options, TimeProvider time, Action<string> progress)
 {
+    /// <summary>The memory that is measured is the processor's.</summary>
+    private static readonly RuntimeOptions OnCpu = new() { Device = DeviceKind.Cpu };
+
     private readonly MemoryBandwidth _memory = new();
     private readonly List<double> _bandwidths = [];
 
@@ -31,10 +34,9 @@ internal sealed class PrecisionBench(ModelFolder folder, PrecisionOptions option
     private async Task<PrecisionRow> MeasureAsync(ModelVariant variant, ModelVariant? exact, CancellationToken cancellation)
     {
         Say(variant, "loading in a process of its own");
-        var graph = folder.GraphPath(variant);
-        var probe = await VariantProbe.RunChildAsync(graph, options.Rows.Max(), cancellation);
-        var weights = GraphWeights.ReadPerStep(graph);
-        using var loop = new RawLoop(graph, new RuntimeOptions());
+        var probe = await VariantProbe.RunChildAsync(folder, variant, options.Rows.Max(), DeviceKind.Cpu, cancellation);
+        var weights = GraphWeights.ReadPerStep(folder.GraphPath(variant));
+        using var loop = Open(variant);
         var rates = await MeasureRatesAsync(variant, loop, weights, exact == variant ? null : exact, cancellation);
         if (options.Engine) rates = await AddEngineAsync(variant, loop, rates, cancellation);
         return new PrecisionRow(variant.Precision, variant.Bytes, weights, probe.LoadSeconds, probe.MemoryBytes, rates);
@@ -43,7 +45,7 @@ internal sealed class PrecisionBench(ModelFolder folder, PrecisionOptions option
     private async Task<List<PrecisionRate>> MeasureRatesAsync(ModelVariant variant, RawLoop loop, long weights, ModelVariant? exact, CancellationToken cancellation)
     {
         using var own = new DecodeRates(loop, folder.Config.ContextLength);
-        using var exactLoop = exact is null ? null : new RawLoop(folder.GraphPath(exact), new RuntimeOptions());
+        using var exactLoop = exact is null ? null : Open(exact);
         using var fp32 = exactLoop is null ? null : new DecodeRates(exactLoop, folder.Config.ContextLength);
         List<PrecisionRate> rates = [];
         foreach (var rows in options.Rows)
@@ -62,7 +64,7 @@ internal sealed class PrecisionBench(ModelFolder folder, PrecisionOptions option
     private async Task<List<PrecisionRate>> AddEngineAsync(ModelVariant variant, RawLoop loop, List<PrecisionRate> rates, CancellationToken cancellation)
     {
         Say(variant, "loading the engine");
-        await using var engine = new EnginePair(folder, variant, loop, time);
+        await using var engine = new EnginePair(folder, variant, loop, OnCpu, time);
         for (var i = 0; i < rates.Count; i++)
         {
             if (!PrecisionOptions.EngineRows.Contains(rates[i].Rows)) continue;
@@ -83,6 +85,8 @@ internal sealed class PrecisionBench(ModelFolder folder, PrecisionOptions option
             await pair.RunRoundAsync();
         }
     }
+
+    private RawLoop Open(ModelVariant variant) => new(folder.GraphPath(variant), OnCpu, folder.Names);
 
     private double MeasureMemory()
     {

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using R1Serverless.Models;
 using R1Serverless.Runtime;
 
 namespace R1Serverless.Bench;
@@ -14,12 +15,16 @@ internal sealed record VariantProbe(double LoadSeconds, long MemoryBytes, long P
     private const int PromptTokens = 8, Tokens = 17;
 
     /// <summary>In this process, which should be a fresh one.</summary>
-    /// <exception cref="ModelLoadException">The file is missing or no decoder graph.</exception>
-    public static VariantProbe Run(string graphPath, int rows)
+    /// <param name="folder">The model.</param>
+    /// <param name="file">The variant's graph, as the manifest names it.</param>
+    /// <param name="rows">Its largest batch.</param>
+    /// <param name="device">Where it runs.</param>
+    /// <exception cref="ModelLoadException">The variant can't be loaded or run.</exception>
+    public static VariantProbe Run(ModelFolder folder, string file, int rows, DeviceKind device)
     {
         var before = Environment.WorkingSet;
         var began = Stopwatch.GetTimestamp();
-        using var loop = new RawLoop(graphPath, new RuntimeOptions());
+        using var loop = new RawLoop(Path.Combine(folder.Path, file), new RuntimeOptions { Device = device }, folder.Names);
         var loaded = Stopwatch.GetElapsedTime(began);
         using var batch = loop.Prepare(rows, PromptTokens, Tokens);
         return new VariantProbe(loaded.TotalSeconds, Math.Max(0, Environment.WorkingSet - before), ChildProcess.OwnPeak());
@@ -27,8 +32,9 @@ internal sealed record VariantProbe(double LoadSeconds, long MemoryBytes, long P
 
     /// <summary>In a child process.</summary>
     /// <exception cref="BenchException">The child failed; its own message is on the error stream.</exception>
-    public static async Task<VariantProbe> RunChildAsync(string graphPath, int rows, CancellationToken cancellation) =>
+    public static async Task<VariantProbe> RunChildAsync(ModelFolder folder, ModelVariant variant, int rows, DeviceKind device, CancellationToken cancellation) =>
         JsonSerializer.Deserialize(
-            await ChildProcess.ReadAsync(cancellation, "bench-probe", "--graph", graphPath, "--rows", rows.ToString(CultureInfo.InvariantCulture)),
+            await ChildProcess.ReadAsync(
+                cancellation, "bench-probe", "--model", folder.Path, "--file", variant.File, "--rows", rows.ToString(CultureInfo.InvariantCulture), "--device", device.ToString()),
             BenchJson.Default.VariantProbe)!;
 }

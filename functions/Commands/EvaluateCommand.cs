@@ -4,6 +4,7 @@ using R1Serverless.Generation;
 using R1Serverless.Hosting;
 using R1Serverless.Models;
 using R1Serverless.Requests;
+using R1Serverless.Runtime;
 using Spectre.Console;
 
 namespace R1Serverless.Commands;
@@ -32,6 +33,11 @@ internal static class EvaluateCommand
         HelpName = "POINTS", DefaultValueFactory = _ => PrecisionWish.DefaultAccuracyDrop,
     };
 
+    private static readonly Option<DeviceKind> Device = new("--device")
+    {
+        Description = "Where the variants run; the manifest keeps one result per device.", HelpName = "auto|cpu|cuda", DefaultValueFactory = _ => DeviceKind.Auto,
+    };
+
     private static readonly Option<int> Rounds = new("--rounds")
     {
         Description = "How often each speed is measured, in turn with the reference's; medians count.", HelpName = "N", DefaultValueFactory = _ => 5,
@@ -47,7 +53,7 @@ internal static class EvaluateCommand
             "evaluate",
             "Measure every variant of a model: exact answers to a file of tasks, agreement with FP32, speed, size and memory. The model's manifest keeps the result.")
         {
-            Model, Tasks, Precisions, Tolerance, Rounds, Json, Data,
+            Model, Tasks, Precisions, Tolerance, Device, Rounds, Json, Data,
         };
         Tolerance.Validators.Add(result =>
         {
@@ -66,6 +72,7 @@ internal static class EvaluateCommand
         EvaluationSettings settings = new()
         {
             Precisions = PrecisionList.Parse(arguments.GetValue(Precisions) ?? []), Tolerance = arguments.GetValue(Tolerance), Rounds = Math.Max(1, arguments.GetValue(Rounds)),
+            Runtime = new RuntimeOptions { Device = arguments.GetValue(Device) },
         };
         ModelReport report = await MeasureAsync(new ModelEvaluation(folder, settings, TimeProvider.System), folder, settings, tasks, cancellation);
         bool isJson = arguments.GetValue(Json);
@@ -83,7 +90,7 @@ internal static class EvaluateCommand
             .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
             .StartAsync(context => evaluation.RunAsync(
                 tasks,
-                async (variant, stop) => (await VariantProbe.RunChildAsync(folder.GraphPath(variant), settings.Rows.Max(), stop)).MemoryBytes,
+                async (variant, stop) => (await VariantProbe.RunChildAsync(folder, variant, settings.Rows.Max(), settings.Runtime.Device, stop)).MemoryBytes,
                 new Bars(context),
                 cancellation));
 

@@ -53,6 +53,10 @@ public sealed class EvaluateCommandTests : IDisposable
         await RefusesAsync("'fp7' is no precision; there are fp32, fp16, int8, int4.", "--tasks", await TasksAsync(Right), "--precision", "fp7");
 
     [Fact]
+    public async Task A_device_that_this_build_lacks_is_said_in_one_line() =>
+        await RefusesAsync("has no CUDA", "--tasks", await TasksAsync(Right), "--device", "cuda");
+
+    [Fact]
     public async Task A_model_without_tasks_says_what_to_do() => await RefusesAsync("name a file of tasks with --tasks");
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

@@ -43,17 +43,16 @@ public sealed class ModelEvaluation
         List<long> memory = [];
         foreach (var variant in _variants)
         {
-            memory.Add(await measureMemory(variant, cancellation));
             answers.Add(await AskAsync(variant, tasks, progress, cancellation));
+            memory.Add(await measureMemory(variant, cancellation));
         }
 
         var agreements = Compare(tasks, progress, cancellation);
-        var rates = await new VariantRates(_folder, _settings, progress).MeasureAsync(_variants, cancellation);
-        return new ModelReport(_folder.Name, Device, _time.GetUtcNow(), _settings.Tolerance, [.. _variants.Select((variant, i) =>
+        var speed = new VariantRates(_folder, _settings, progress);
+        var rates = await speed.MeasureAsync(_variants, cancellation);
+        return new ModelReport(_folder.Name, speed.Device!, _time.GetUtcNow(), _settings.Tolerance, [.. _variants.Select((variant, i) =>
             new VariantReport(variant, answers[i], agreements[i], rates[i], memory[i]))]);
     }
-
-    private static string Device => "cpu";
 
     private async Task<EvaluationReport> AskAsync(ModelVariant variant, IReadOnlyList<EvaluationTask> tasks, IProgress<EvaluationProgress>? progress, CancellationToken cancellation)
     {

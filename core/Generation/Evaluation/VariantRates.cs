@@ -6,6 +6,9 @@ namespace R1Serverless.Generation;
 /// <summary>How fast the bare loop decodes with each variant: every variant is measured in turn with the reference, round after round.</summary>
 internal sealed class VariantRates(ModelFolder folder, EvaluationSettings settings, IProgress<EvaluationProgress>? progress)
 {
+    /// <summary>The execution provider that the reference was measured on; null before.</summary>
+    public string? Device { get; private set; }
+
     /// <summary>
     /// Tokens per second by rows, one entry per variant, the first of which is the reference. The reference's are medians over the whole run; another's are
     /// these times its median ratio to the reference in the same rounds. So they can be compared, though they weren't measured at the same time.
@@ -13,6 +16,7 @@ internal sealed class VariantRates(ModelFolder folder, EvaluationSettings settin
     public async Task<IReadOnlyList<IReadOnlyDictionary<int, double>>> MeasureAsync(IReadOnlyList<ModelVariant> variants, CancellationToken cancellation)
     {
         using var referenceLoop = Open(variants[0]);
+        Device = referenceLoop.Device;
         using var reference = new DecodeRates(referenceLoop, folder.Config.ContextLength);
         var limits = settings.Rows.ToDictionary(rows => rows, _ => new List<double>());
         List<Dictionary<int, double>> ratios = [];
@@ -53,7 +57,7 @@ internal sealed class VariantRates(ModelFolder folder, EvaluationSettings settin
         return ratios;
     }
 
-    private RawLoop Open(ModelVariant variant) => new(folder.GraphPath(variant), settings.Runtime);
+    private RawLoop Open(ModelVariant variant) => new(folder.GraphPath(variant), settings.Runtime, folder.Names);
 
     private static Task<double> Keep(List<double> list, double value)
     {
