@@ -13,7 +13,7 @@ internal static class BenchModels
     /// <exception cref="BenchException">The build failed; its own message is on the error stream.</exception>
     public static async Task<ModelFolder> FindAsync(string name, ModelRepository repository, IReadOnlyList<Precision> precisions, CancellationToken cancellation)
     {
-        if (ShippedModels.Find(name) is { } checkpoint) return repository.EnsureBuilt(checkpoint, name, TimeProvider.System, progress: null, cancellation);
+        if (ShippedModels.Find(name) is { } checkpoint) return repository.EnsureBuilt(checkpoint, name, TimeProvider.System, cancellation: cancellation);
         if (Shape(name) is not { } shape) return repository.Find(name) ?? throw new InvalidModelException($"There is no model '{name}' in {repository.Path}.");
         var tokenizer = ShippedModels.Find(ShippedModels.Nano) ?? throw new InvalidModelException($"{ShippedModels.Nano} is not beside the executable.");
         return await SyntheticModel.EnsureAsync(repository, name, shape, precisions, tokenizer, (source, target, wanted) => BuildAsync(source, target, name, wanted, cancellation));
@@ -23,6 +23,7 @@ internal static class BenchModels
     private static SyntheticShape? Shape(string name) => name switch
     {
         BenchOptions.Synthetic => SyntheticShape.Bench,
+        BenchOptions.Large => SyntheticShape.DistillQwen15B,
         _ => null,
     };
 

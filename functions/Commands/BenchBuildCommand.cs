@@ -26,7 +26,8 @@ internal static class BenchBuildCommand
     {
         long began = Stopwatch.GetTimestamp();
         ModelBuilder.Build(
-            arguments.GetRequiredValue(Checkpoint), arguments.GetRequiredValue(Output), arguments.GetRequiredValue(Name), TimeProvider.System, progress: null, cancellation);
+            arguments.GetRequiredValue(Checkpoint), arguments.GetRequiredValue(Output), arguments.GetRequiredValue(Name), TimeProvider.System,
+            PrecisionList.Parse([arguments.GetRequiredValue(Precision)]), progress: null, cancellation);
         BuildCost cost = new(Stopwatch.GetElapsedTime(began).TotalSeconds, ChildProcess.OwnPeak());
         Console.Write(JsonSerializer.Serialize(cost, BenchJson.Default.BuildCost));
         return 0;
