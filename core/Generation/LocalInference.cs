@@ -5,42 +5,40 @@ using R1Serverless.Requests;
 namespace R1Serverless.Generation;
 
 /// <summary>Answers requests with the engines in this process. Text is made here, on the caller's side, off the engine's thread.</summary>
-/// <param name="variants">One or several of each model; this takes ownership.</param>
-public sealed class LocalInference(IReadOnlyList<LoadedVariant> variants) : IInference, IAsyncDisposable
+/// <param name="host">Has the variants; this takes ownership.</param>
+public sealed class LocalInference(ModelHost host) : IInference, IAsyncDisposable
 {
-    private const string Device = "cpu";
     private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(1);
 
-    private readonly ILookup<string, LoadedVariant> _models = variants.ToLookup(m => m.Id, StringComparer.Ordinal);
+    /// <param name="variants">One or several of each model; this takes ownership.</param>
+    public LocalInference(IReadOnlyList<LoadedVariant> variants)
+        : this(ModelHost.Of(variants))
+    {
+    }
 
-    public IReadOnlyList<LoadedVariant> Variants => variants;
+    /// <summary>What is loaded right now.</summary>
+    public IReadOnlyList<LoadedVariant> Variants => [.. host.Status.Select(status => status.Loaded).OfType<LoadedVariant>()];
 
     public async IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        if (!_models.Contains(request.Model))
+        var placement = await host.PlaceAsync(request.Model, request.Precision, cancellationToken);
+        using var lease = placement.Lease;
+        if (lease is null)
         {
-            yield return Failed(InferenceErrorKind.ModelNotFound, $"The model '{request.Model}' does not exist; there is {string.Join(", ", _models.Select(m => m.Key))}.", "model");
+            yield return new InferenceEvent.Failed(placement.Error!);
             yield break;
         }
 
-        LoadedVariant[] choices = [.. _models[request.Model]];
-        var selection = VariantSelection.Choose(request.Model, [.. choices.Select(c => c.Variant)], Device, _ => true, request.Precision);
-        if (selection.Variant is null)
-        {
-            yield return new InferenceEvent.Failed(selection.Error!);
-            yield break;
-        }
-
-        var model = choices.First(c => c.Variant == selection.Variant);
-        if (PromptTokens.Of(request, model, out var error) is not { } prompt)
+        var variant = lease.Variant;
+        if (PromptTokens.Of(request, variant, out var error) is not { } prompt)
         {
             yield return new InferenceEvent.Failed(error!);
             yield break;
         }
 
         var output = Channel.CreateUnbounded<SequenceOutput>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
-        var answer = new Answer(request, model, prompt, output.Writer);
-        var submission = model.Engine.TrySubmit(answer.Sequences);
+        var answer = new Answer(request, variant, prompt, output.Writer);
+        var submission = variant.Engine.TrySubmit(answer.Sequences);
         if (submission != Submission.Accepted)
         {
             yield return new InferenceEvent.Failed(submission == Submission.Full
@@ -51,7 +49,7 @@ public sealed class LocalInference(IReadOnlyList<LoadedVariant> variants) : IInf
 
         try
         {
-            yield return new InferenceEvent.Admitted(prompt.Ids.Length, new VariantChoice(model.Variant.Precision, selection.Reason));
+            yield return new InferenceEvent.Admitted(prompt.Ids.Length, lease.Choice);
             while (!answer.IsComplete)
             {
                 await output.Reader.WaitToReadAsync(cancellationToken);
@@ -67,10 +65,5 @@ public sealed class LocalInference(IReadOnlyList<LoadedVariant> variants) : IInf
         }
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        foreach (var variant in variants) await variant.DisposeAsync();
-    }
-
-    private static InferenceEvent.Failed Failed(InferenceErrorKind kind, string message, string field) => new(new InferenceError(kind, message, field));
+    public ValueTask DisposeAsync() => host.DisposeAsync();
 }

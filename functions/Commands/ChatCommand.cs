@@ -28,6 +28,7 @@ internal static class ChatCommand
     };
 
     private static readonly Option<string> Model = new("--model") { Description = "The model's name.", DefaultValueFactory = _ => ShippedModels.Nano };
+    private static readonly Option<string> Precision = PrecisionOption.Create("The variant that answers; auto leaves it to the server, or here to the measurements.");
     private static readonly Option<float?> Temperature = new("--temperature") { Description = "0 (always the likeliest token) to 2. [default: the model's own]" };
     private static readonly Option<string?> System = new("--system") { Description = "A system message before the conversation." };
     private static readonly Option<string?> ApiKey = new("--api-key") { Description = "The server's key; better set R1_API_KEY." };
@@ -39,7 +40,7 @@ internal static class ChatCommand
         {
             if (result.GetValueOrDefault<float?>() is { } value && value is not (>= 0 and <= 2)) result.AddError("--temperature must be from 0 to 2.");
         });
-        Command command = new("chat", "Ask a model in the terminal.") { Message, Url, Model, Temperature, System, ApiKey };
+        Command command = new("chat", "Ask a model in the terminal.") { Message, Url, Model, Precision, Temperature, System, ApiKey };
         command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(() => RunAsync(arguments, load, cancellation)));
         return command;
     }
@@ -47,14 +48,15 @@ internal static class ChatCommand
     private static async Task<int> RunAsync(ParseResult arguments, ModelLoader load, CancellationToken cancellation)
     {
         string model = arguments.GetRequiredValue(Model);
+        PrecisionWish wish = new(PrecisionName.Find(arguments.GetRequiredValue(Precision)));
         string? key = arguments.GetValue(ApiKey) ?? Environment.GetEnvironmentVariable("R1_API_KEY");
         await using InferenceSource source = arguments.GetValue(Url) is { } url
             ? InferenceSource.Server(url, key, model)
-            : await InferenceSource.ServerOrLocalAsync(key, model, load, Console.Error, cancellation);
+            : await InferenceSource.ServerOrLocalAsync(key, model, wish.Named, load, Console.Error, cancellation);
         bool isTerminal = !Console.IsOutputRedirected && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
         ChatScreen screen = new(Console.Out, isTerminal);
         SamplingOptions sampling = new() { Temperature = arguments.GetValue(Temperature) };
-        Conversation conversation = new(source.Inference, source.Model, arguments.GetValue(System), sampling, screen);
+        Conversation conversation = new(source.Inference, source.Model, arguments.GetValue(System), sampling, screen, wish);
 
         using StopSignal signal = new();
         if (arguments.GetValue(Message) is not { } message) return await ConverseAsync(conversation, screen, Console.In, signal);

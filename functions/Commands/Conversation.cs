@@ -8,7 +8,8 @@ namespace R1Serverless.Commands;
 /// <param name="system">The system message; null for none.</param>
 /// <param name="sampling">How tokens are chosen.</param>
 /// <param name="screen">Shows the answers.</param>
-internal sealed class Conversation(IInference inference, string model, string? system, SamplingOptions sampling, ChatScreen screen)
+/// <param name="precision">Which variant answers.</param>
+internal sealed class Conversation(IInference inference, string model, string? system, SamplingOptions sampling, ChatScreen screen, PrecisionWish precision)
 {
     private readonly List<ChatMessage> _said = [];
 
@@ -24,7 +25,7 @@ internal sealed class Conversation(IInference inference, string model, string? s
         ChatMessage asked = new(ChatRole.User, message);
         InferenceRequest request = new()
         {
-            Id = RequestId.New(), Model = model, Prompt = new Prompt.Chat([.. Beginning(), .. _said, asked]), Sampling = sampling,
+            Id = RequestId.New(), Model = model, Prompt = new Prompt.Chat([.. Beginning(), .. _said, asked]), Sampling = sampling, Precision = precision,
         };
         System.Text.StringBuilder answer = new();
         InferenceError? error = null;

@@ -21,12 +21,12 @@ internal sealed class InferenceSource : IAsyncDisposable
 
     /// <summary>The server at the default address where one answers, else the engine in this process.</summary>
     public static async Task<InferenceSource> ServerOrLocalAsync(
-        string? apiKey, string model, ModelLoader load, TextWriter status, CancellationToken cancellationToken)
+        string? apiKey, string model, Precision? precision, ModelLoader load, TextWriter status, CancellationToken cancellationToken)
     {
         Uri usual = new(ListenAddresses.Default);
         if (await AnswersAsync(usual, cancellationToken)) return Server(usual, apiKey, model);
         await status.WriteLineAsync($"No server at {ListenAddresses.Default}: loading {model} here.");
-        LoadedModels loaded = await load(new ServeOptions { Models = [model] }, new StatusLines(status), cancellationToken);
+        LoadedModels loaded = await load(new ServeOptions { Models = [model], Precision = precision }, new StatusLines(status), cancellationToken);
         return new InferenceSource(loaded.Inference, loaded.Models[0].Id);
     }
 

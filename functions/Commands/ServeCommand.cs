@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using R1Serverless.Hosting;
+using R1Serverless.Requests;
 
 namespace R1Serverless.Commands;
 
@@ -9,7 +10,7 @@ internal static class ServeCommand
 {
     private const string UrlsVariable = "ASPNETCORE_URLS";
     private const string KeyVariable = "R1_API_KEY";
-    private const long LeastKeyValueMemory = 1L << 20;
+    private const long LeastMemory = 1L << 20;
 
     private static readonly Option<string?> Urls = new("--urls")
     {
@@ -21,6 +22,16 @@ internal static class ServeCommand
         Description = "A model's name in the repository, or its folder; may be given several times. [default: r1-nano, which comes with r1]",
     };
 
+    private static readonly Option<string[]> Load = new("--load")
+    {
+        Description = "What to load at the start: MODEL or MODEL:PRECISION of those served; may be given several times. Others are loaded when they are asked for. [default: the first model, in the precision that a request gets which names none]",
+    };
+
+    private static readonly Option<string> Precision = PrecisionOption.Create("The precision for requests that name none; auto lets the measurements choose.");
+
+    private static readonly Option<string?> Memory = Size(
+        "--memory", "Memory that all loaded variants may take together, keys and values included, such as 8GiB; the least recently used leave for others. [default: three quarters of what this process may use]");
+
     private static readonly Option<string?> Data = new("--data")
     {
         Description = "The folder where built models are kept. [default: the user's data folder]",
@@ -31,10 +42,8 @@ internal static class ServeCommand
         Description = $"The key clients must send, or several separated by ','. Better set {KeyVariable}: a command line can be seen by others.",
     };
 
-    private static readonly Option<string?> KeyValueMemory = new("--kv-memory")
-    {
-        Description = "Memory for the keys and values of each model, such as 512MB or 4GB: more means more answers at once. [default: chosen by the engine]",
-    };
+    private static readonly Option<string?> KeyValueMemory = Size(
+        "--kv-memory", "Memory for the keys and values of each loaded variant, such as 512MB or 4GB: more means more answers at once. [default: a sixth of --memory]");
 
     private static readonly Option<int> MaxWaiting = Bounded(
         "--max-waiting", 1024, 1, 1_000_000, "Requests that may wait for a slot, per model; beyond that clients get 429.");
@@ -48,16 +57,9 @@ internal static class ServeCommand
     /// <param name="load">Loads the models once the port is open.</param>
     public static Command Create(ModelLoader load)
     {
-        KeyValueMemory.Validators.Add(result =>
-        {
-            if (result.Tokens is [{ Value: var text }] && !(MemorySize.Parse(text) >= LeastKeyValueMemory))
-            {
-                result.AddError($"--kv-memory: '{text}' is not a size such as 512MB or 4GB, at least 1MB.");
-            }
-        });
         Command command = new("serve", "Serve models with the OpenAI API (what r1 does without a verb).")
         {
-            Urls, Models, Data, ApiKey, KeyValueMemory, MaxWaiting, Threads, Grace, MaxBody,
+            Urls, Models, Load, Precision, Data, ApiKey, Memory, KeyValueMemory, MaxWaiting, Threads, Grace, MaxBody,
         };
         command.SetAction((arguments, _) => RunAsync(Read(arguments), load));
         return command;
@@ -84,6 +86,9 @@ internal static class ServeCommand
         {
             Urls = ListenAddresses.Split(urls),
             Models = arguments.GetValue(Models) ?? [],
+            Load = arguments.GetValue(Load) ?? [],
+            Precision = PrecisionName.Find(arguments.GetRequiredValue(Precision)),
+            MemoryBytes = arguments.GetValue(Memory) is { } memory ? MemorySize.Parse(memory) : null,
             DataFolder = arguments.GetValue(Data),
             ApiKeys = ApiKeys.Split(keys),
             KeyValueMemoryBytes = arguments.GetValue(KeyValueMemory) is { } size ? MemorySize.Parse(size) : null,
@@ -95,6 +100,19 @@ internal static class ServeCommand
     }
 
     private static string? Set(string variable) => Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : null;
+
+    private static Option<string?> Size(string name, string description)
+    {
+        Option<string?> option = new(name) { Description = description };
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: var text }] && !(MemorySize.Parse(text) >= LeastMemory))
+            {
+                result.AddError($"{name}: '{text}' is not a size such as 512MB or 4GB, at least 1MB.");
+            }
+        });
+        return option;
+    }
 
     private static Option<int> Bounded(string name, int usual, int least, int most, string description)
     {

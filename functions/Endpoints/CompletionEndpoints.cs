@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Primitives;
 using R1Serverless.Hosting;
 using R1Serverless.OpenAi;
 using R1Serverless.Requests;
@@ -46,6 +47,7 @@ internal sealed class CompletionEndpoints(Serving serving, ServeOptions options,
         {
             // The first event decides the status; once it is good, the stream begins.
             if (!await events.MoveNextAsync()) throw new InvalidOperationException("The engine gave no event.");
+            if (events.Current is InferenceEvent.Admitted admitted) VariantHeader.Set(context.Response, admitted.Variant);
             if (events.Current is InferenceEvent.Failed refused) await WriteFailureAsync(context, call, refused);
             else await stream.WriteAsync(context, call, head, events, stop);
             return;
@@ -60,6 +62,7 @@ internal sealed class CompletionEndpoints(Serving serving, ServeOptions options,
                 return;
             }
 
+            if (events.Current is InferenceEvent.Admitted admitted) VariantHeader.Set(context.Response, admitted.Variant);
             fold.Add(events.Current);
         }
 
@@ -80,7 +83,8 @@ internal sealed class CompletionEndpoints(Serving serving, ServeOptions options,
 
         if (await RequestBytes.ReadAsync(request, options.MaxBodyBytes, request.HttpContext.RequestAborted) is { } body)
         {
-            return CompletionCall.Read(api, body, faults);
+            string? precision = request.Headers.TryGetValue(PrecisionFields.RequestHeader, out StringValues header) ? header.ToString() : null;
+            return CompletionCall.Read(api, body, faults, precision, options.Precision);
         }
 
         faults.Add(ApiError.WithStatus(

@@ -1,5 +1,6 @@
 using R1Serverless.Hosting;
 using R1Serverless.OpenAi;
+using R1Serverless.Requests;
 
 namespace R1Serverless.Endpoints;
 
@@ -21,7 +22,7 @@ internal static class HealthEndpoints
             return JsonAnswers.WriteAsync(
                 context,
                 ready ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable,
-                new HealthAnswer(Name(phase), [.. serving.Models.Select(Health)]),
+                new HealthAnswer(Name(phase), [.. serving.Models.SelectMany(Health)]),
                 WireJson.Relaxed.HealthAnswer);
         }));
     }
@@ -33,9 +34,8 @@ internal static class HealthEndpoints
         _ => "draining",
     };
 
-    private static ModelHealth Health(ServedModel model)
-    {
-        SequenceCounts counts = model.Counts();
-        return new ModelHealth(model.Id, counts.Running, counts.Waiting);
-    }
+    private static IEnumerable<ModelHealth> Health(ServedModel model) =>
+        model.Variants().SelectMany(variant => variant.Loaded is { } loaded
+            ? [new ModelHealth(model.Id, PrecisionName.Of(variant.Precision), loaded.Running, loaded.Waiting)]
+            : Array.Empty<ModelHealth>());
 }

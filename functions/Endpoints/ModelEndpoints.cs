@@ -1,5 +1,6 @@
 using R1Serverless.Hosting;
 using R1Serverless.OpenAi;
+using R1Serverless.Requests;
 
 namespace R1Serverless.Endpoints;
 
@@ -22,5 +23,10 @@ internal static class ModelEndpoints
     }
 
     private static ModelEntry Entry(ServedModel model) => new(
-        model.Id, "model", model.Created.ToUnixTimeSeconds(), model.OwnedBy, model.ContextLength, model.Precision, model.Device);
+        model.Id, "model", model.Created.ToUnixTimeSeconds(), model.OwnedBy, model.ContextLength, model.Device, [.. model.Variants().Select(Entry)]);
+
+    private static ModelVariantEntry Entry(ServedVariant variant) => new(
+        PrecisionName.Of(variant.Precision), variant.Bytes, variant.Loaded is not null, variant.Evaluation is { } measured
+            ? new VariantEvaluationEntry(measured.Accuracy, measured.AccuracyDrop, measured.IsWithinTolerance, measured.TokensPerSecond)
+            : null);
 }

@@ -1,7 +1,6 @@
 using R1Serverless.Building;
 using R1Serverless.Generation;
 using R1Serverless.Models;
-using R1Serverless.Requests;
 using R1Serverless.Runtime;
 
 namespace R1Serverless.Hosting;
@@ -9,19 +8,33 @@ namespace R1Serverless.Hosting;
 /// <summary>The product's <see cref="ModelLoader"/>: the engine in this process, over the folders that the options name.</summary>
 internal static class LocalModels
 {
-    /// <summary>Without a word about it, an eighth of the memory this process may use is for keys and values.</summary>
-    private const int MemoryShare = 8;
+    /// <summary>Without a word about it, models may take three quarters of the memory that this process may use (a container's limit counts), and each
+    /// loaded variant's keys and values a sixth of that.</summary>
+    private const double MemoryShare = 0.75;
+
+    private const int KeyValueShare = 6;
+    private const string Device = "cpu";
 
     public static async Task<LoadedModels> LoadAsync(ServeOptions options, IProgress<string> progress, CancellationToken cancellationToken)
     {
-        List<LoadedVariant> loaded = [];
-        // Building and loading block for seconds: a thread of their own, so that the port answers meanwhile.
+        List<ModelFolder> folders = [];
+        // Building blocks for seconds: a thread of its own, so that the port answers meanwhile.
         await Task.Factory.StartNew(
-            () => loaded.AddRange(Folders(options, progress, cancellationToken).Select(folder => Open(folder, options))),
-            cancellationToken,
-            TaskCreationOptions.LongRunning,
-            TaskScheduler.Default);
-        return new LoadedModels(new LocalInference(loaded), [.. loaded.Select(Describe)]);
+            () => folders.AddRange(Folders(options, progress, cancellationToken)), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var first = PreloadNames.Read(options, folders);
+        var runtime = new RuntimeOptions { Threads = options.Threads ?? 0 };
+        var host = Host(folders, options, runtime, progress);
+        try
+        {
+            foreach (var (model, wish) in first) await host.LoadAsync(model, wish, cancellationToken);
+        }
+        catch
+        {
+            await host.DisposeAsync();
+            throw;
+        }
+
+        return new LoadedModels(new LocalInference(host), [.. folders.Select(folder => Describe(folder, host, $"CPU, {runtime.EffectiveThreads} threads"))]);
     }
 
     /// <summary>The models that the options name, built first where a shipped checkpoint was not yet.</summary>
@@ -49,24 +62,28 @@ internal static class LocalModels
         return folder;
     }
 
-    private static LoadedVariant Open(ModelFolder folder, ServeOptions options)
+    private static ModelHost Host(IReadOnlyList<ModelFolder> folders, ServeOptions options, RuntimeOptions runtime, IProgress<string> progress)
     {
-        var memory = options.KeyValueMemoryBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / MemoryShare;
-        var engine = new EngineOptions { KvMemory = memory, MaxWaiting = options.MaxWaiting };
-        return LoadedVariant.Open(folder, folder.Manifest.Variants[0], new RuntimeOptions { Threads = options.Threads ?? 0 }, engine, TimeProvider.System);
+        var memory = options.MemoryBytes ?? (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * MemoryShare);
+        var engine = new EngineOptions { KvMemory = options.KeyValueMemoryBytes ?? memory / KeyValueShare, MaxWaiting = options.MaxWaiting };
+        var limits = new ModelHostOptions { MemoryBytes = memory, Device = Device, MaxWaiting = options.MaxWaiting, Progress = progress };
+        return new ModelHost(folders, limits, runtime, engine, TimeProvider.System);
     }
 
-    private static ServedModel Describe(LoadedVariant model) => new()
+    private static ServedModel Describe(ModelFolder folder, ModelHost host, string device) => new()
     {
-        Id = model.Id,
-        Created = model.Folder.Manifest.Created,
+        Id = folder.Name,
+        Created = folder.Manifest.Created,
         OwnedBy = "r1serverless",
-        ContextLength = model.Folder.Config.ContextLength,
-        Precision = PrecisionName.Of(model.Variant.Precision),
-        Device = model.Device,
-        Bytes = model.Variant.Bytes,
-        LoadTime = model.LoadTime,
-        WarmupTime = model.WarmupTime,
-        Counts = () => new SequenceCounts(model.Load.Running, model.Load.Waiting),
+        ContextLength = folder.Config.ContextLength,
+        Device = device,
+        Variants = () => [.. host.Status.Where(status => status.Folder == folder).Select(Describe)],
     };
+
+    private static ServedVariant Describe(VariantStatus status)
+    {
+        var load = status.Loaded?.Load;
+        var life = load is { } now ? new VariantLife(status.Loaded!.LoadTime, status.Loaded.WarmupTime, now.Running, now.Waiting) : null;
+        return new ServedVariant(status.Variant.Precision, status.Variant.Bytes, status.Variant.Evaluations.FirstOrDefault(one => one.Device == Device), life);
+    }
 }

@@ -1,3 +1,5 @@
+using R1Serverless.Requests;
+
 namespace R1Serverless.Hosting;
 
 /// <summary>What <c>r1 serve</c> was told. Ranges are checked where the command line is read.</summary>
@@ -9,16 +11,25 @@ internal sealed record ServeOptions
     /// <summary>Names in the repository or folders; empty means the shipped model.</summary>
     public IReadOnlyList<string> Models { get; init; } = [];
 
+    /// <summary>What is loaded at the start, each a model's name or name:precision; empty means what a request to the first model would get.</summary>
+    public IReadOnlyList<string> Load { get; init; } = [];
+
+    /// <summary>For requests that name no precision; null leaves it to the measurements.</summary>
+    public Precision? Precision { get; init; }
+
+    /// <summary>Bytes that all loaded variants may take together, weights, keys and values; null means three quarters of what this process may use.</summary>
+    public long? MemoryBytes { get; init; }
+
     /// <summary>Where built models are kept; null means the user's data folder.</summary>
     public string? DataFolder { get; init; }
 
     /// <summary>Any of these opens the API; empty means no key is asked for, and only loopback addresses may be used.</summary>
     public IReadOnlyList<string> ApiKeys { get; init; } = [];
 
-    /// <summary>Bytes for keys and values of each model; null lets the engine decide.</summary>
+    /// <summary>Bytes for keys and values of each loaded variant; null means a sixth of <see cref="MemoryBytes"/>.</summary>
     public long? KeyValueMemoryBytes { get; init; }
 
-    /// <summary>Requests that may wait for a slot, per model; beyond that the answer is 429.</summary>
+    /// <summary>Requests that may wait for a slot, per variant, and those that may wait for a variant; beyond that the answer is 429.</summary>
     public int MaxWaiting { get; init; } = 1024;
 
     /// <summary>Threads a model's step uses; null means all cores.</summary>

@@ -1,6 +1,9 @@
+using R1Serverless.Models;
+using R1Serverless.Requests;
+
 namespace R1Serverless.Hosting;
 
-/// <summary>One model that is loaded, warmed, and listed by GET /v1/models.</summary>
+/// <summary>One model that can be asked, listed by GET /v1/models.</summary>
 internal sealed record ServedModel
 {
     public required string Id { get; init; }
@@ -12,22 +15,20 @@ internal sealed record ServedModel
     /// <summary>Tokens of prompt and completion together.</summary>
     public required int ContextLength { get; init; }
 
-    /// <summary>The variant's precision, such as fp32.</summary>
-    public required string Precision { get; init; }
-
     /// <summary>Where it runs, such as cpu.</summary>
     public required string Device { get; init; }
 
-    /// <summary>The variant's size on disk.</summary>
-    public required long Bytes { get; init; }
-
-    public required TimeSpan LoadTime { get; init; }
-
-    public required TimeSpan WarmupTime { get; init; }
-
-    /// <summary>A snapshot of the engine's sequences; safe to ask from any thread.</summary>
-    public required Func<SequenceCounts> Counts { get; init; }
+    /// <summary>A snapshot of its variants, in the order of the manifest; safe to ask from any thread.</summary>
+    public required Func<IReadOnlyList<ServedVariant>> Variants { get; init; }
 }
 
-/// <summary>Sequences that hold a slot, and those that wait for one.</summary>
-internal readonly record struct SequenceCounts(int Running, int Waiting);
+/// <summary>A variant as it is right now.</summary>
+/// <param name="Bytes">Its size on the disk.</param>
+/// <param name="Evaluation">What was measured on this device; null where nothing was.</param>
+/// <param name="Loaded">Null while it is only on the disk.</param>
+internal sealed record ServedVariant(Precision Precision, long Bytes, VariantEvaluation? Evaluation, VariantLife? Loaded);
+
+/// <summary>A variant in memory.</summary>
+/// <param name="Running">Sequences that hold a slot.</param>
+/// <param name="Waiting">Sequences that wait for one.</param>
+internal sealed record VariantLife(TimeSpan LoadTime, TimeSpan WarmupTime, int Running, int Waiting);

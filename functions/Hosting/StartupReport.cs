@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using R1Serverless.Requests;
 
 namespace R1Serverless.Hosting;
 
@@ -27,9 +28,7 @@ internal sealed class StartupReport(IServer server, ApiKeys keys, TextWriter out
     {
         foreach (ServedModel model in models)
         {
-            output.WriteLine(string.Create(
-                CultureInfo.InvariantCulture,
-                $"  {model.Id}  {model.Precision} on {model.Device}, {Quantities.Bytes(model.Bytes)}, context {model.ContextLength}, loaded in {model.LoadTime.TotalSeconds:F2} s, warmed up in {model.WarmupTime.TotalSeconds:F2} s"));
+            foreach (ServedVariant variant in model.Variants()) output.WriteLine(Line(model, variant));
         }
 
         if (models.Count > 0 && Addresses.FirstOrDefault() is { } address)
@@ -40,5 +39,13 @@ internal sealed class StartupReport(IServer server, ApiKeys keys, TextWriter out
         }
 
         output.Flush();
+    }
+
+    private static string Line(ServedModel model, ServedVariant variant)
+    {
+        string life = variant.Loaded is { } loaded
+            ? string.Create(CultureInfo.InvariantCulture, $"loaded in {loaded.LoadTime.TotalSeconds:F2} s, warmed up in {loaded.WarmupTime.TotalSeconds:F2} s")
+            : "loaded on demand";
+        return $"  {model.Id}  {PrecisionName.Of(variant.Precision)} on {model.Device}, {Quantities.Bytes(variant.Bytes)}, context {model.ContextLength}, {life}";
     }
 }

@@ -8,6 +8,7 @@ internal sealed class AnswerFold(CompletionCall call, AnswerHead head)
 {
     private readonly Choice[] _choices = [.. Enumerable.Range(0, call.Request.Choices).Select(_ => new Choice())];
     private Usage? _usage;
+    private VariantChoice? _variant;
 
     /// <summary>Whether <see cref="InferenceEvent.Finished"/> has come.</summary>
     public bool IsComplete => _usage is not null;
@@ -16,6 +17,9 @@ internal sealed class AnswerFold(CompletionCall call, AnswerHead head)
     {
         switch (happened)
         {
+            case InferenceEvent.Admitted admitted:
+                _variant = admitted.Variant;
+                break;
             case InferenceEvent.Delta delta:
                 Choice choice = _choices[delta.Choice];
                 // A raw completion is one text, reasoning included, in the order it was generated.
@@ -32,9 +36,9 @@ internal sealed class AnswerFold(CompletionCall call, AnswerHead head)
         }
     }
 
-    public ChatAnswer Chat() => new(head.Id, "chat.completion", head.Created, head.Model, [.. _choices.Select(ChatChoice)], UsageWire.From(_usage!));
+    public ChatAnswer Chat() => new(head.Id, "chat.completion", head.Created, head.Model, [.. _choices.Select(ChatChoice)], UsageWire.From(_usage!, _variant));
 
-    public TextAnswer Text() => new(head.Id, "text_completion", head.Created, head.Model, [.. _choices.Select(TextChoice)], UsageWire.From(_usage!));
+    public TextAnswer Text() => new(head.Id, "text_completion", head.Created, head.Model, [.. _choices.Select(TextChoice)], UsageWire.From(_usage!, _variant));
 
     private ChatAnswerChoice ChatChoice(Choice choice, int index)
     {

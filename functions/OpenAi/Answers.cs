@@ -32,7 +32,15 @@ internal sealed record TextLogprobs(
     IReadOnlyList<IReadOnlyDictionary<string, float>> TopLogprobs,
     IReadOnlyList<int> TextOffset);
 
-internal sealed record AnswerUsage(int PromptTokens, int CompletionTokens, int TotalTokens, CompletionTokensDetails CompletionTokensDetails);
+internal sealed record AnswerUsage(
+    int PromptTokens,
+    int CompletionTokens,
+    int TotalTokens,
+    CompletionTokensDetails CompletionTokensDetails,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] AnswerVariant? Variant);
+
+/// <summary>This server's extension: which variant of the model answered, and why that one.</summary>
+internal sealed record AnswerVariant(string Precision, string Reason);
 
 internal sealed record CompletionTokensDetails(int ReasoningTokens);
 
@@ -40,17 +48,28 @@ internal sealed record CompletionTokensDetails(int ReasoningTokens);
 internal sealed record ModelList(string Object, IReadOnlyList<ModelEntry> Data);
 
 /// <summary>GET /v1/models/{id}; the fields after <c>owned_by</c> are this server's.</summary>
-internal sealed record ModelEntry(string Id, string Object, long Created, string OwnedBy, int ContextLength, string Precision, string Device);
+internal sealed record ModelEntry(string Id, string Object, long Created, string OwnedBy, int ContextLength, string Device, IReadOnlyList<ModelVariantEntry> Variants);
+
+/// <param name="Bytes">Its size on the disk.</param>
+/// <param name="Evaluation">What was measured on this device; null where nothing was.</param>
+internal sealed record ModelVariantEntry(string Precision, long Bytes, bool Loaded, VariantEvaluationEntry? Evaluation);
+
+/// <param name="Accuracy">Exact answers, 0 to 1.</param>
+/// <param name="AccuracyDrop">Points of percent below fp32.</param>
+/// <param name="WithinTolerance">Whether "auto" may choose the variant at all.</param>
+/// <param name="TokensPerSecond">By the number of rows at once.</param>
+internal sealed record VariantEvaluationEntry(
+    double Accuracy, double AccuracyDrop, bool WithinTolerance, IReadOnlyDictionary<int, double> TokensPerSecond);
 
 internal sealed record ErrorAnswer(ErrorDetail Error);
 
 internal sealed record ErrorDetail(string Message, string Type, string? Param, string? Code);
 
-/// <summary>GET /health/ready.</summary>
+/// <summary>GET /health/ready: one entry for each variant that is loaded.</summary>
 internal sealed record HealthAnswer(string Status, IReadOnlyList<ModelHealth> Models);
 
 /// <summary>Sequences that hold a slot, and those that wait for one.</summary>
-internal sealed record ModelHealth(string Id, int Running, int Waiting);
+internal sealed record ModelHealth(string Id, string Precision, int Running, int Waiting);
 
 /// <summary>GET /.</summary>
 internal sealed record ServiceAnswer(string Service, string Version, string Status, string Api);

@@ -19,6 +19,7 @@ internal sealed class ChunkWriter : IDisposable
     private readonly byte[] _head;
     private readonly byte[] _tail;
     private readonly int[] _offsets;
+    private VariantChoice? _variant;
 
     public ChunkWriter(CompletionCall call, AnswerHead head)
     {
@@ -49,8 +50,9 @@ internal sealed class ChunkWriter : IDisposable
             case InferenceEvent.Delta delta:
                 WriteDelta(delta);
                 break;
-            case InferenceEvent.Admitted when _chat:
-                for (int choice = 0; choice < _offsets.Length; choice++) WriteRole(choice);
+            case InferenceEvent.Admitted admitted:
+                _variant = admitted.Variant;
+                for (int choice = 0; _chat && choice < _offsets.Length; choice++) WriteRole(choice);
                 break;
             case InferenceEvent.ChoiceFinished finished:
                 WriteFinish(finished);
@@ -124,7 +126,7 @@ internal sealed class ChunkWriter : IDisposable
         {
             Put(_head);
             Put("],\"usage\":"u8);
-            JsonSerializer.Serialize(_json, UsageWire.From(usage), WireJson.Relaxed.AnswerUsage);
+            JsonSerializer.Serialize(_json, UsageWire.From(usage, _variant), WireJson.Relaxed.AnswerUsage);
             _json.Reset();
             Put("}\n\n"u8);
         }

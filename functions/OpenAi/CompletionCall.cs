@@ -23,7 +23,10 @@ internal sealed record CompletionCall(CompletionApi Api, InferenceRequest Reques
     public static string FieldOfPrompt(CompletionApi api) => api == CompletionApi.Chat ? "messages" : "prompt";
 
     /// <summary>The call in a body, or null with the first fault noted.</summary>
-    public static CompletionCall? Read(CompletionApi api, ReadOnlyMemory<byte> body, FaultSlot faults)
+    /// <param name="precisionHeader">The value of <see cref="PrecisionFields.RequestHeader"/>; null where it was not sent.</param>
+    /// <param name="usualPrecision">For requests that name none; null leaves it to the measurements.</param>
+    public static CompletionCall? Read(
+        CompletionApi api, ReadOnlyMemory<byte> body, FaultSlot faults, string? precisionHeader = null, Precision? usualPrecision = null)
     {
         using JsonDocument? document = RequestBody.Parse(body, faults);
         if (document is null) return null;
@@ -42,6 +45,7 @@ internal sealed record CompletionCall(CompletionApi Api, InferenceRequest Reques
             Id = RequestId.New(),
             Model = model,
             Prompt = prompt ?? new Prompt.Text(""),
+            Precision = PrecisionFields.Read(reader, precisionHeader, usualPrecision),
             Sampling = SamplingFields.Read(reader),
             MaxTokens = (int?)maxTokens,
             Stop = SamplingFields.ReadStop(reader),

@@ -62,7 +62,13 @@ internal readonly struct RequestReader(JsonElement element, string path, FaultSl
     public float? Number(string name, float least, float most, bool aboveLeast = false) =>
         Optional(name) is { } value ? NumberOf(value, Path(name), least, most, aboveLeast) : null;
 
-    public float? NumberOf(JsonElement value, string at, float least, float most, bool aboveLeast = false)
+    /// <summary>The same where a float's seven digits would not do.</summary>
+    public double? Double(string name, double least, double most) => Optional(name) is { } value ? DoubleOf(value, Path(name), least, most, aboveLeast: false) : null;
+
+    public float? NumberOf(JsonElement value, string at, float least, float most, bool aboveLeast = false) => (float?)DoubleOf(value, at, least, most, aboveLeast);
+
+    // A value just above the limit must not round into the range, so it is compared as a double.
+    private double? DoubleOf(JsonElement value, string at, double least, double most, bool aboveLeast)
     {
         if (value.ValueKind != JsonValueKind.Number)
         {
@@ -70,8 +76,7 @@ internal readonly struct RequestReader(JsonElement element, string path, FaultSl
             return null;
         }
 
-        // Compared as a double: a value just above the limit must not round into the range.
-        if (value.TryGetDouble(out double number) && number <= most && (aboveLeast ? number > least : number >= least)) return (float)number;
+        if (value.TryGetDouble(out double number) && number <= most && (aboveLeast ? number > least : number >= least)) return number;
         Faults.Add(at, aboveLeast ? $"'{at}' must be above {least} and at most {most}." : $"'{at}' must be from {least} to {most}.");
         return null;
     }

@@ -2,9 +2,13 @@ using R1Serverless.Requests;
 
 namespace R1Serverless.OpenAi;
 
-/// <summary>Token counts as the API names them.</summary>
+/// <summary>Token counts as the API names them, and the variant that answered.</summary>
 internal static class UsageWire
 {
-    public static AnswerUsage From(Usage usage) => new(
-        usage.PromptTokens, usage.CompletionTokens, usage.PromptTokens + usage.CompletionTokens, new CompletionTokensDetails(usage.ReasoningTokens));
+    public static AnswerUsage From(Usage usage, VariantChoice? variant) => new(
+        usage.PromptTokens,
+        usage.CompletionTokens,
+        usage.PromptTokens + usage.CompletionTokens,
+        new CompletionTokensDetails(usage.ReasoningTokens),
+        variant is null ? null : new AnswerVariant(PrecisionName.Of(variant.Precision), variant.Reason));
 }

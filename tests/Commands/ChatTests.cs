@@ -50,7 +50,7 @@ public sealed class ChatTests
         using CancellationTokenSource stop = new();
         var engine = new FakeInference((_, token) => Stopped(stop, token));
         StringWriter output = new() { NewLine = "\n" };
-        var conversation = new Conversation(engine, "r1-nano", null, new SamplingOptions(), new ChatScreen(output, isTerminal: false));
+        var conversation = new Conversation(engine, "r1-nano", null, new SamplingOptions(), new ChatScreen(output, isTerminal: false), new PrecisionWish());
         Assert.Null(await conversation.AskAsync("one", stop.Token));
         Assert.Equal("half\n", output.ToString());
         Assert.Null(await conversation.AskAsync("two", stop.Token));
@@ -70,7 +70,7 @@ public sealed class ChatTests
         StringWriter output = new() { NewLine = "\n" };
         ChatScreen screen = new(output, terminal);
         using ChatCommand.StopSignal signal = new();
-        var conversation = new Conversation(inference, "r1-nano", system, new SamplingOptions(), screen);
+        var conversation = new Conversation(inference, "r1-nano", system, new SamplingOptions(), screen, new PrecisionWish());
         var code = await ChatCommand.ConverseAsync(conversation, screen, new StringReader(input), signal);
         return (output.ToString().Replace("Begun anew.\n", "", StringComparison.Ordinal), code);
     }

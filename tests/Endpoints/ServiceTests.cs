@@ -16,6 +16,12 @@ public sealed class ServiceTests
         Assert.Equal(TestServer.Model, list.GetProperty("data")[0].GetProperty("id").GetString());
         JsonElement one = await GetAsync(server, $"/v1/models/{TestServer.Model}", HttpStatusCode.OK);
         Assert.Equal(2048, one.GetProperty("context_length").GetInt32());
+        JsonElement[] variants = [.. one.GetProperty("variants").EnumerateArray()];
+        Assert.Equal(["fp32", "int8"], variants.Select(variant => variant.GetProperty("precision").GetString()));
+        Assert.Equal([true, false], variants.Select(variant => variant.GetProperty("loaded").GetBoolean()));
+        Assert.Equal(JsonValueKind.Null, variants[0].GetProperty("evaluation").ValueKind);
+        JsonElement measured = variants[1].GetProperty("evaluation");
+        Assert.Equal((0.25, 2000.0, true), (measured.GetProperty("accuracy_drop").GetDouble(), measured.GetProperty("tokens_per_second").GetProperty("8").GetDouble(), measured.GetProperty("within_tolerance").GetBoolean()));
         JsonElement missing = await GetAsync(server, "/v1/models/deepseek-ai/none", HttpStatusCode.NotFound);
         Assert.Equal("model_not_found", missing.GetProperty("error").GetProperty("code").GetString());
     }
@@ -24,7 +30,8 @@ public sealed class ServiceTests
     public async Task Health_tells_what_runs_and_waits()
     {
         await using TestServer server = await TestServer.StartAsync(FakeInference.Thoughtful());
-        JsonElement model = (await GetAsync(server, "/health/ready", HttpStatusCode.OK)).GetProperty("models")[0];
+        JsonElement model = Assert.Single((await GetAsync(server, "/health/ready", HttpStatusCode.OK)).GetProperty("models").EnumerateArray());
+        Assert.Equal("fp32", model.GetProperty("precision").GetString());
         Assert.Equal((1, 2), (model.GetProperty("running").GetInt32(), model.GetProperty("waiting").GetInt32()));
         await GetAsync(server, "/health/live", HttpStatusCode.OK);
         Assert.Equal("r1-serverless", (await GetAsync(server, "/", HttpStatusCode.OK)).GetProperty("service").GetString());

@@ -86,6 +86,7 @@ public sealed class LifecycleTests
         string text = server.Output.ToString();
         Assert.Contains($"Listening on {address}", text, StringComparison.Ordinal);
         Assert.Contains("r1-test  fp32 on cpu, 3.0 MB, context 2048, loaded in 1.00 s, warmed up in 2.00 s", text, StringComparison.Ordinal);
+        Assert.Contains("r1-test  int8 on cpu, 1.0 MB, context 2048, loaded on demand", text, StringComparison.Ordinal);
         Assert.Contains($"curl {address}/v1/chat/completions", text, StringComparison.Ordinal);
     }
 

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using R1Serverless.Hosting;
 using R1Serverless.Requests;
+using R1Serverless.Tests.Generation;
 
 namespace R1Serverless.Tests.Hosting;
 
@@ -45,10 +46,15 @@ internal sealed class TestServer : IAsyncDisposable
         return new TestServer(app, output, errors);
     }
 
-    public static ServedModel Served(Func<SequenceCounts>? counts = null) => new()
+    /// <summary>fp32, loaded, and a measured int8 on the disk.</summary>
+    public static ServedModel Served() => new()
     {
-        Id = Model, Created = DateTimeOffset.UnixEpoch, OwnedBy = "r1-serverless", ContextLength = 2048, Precision = "fp32", Device = "cpu",
-        Bytes = 3_000_000, LoadTime = TimeSpan.FromSeconds(1), WarmupTime = TimeSpan.FromSeconds(2), Counts = counts ?? (() => new(1, 2)),
+        Id = Model, Created = DateTimeOffset.UnixEpoch, OwnedBy = "r1-serverless", ContextLength = 2048, Device = "cpu",
+        Variants = () =>
+        [
+            new ServedVariant(Precision.Fp32, 3_000_000, null, new VariantLife(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2), 1, 2)),
+            new ServedVariant(Precision.Int8, 1_000_000, Measured.On("cpu", drop: 0.25, speed: 2000), null),
+        ],
     };
 
     public Task<HttpResponseMessage> PostAsync(string path, string body) => PostAsync(path, Encoding.UTF8.GetBytes(body));

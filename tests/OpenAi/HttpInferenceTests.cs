@@ -20,6 +20,7 @@ public sealed class HttpInferenceTests
             Model = TestServer.Model,
             Prompt = new Prompt.Chat([new(ChatRole.System, "be \"brief\""), new(ChatRole.User, "思考?\n"), new(ChatRole.Assistant, "ja"), new(ChatRole.User, "?")]),
             MaxTokens = 77,
+            Precision = new PrecisionWish(Precision.Int4, 0.25),
             Choices = 2,
             IgnoreEndOfSequence = true,
             Stop = ["END", "\n\n"],
@@ -37,6 +38,7 @@ public sealed class HttpInferenceTests
         Assert.Equal(sent.Stop, got.Stop);
         Assert.Equal(sent.Sampling.LogitBias, got.Sampling.LogitBias.ToDictionary());
         Assert.Equal(sent.Sampling with { LogitBias = got.Sampling.LogitBias }, got.Sampling);
+        Assert.Equal(sent.Precision, got.Precision);
         Assert.Equal((77, 2, true), (got.MaxTokens, got.Choices, got.IgnoreEndOfSequence));
     }
 

@@ -34,6 +34,8 @@ internal static class MalformedBodies
         .. Fields("seed", ["1.5", "9223372036854775808", "1e30", .. NotNumbers]),
         .. Fields("n", ["0", "-1", "17", "1.5", .. NotNumbers]),
         .. Fields("max_tokens", ["0", "-1", "2147483648", "10.5", .. NotNumbers]),
+        .. Fields("precision", ["\"FP32\"", "\"int7\"", "\"\"", "\" int8\"", "\"fp32,fp16\"", .. NotStrings]),
+        .. Fields("max_accuracy_drop", ["-0.1", "100.1", "1e999", .. NotNumbers]),
         .. Fields("stream", [.. NotFlags]),
         .. Fields("ignore_eos", [.. NotFlags]),
         .. Fields("stop", ["1", "true", "{}", "[\"a\",\"b\",\"c\",\"d\",\"e\"]", ("[\"\"]", "stop[0]"), ("\"\"", "stop"), ("[\"a\",1]", "stop[1]"), ("[null]", "stop[0]"), ("[[]]", "stop[0]")]),

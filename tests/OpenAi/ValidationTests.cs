@@ -67,7 +67,7 @@ public sealed class ValidationTests
             {"model":"m","messages":[{"role":"developer","content":"be brief"},{"role":"user","name":"ann","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]},
             {"role":"assistant","content":"c","reasoning_content":"dropped"}],"stream":true,"stream_options":{"include_usage":true},"n":3,"seed":-5,"stop":["x","y"],
             "temperature":0.5,"top_p":0.9,"top_k":40,"min_p":0.05,"frequency_penalty":-1,"presence_penalty":2,"logit_bias":{"7":-100,"8":1.5},"max_tokens":9,
-            "max_completion_tokens":8,"logprobs":true,"top_logprobs":4,"ignore_eos":true,"user":"u","metadata":{"a":"b"},"store":false,"tools":[],"tool_choice":"none",
+            "max_completion_tokens":8,"logprobs":true,"top_logprobs":4,"ignore_eos":true,"precision":"int8","max_accuracy_drop":0.5,"user":"u","metadata":{"a":"b"},"store":false,"tools":[],"tool_choice":"none",
             "response_format":{"type":"text"},"modalities":["text"],"best_of":1,"reasoning_effort":"low","service_tier":null}
             """), faults);
         Assert.Null(faults.First);
@@ -77,6 +77,7 @@ public sealed class ValidationTests
             [new(ChatRole.System, "be brief"), new(ChatRole.User, "ab"), new(ChatRole.Assistant, "c")], Assert.IsType<Prompt.Chat>(request.Prompt).Messages);
         Assert.Equal(("m", 3, 8, 4, true), (request.Model, request.Choices, request.MaxTokens, request.TopLogprobs, request.IgnoreEndOfSequence));
         Assert.Equal(["x", "y"], request.Stop);
+        Assert.Equal(new PrecisionWish(Precision.Int8, 0.5), request.Precision);
         SamplingOptions sampling = request.Sampling;
         Assert.Equal((0.5f, 0.9f, 40, 0.05f, -5L), (sampling.Temperature, sampling.TopP, sampling.TopK, sampling.MinP, sampling.Seed));
         Assert.Equal((-1f, 2f, -100f, 1.5f), (sampling.FrequencyPenalty, sampling.PresencePenalty, sampling.LogitBias[7], sampling.LogitBias[8]));

@@ -6,7 +6,7 @@ namespace R1Serverless.OpenAi.Client;
 
 /// <summary>
 /// Answers requests with a server that speaks the OpenAI API, streamed. It differs from the engine in what the API can't say: there is no
-/// <see cref="InferenceEvent.Admitted"/>, and probabilities are not read. A server that can't be reached is <see cref="InferenceEvent.Failed"/>.
+/// <see cref="InferenceEvent.Admitted"/>, a wish for "auto" is left to the server, and probabilities are not read. A server that can't be reached is <see cref="InferenceEvent.Failed"/>.
 /// </summary>
 internal sealed class HttpInference(HttpClient client) : IInference, IDisposable
 {

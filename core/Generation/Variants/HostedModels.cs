@@ -1,0 +1,81 @@
+using R1Serverless.Models;
+using R1Serverless.Requests;
+using R1Serverless.Runtime;
+
+namespace R1Serverless.Generation;
+
+/// <summary>The models of a host with their variants, and which of them a request gets. Asked under the host's lock.</summary>
+internal sealed class HostedModels
+{
+    private readonly Dictionary<string, HostedVariant[]> _models;
+    private readonly ModelHostOptions _options;
+    private readonly TimeProvider _time;
+
+    public HostedModels(IReadOnlyList<HostedVariant> variants, ModelHostOptions options, TimeProvider time)
+    {
+        (All, _options, _time) = (variants, options, time);
+        _models = variants.GroupBy(one => one.Folder.Name, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.ToArray(), StringComparer.Ordinal);
+    }
+
+    /// <summary>Every variant, in the order of the models and of their manifests.</summary>
+    public IReadOnlyList<HostedVariant> All { get; }
+
+    /// <exception cref="ModelLoadException">A name is there twice, or a model has no variant that fits into the memory.</exception>
+    public static HostedModels Of(IReadOnlyList<ModelFolder> folders, ModelHostOptions options, long kvMemory, TimeProvider time)
+    {
+        if (folders.GroupBy(folder => folder.Name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw new ModelLoadException($"two models have the name '{twice.Key}'; a request could not tell them apart");
+        var models = new HostedModels([.. folders.SelectMany(folder => Variants(folder, options.Device, kvMemory))], options, time);
+        foreach (var smallest in models._models.Values.Select(variants => variants.MinBy(one => one.MemoryBytes)!).Where(one => one.MemoryBytes > options.MemoryBytes))
+        {
+            throw new ModelLoadException(
+                $"even the smallest variant of {smallest.Folder.Name} needs {Mebibytes(smallest.MemoryBytes)} with its keys and values, and models may take {Mebibytes(options.MemoryBytes)}: give them more memory, or less to keys and values");
+        }
+
+        return models;
+    }
+
+    /// <summary>The variants of a model; empty where there is none of that name.</summary>
+    public IReadOnlyList<HostedVariant> Of(string model) => _models.GetValueOrDefault(model, []);
+
+    /// <summary>The variant for a request and why, or the reason why it gets none.</summary>
+    public InferenceError? Choose(string model, PrecisionWish wish, out HostedVariant? chosen, out string reason)
+    {
+        (chosen, reason) = (null, "");
+        if (!_models.TryGetValue(model, out var variants))
+            return new InferenceError(InferenceErrorKind.ModelNotFound, $"The model '{model}' does not exist; there is {string.Join(", ", _models.Keys)}.", "model");
+        // A named variant is what it is; for "auto", those that would not come up are not there.
+        HostedVariant[] usable = wish.Named is null ? [.. variants.Where(one => Obstacle(one) is null)] : variants;
+        if (usable.Length == 0) return variants.Select(Obstacle).OfType<InferenceError>().MinBy(error => error.RetryAfter ?? TimeSpan.MaxValue);
+        var selection = VariantSelection.Choose(
+            model, [.. usable.Select(one => one.Variant)], _options.Device, variant => Array.Exists(usable, one => one.Variant == variant && one.Loaded is not null), wish);
+        if (selection.Variant is null) return selection.Error;
+        (chosen, reason) = (Array.Find(usable, one => one.Variant == selection.Variant), selection.Reason);
+        return Obstacle(chosen!);
+    }
+
+    /// <summary>Why a variant can't be loaded now, whatever else is in memory; null where it can.</summary>
+    private InferenceError? Obstacle(HostedVariant one)
+    {
+        if (one.TakesMemory) return null;
+        var name = $"The {PrecisionName.Of(one.Variant.Precision)} variant of '{one.Folder.Name}'";
+        if (one.MemoryBytes > _options.MemoryBytes)
+            return new InferenceError(InferenceErrorKind.InvalidRequest, $"{name} needs {Mebibytes(one.MemoryBytes)}; this server gives models {Mebibytes(_options.MemoryBytes)}.", "precision");
+        if (one.Failure is null || _options.RetryLoad - _time.GetElapsedTime(one.FailedAt) is var left && left <= TimeSpan.Zero) return null;
+        return new InferenceError(InferenceErrorKind.Unavailable, $"{name} could not be loaded; the server's log says why.", RetryAfter: left);
+    }
+
+    private static IEnumerable<HostedVariant> Variants(ModelFolder folder, string device, long kvMemory)
+    {
+        // A tokenizer that could not be read is tried again with the next load.
+        var text = new Lazy<ModelText>(() => ModelText.Load(folder), LazyThreadSafetyMode.PublicationOnly);
+        foreach (var variant in folder.Manifest.Variants)
+        {
+            // What it grew to when it was measured, or at least its weights: a graph's working memory is not known before.
+            var grown = VariantSelection.On(variant, device)?.MemoryBytes ?? 0;
+            yield return new HostedVariant(folder, variant, text, Math.Max(variant.Bytes, grown) + kvMemory);
+        }
+    }
+
+    private static string Mebibytes(long bytes) => $"{(bytes + (1 << 20) - 1) >> 20} MiB";
+}

@@ -1,0 +1,256 @@
+using System.Runtime.ExceptionServices;
+using R1Serverless.Models;
+using R1Serverless.Requests;
+using R1Serverless.Runtime;
+
+namespace R1Serverless.Generation;
+
+/// <summary>Opens a variant, blocking for as long as that takes. A fault fails the requests that wait for it.</summary>
+internal delegate LoadedVariant VariantOpener(ModelFolder folder, ModelVariant variant, ModelText text);
+
+/// <summary>
+/// The models of this process. Their variants share one memory budget: a request's variant is loaded when it is not there, one load per variant at a time
+/// and on a thread of its own, and idle variants leave for it, the least recently used first. A variant with a request in it never leaves.
+/// Any thread may ask.
+/// </summary>
+public sealed class ModelHost : IAsyncDisposable
+{
+    private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(5);
+
+    private readonly Lock _gate = new();
+    private readonly HostedModels _models;
+    private readonly ModelHostOptions _options;
+    private readonly VariantOpener _open;
+    private readonly TimeProvider _time;
+    private TaskCompletionSource? _changed;
+    private long _uses;
+    private int _waiting;
+    private bool _stopping;
+
+    /// <param name="models">With different names.</param>
+    /// <param name="engine">For each variant's engine.</param>
+    /// <exception cref="ModelLoadException">A name is there twice, or a model has no variant that fits into the memory.</exception>
+    public ModelHost(IReadOnlyList<ModelFolder> models, ModelHostOptions options, RuntimeOptions runtime, EngineOptions engine, TimeProvider time)
+        : this(HostedModels.Of(models, options, engine.KvMemory, time), options, (folder, variant, text) => LoadedVariant.Open(folder, variant, text, runtime, engine, time), time)
+    {
+    }
+
+    internal ModelHost(HostedModels models, ModelHostOptions options, VariantOpener open, TimeProvider time) =>
+        (_models, _options, _open, _time) = (models, options, open, time);
+
+    /// <summary>Every variant, in the order of the models and of their manifests.</summary>
+    public IReadOnlyList<VariantStatus> Status
+    {
+        get
+        {
+            lock (_gate) return [.. _models.All.Select(one => one.Status)];
+        }
+    }
+
+    /// <summary>A host of variants that are open already, whose ownership it takes; it loads and unloads nothing.</summary>
+    public static ModelHost Of(IReadOnlyList<LoadedVariant> variants)
+    {
+        var options = new ModelHostOptions { MemoryBytes = long.MaxValue };
+        HostedVariant[] hosted = [.. variants.Select(one => new HostedVariant(one.Folder, one.Variant, new Lazy<ModelText>(() => ModelText.Load(one.Folder)), 0) { Loaded = one })];
+        return new ModelHost(
+            new HostedModels(hosted, options, TimeProvider.System), options, (_, _, _) => throw new InvalidOperationException("This host loads nothing."), TimeProvider.System);
+    }
+
+    /// <summary>Loads the variant that a request with this wish would get, unless it is loaded.</summary>
+    /// <exception cref="ModelLoadException">There is no such variant, or no room for it. A fault of the load itself comes as it is.</exception>
+    public async Task LoadAsync(string model, PrecisionWish wish, CancellationToken cancellationToken)
+    {
+        var placement = await PlaceAsync(model, wish, cancellationToken);
+        placement.Lease?.Dispose();
+        if (placement.Error is not { } error) return;
+        Exception? fault;
+        lock (_gate) fault = _models.Of(model).Where(one => wish.Named is not { } named || one.Variant.Precision == named).Select(one => one.Failure).OfType<Exception>().FirstOrDefault();
+        if (fault is not null) ExceptionDispatchInfo.Throw(fault);
+        throw new ModelLoadException(error.Message);
+    }
+
+    /// <summary>Ends what still runs and unloads everything; waits for loads under way.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        Task[] pending;
+        lock (_gate)
+        {
+            _stopping = true;
+            pending = [.. _models.All.SelectMany(one => new[] { one.Loading, one.Unloading }).OfType<Task>()];
+            Pulse();
+        }
+
+        await Task.WhenAll(pending);
+        foreach (var one in _models.All)
+        {
+            if (one.Loaded is { } loaded) await loaded.DisposeAsync();
+        }
+    }
+
+    /// <summary>Chooses the request's variant and waits until it is loaded. The caller disposes the lease when the request has ended.</summary>
+    internal async ValueTask<Placement> PlaceAsync(string model, PrecisionWish wish, CancellationToken cancellationToken)
+    {
+        long? blockedSince = null;
+        while (true)
+        {
+            HostedVariant one;
+            VariantChoice choice;
+            Task<bool>? loading;
+            Task? room = null;
+            lock (_gate)
+            {
+                if (_stopping) return Refused(InferenceErrorKind.Unavailable, "The worker is shutting down.");
+                if (_models.Choose(model, wish, out var chosen, out var reason) is { } error) return new Placement(null, error);
+                (one, choice) = (chosen!, new VariantChoice(chosen!.Variant.Precision, reason));
+                if (one.Loaded is not null) return Claimed(one, choice);
+                if (_waiting >= _options.MaxWaiting) return Refused(InferenceErrorKind.QueueFull, "Too many requests wait for a model to be loaded. Retry later.");
+                if (one.Loading is null) TryLoad(one);
+                loading = one.Loading;
+                // Counted from now on, so that the variant can't leave between its load and this request's first step.
+                if (loading is not null) Use(one);
+                else room = (_changed ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+                Interlocked.Increment(ref _waiting);
+            }
+
+            try
+            {
+                if (loading is null)
+                {
+                    blockedSince ??= _time.GetTimestamp();
+                    var left = _options.Patience - _time.GetElapsedTime(blockedSince.Value);
+                    await room!.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, _time, cancellationToken);
+                }
+                else if (await UntilLoadedAsync(one, loading, cancellationToken))
+                {
+                    return new Placement(new VariantLease(one.Loaded!, choice, () => Release(one)), null);
+                }
+            }
+            catch (TimeoutException)
+            {
+                return Refused(InferenceErrorKind.Unavailable, "Other models are busy and hold the memory that this one needs. Retry later.");
+            }
+            finally
+            {
+                Interlocked.Decrement(ref _waiting);
+            }
+        }
+    }
+
+    private static string Name(HostedVariant one) => $"{one.Folder.Name} {PrecisionName.Of(one.Variant.Precision)}";
+
+    private static Placement Refused(InferenceErrorKind kind, string message) => new(null, new InferenceError(kind, message, RetryAfter: RetryLater));
+
+    private Placement Claimed(HostedVariant one, VariantChoice choice)
+    {
+        Use(one);
+        return new Placement(new VariantLease(one.Loaded!, choice, () => Release(one)), null);
+    }
+
+    private void Use(HostedVariant one)
+    {
+        one.Leases++;
+        one.LastUse = ++_uses;
+    }
+
+    private void Release(HostedVariant one)
+    {
+        lock (_gate)
+        {
+            one.LastUse = ++_uses;
+            if (--one.Leases == 0) Pulse();
+        }
+    }
+
+    /// <summary>Wakes those that wait for room. Under the lock.</summary>
+    private void Pulse()
+    {
+        _changed?.SetResult();
+        _changed = null;
+    }
+
+    /// <summary>Whether the variant is loaded now; if not, or if the caller has gone, it is no longer counted.</summary>
+    private async Task<bool> UntilLoadedAsync(HostedVariant one, Task<bool> loading, CancellationToken cancellationToken)
+    {
+        var isLoaded = false;
+        try
+        {
+            return isLoaded = await loading.WaitAsync(cancellationToken);
+        }
+        finally
+        {
+            if (!isLoaded) Release(one);
+        }
+    }
+
+    /// <summary>Starts loading, if there is room or idle variants can make it. Under the lock.</summary>
+    private void TryLoad(HostedVariant one)
+    {
+        if (Eviction.Choose(_models.All, one.MemoryBytes, _options.MemoryBytes) is not { } leaving) return;
+        foreach (var idle in leaving)
+        {
+            idle.Unloading = UnloadAsync(idle, idle.Loaded!);
+            idle.Loaded = null;
+        }
+
+        // Also those that leave for others: what this load counts on may be theirs.
+        one.Loading = LoadAsync(one, [.. _models.All.Select(other => other.Unloading).OfType<Task>()]);
+    }
+
+    /// <summary>Never throws: whatever a load's fault is, it fails the requests for that variant and nothing else.</summary>
+    private async Task<bool> LoadAsync(HostedVariant one, Task[] before)
+    {
+        // The caller holds the lock.
+        await Task.Yield();
+        try
+        {
+            await Task.WhenAll(before);
+            var loaded = await OpenAsync(one);
+            lock (_gate) (one.Loaded, one.Loading, one.Failure) = (loaded, null, null);
+            _options.Progress?.Report($"Loaded {Name(one)} in {(loaded.LoadTime + loaded.WarmupTime).TotalSeconds:0.00} s.");
+            return true;
+        }
+        catch (Exception fault)
+        {
+            lock (_gate)
+            {
+                (one.Loading, one.Failure, one.FailedAt) = (null, fault, _time.GetTimestamp());
+                Pulse();
+            }
+
+            _options.Progress?.Report($"{Name(one)} could not be loaded: {fault.Message}");
+            return false;
+        }
+    }
+
+    private async Task UnloadAsync(HostedVariant one, LoadedVariant loaded)
+    {
+        await Task.Yield();
+        try
+        {
+            await loaded.DisposeAsync();
+        }
+        finally
+        {
+            lock (_gate) one.Unloading = null;
+        }
+
+        _options.Progress?.Report($"Unloaded {Name(one)} to make room.");
+    }
+
+    private Task<LoadedVariant> OpenAsync(HostedVariant one)
+    {
+        TaskCompletionSource<LoadedVariant> opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        new Thread(() =>
+        {
+            try
+            {
+                opened.SetResult(_open(one.Folder, one.Variant, one.Text.Value));
+            }
+            catch (Exception fault)
+            {
+                opened.SetException(fault);
+            }
+        }) { IsBackground = true, Name = $"load {Name(one)}" }.Start();
+        return opened.Task;
+    }
+}

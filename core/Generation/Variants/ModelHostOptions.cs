@@ -1,0 +1,23 @@
+namespace R1Serverless.Generation;
+
+/// <summary>The limits within which a <see cref="ModelHost"/> keeps variants in memory.</summary>
+public sealed record ModelHostOptions
+{
+    /// <summary>Bytes that all loaded variants may take together, weights and memory for keys and values.</summary>
+    public required long MemoryBytes { get; init; }
+
+    /// <summary>The execution provider, as evaluations name it: cpu or cuda.</summary>
+    public string Device { get; init; } = "cpu";
+
+    /// <summary>Requests that may wait for a variant to be loaded, 1 to 1,000,000; beyond that they are refused with "queue full".</summary>
+    public int MaxWaiting { get; init; } = 1024;
+
+    /// <summary>How long a request waits for others to leave a variant that would make room for its own; then it is refused with "unavailable".</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>For so long nothing is asked of a variant that could not be loaded; then the next request tries again.</summary>
+    public TimeSpan RetryLoad { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Takes lines for the operator: what was loaded, unloaded, and could not be loaded. Called from any thread.</summary>
+    public IProgress<string>? Progress { get; init; }
+}

@@ -1,0 +1,269 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Time.Testing;
+using R1Serverless.Generation;
+using R1Serverless.Models;
+using R1Serverless.Requests;
+using R1Serverless.Runtime;
+
+namespace R1Serverless.Tests.Generation;
+
+/// <summary>Loading, sharing and leaving, over runners that are no models. Each variant takes 10 bytes: 8 of weights and 2 for keys and values.</summary>
+public sealed class ModelHostTests : IAsyncDisposable
+{
+    private const int VariantBytes = 10;
+
+    private readonly HandMadeModels _models = new();
+    private readonly FakeTimeProvider _time = new();
+    private readonly ConcurrentQueue<string> _opened = new();
+    private readonly ConcurrentDictionary<string, FakeRunner> _runners = new();
+    private readonly ConcurrentDictionary<string, Exception> _faults = new();
+    private readonly ConcurrentDictionary<string, ManualResetEventSlim> _gates = new();
+    private ModelHost? _host;
+    private int _maxWaiting = 100;
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_variant_is_loaded_when_it_is_asked_for_and_then_shared()
+    {
+        var host = Host(room: 4, Folder("a", Precision.Fp32, Precision.Int8));
+        Assert.Equal([], Loaded(host));
+        using var first = await PlaceAsync(host, "a", Precision.Int8);
+        using var second = await PlaceAsync(host, "a", Precision.Int8);
+        Assert.Same(first.Variant, second.Variant);
+        Assert.Equal(["a int8"], Loaded(host));
+        Assert.Equal(["a int8"], _opened);
+    }
+
+    [Fact]
+    public async Task Requests_that_come_during_a_load_wait_for_that_load_and_may_leave()
+    {
+        var host = Host(room: 4, Folder("a", Precision.Fp32));
+        using var gate = Hold("a fp32");
+        var waiting = Enumerable.Range(0, 5).Select(_ => host.PlaceAsync("a", new PrecisionWish(), Cancellation).AsTask()).ToArray();
+        using CancellationTokenSource leave = new();
+        var leaving = host.PlaceAsync("a", new PrecisionWish(), leave.Token).AsTask();
+        await leave.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => leaving);
+        Assert.All(waiting, one => Assert.False(one.IsCompleted));
+        gate.Set();
+        foreach (var placement in await Task.WhenAll(waiting)) placement.Lease!.Dispose();
+        Assert.Single(_opened);
+        // Nobody holds it now, so it may leave.
+        Assert.NotNull(Eviction.Choose([Resident(host)], VariantBytes, VariantBytes));
+    }
+
+    [Fact]
+    public async Task The_least_recently_used_leaves_and_its_engine_ends_before_the_next_load_begins()
+    {
+        var host = Host(room: 2, Folder("a", Precision.Fp32, Precision.Int8), Folder("b", Precision.Fp32));
+        (await PlaceAsync(host, "a", Precision.Fp32)).Dispose();
+        (await PlaceAsync(host, "a", Precision.Int8)).Dispose();
+        (await PlaceAsync(host, "a", Precision.Fp32)).Dispose();
+        var unloadedFirst = false;
+        OnOpen = name => unloadedFirst |= name == "b fp32" && _runners["a int8"].IsDisposed;
+        (await PlaceAsync(host, "b", Precision.Fp32)).Dispose();
+        Assert.True(unloadedFirst);
+        Assert.Equal(["a fp32", "b fp32"], Loaded(host));
+        (await PlaceAsync(host, "a", Precision.Int8)).Dispose();
+        Assert.Equal(["a int8", "b fp32"], Loaded(host));
+    }
+
+    [Fact]
+    public async Task What_is_in_use_stays_and_the_newcomer_waits_for_it()
+    {
+        var host = Host(room: 1, Folder("a", Precision.Fp32), Folder("b", Precision.Fp32));
+        var busy = await PlaceAsync(host, "a", Precision.Fp32);
+        var next = host.PlaceAsync("b", new PrecisionWish(), Cancellation).AsTask();
+        (await PlaceAsync(host, "a", Precision.Fp32)).Dispose();
+        Assert.False(next.IsCompleted);
+        Assert.Equal(["a fp32"], Loaded(host));
+        busy.Dispose();
+        using var lease = (await next).Lease!;
+        Assert.True(_runners["a fp32"].IsDisposed);
+        Assert.Equal(["b fp32"], Loaded(host));
+    }
+
+    [Fact]
+    public async Task Patience_ends_with_a_refusal_that_says_when_to_retry()
+    {
+        var host = Host(room: 1, Folder("a", Precision.Fp32), Folder("b", Precision.Fp32));
+        using var busy = await PlaceAsync(host, "a", Precision.Fp32);
+        var next = host.PlaceAsync("b", new PrecisionWish(), Cancellation).AsTask();
+        _time.Advance(TimeSpan.FromSeconds(29));
+        Assert.False(next.IsCompleted);
+        _time.Advance(TimeSpan.FromSeconds(2));
+        var error = (await next).Error!;
+        Assert.Equal(InferenceErrorKind.Unavailable, error.Kind);
+        Assert.NotNull(error.RetryAfter);
+    }
+
+    [Fact]
+    public async Task Those_that_wait_are_bounded()
+    {
+        _maxWaiting = 3;
+        var host = Host(room: 1, Folder("a", Precision.Fp32), Folder("b", Precision.Fp32));
+        using var busy = await PlaceAsync(host, "a", Precision.Fp32);
+        using CancellationTokenSource leave = new();
+        var waiting = Enumerable.Range(0, 3).Select(_ => host.PlaceAsync("b", new PrecisionWish(), leave.Token).AsTask()).ToArray();
+        Assert.Equal(InferenceErrorKind.QueueFull, (await host.PlaceAsync("b", new PrecisionWish(), Cancellation)).Error!.Kind);
+        await leave.CancelAsync();
+        foreach (var one in waiting) await Assert.ThrowsAnyAsync<OperationCanceledException>(() => one);
+        var again = host.PlaceAsync("b", new PrecisionWish(), Cancellation).AsTask();
+        busy.Dispose();
+        (await again).Lease!.Dispose();
+    }
+
+    [Fact]
+    public async Task A_load_that_fails_fails_its_requests_and_auto_takes_the_next()
+    {
+        var host = Host(room: 4, _models.Make("a", Quick, Precision.Fp32, Precision.Int8, Precision.Int4));
+        _faults["a int4"] = new ModelLoadException("a kernel is missing");
+        using (var auto = await PlaceAsync(host, "a", null)) Assert.Equal(Precision.Int8, auto.Choice.Precision);
+        var refused = (await host.PlaceAsync("a", new PrecisionWish(Precision.Int4), Cancellation)).Error!;
+        Assert.Equal((InferenceErrorKind.Unavailable, TimeSpan.FromMinutes(1)), (refused.Kind, refused.RetryAfter));
+        Assert.DoesNotContain("kernel", refused.Message, StringComparison.Ordinal);
+        Assert.Equal("a kernel is missing", host.Status.Single(one => one.Variant.Precision == Precision.Int4).Failure);
+        Assert.Equal(["a int4", "a int8"], _opened);
+
+        // After a minute it is tried again.
+        _faults.Clear();
+        _time.Advance(TimeSpan.FromMinutes(1));
+        using var mended = await PlaceAsync(host, "a", Precision.Int4);
+        Assert.Equal(Precision.Int4, mended.Choice.Precision);
+    }
+
+    [Fact]
+    public async Task A_model_of_which_nothing_loads_is_unavailable_and_at_the_start_says_why()
+    {
+        var host = Host(room: 4, Folder("a", Precision.Fp32, Precision.Int8));
+        _faults["a fp32"] = new ModelLoadException("broken");
+        _faults["a int8"] = new IOException("gone");
+        var fault = await Assert.ThrowsAsync<ModelLoadException>(() => host.LoadAsync("a", new PrecisionWish(), Cancellation));
+        Assert.Equal("broken", fault.Message);
+        Assert.Equal(InferenceErrorKind.Unavailable, (await host.PlaceAsync("a", new PrecisionWish(), Cancellation)).Error!.Kind);
+        await Assert.ThrowsAsync<IOException>(() => host.LoadAsync("a", new PrecisionWish(Precision.Int8), Cancellation));
+    }
+
+    [Fact]
+    public async Task What_never_fits_is_refused_at_once_and_auto_passes_it_over()
+    {
+        var host = Host(room: 2, _models.Make("a", variant => variant with { Bytes = variant.Precision == Precision.Fp32 ? 100 : 8 }, Precision.Fp32, Precision.Int8));
+        using var auto = await PlaceAsync(host, "a", null);
+        Assert.Equal(Precision.Int8, auto.Choice.Precision);
+        var error = (await host.PlaceAsync("a", new PrecisionWish(Precision.Fp32), Cancellation)).Error!;
+        Assert.Equal((InferenceErrorKind.InvalidRequest, "precision"), (error.Kind, error.Field));
+        Assert.Throws<ModelLoadException>(() => Host(room: 0, Folder("b", Precision.Fp32)));
+    }
+
+    [Fact]
+    public void A_measured_growth_counts_where_it_is_more_than_the_weights()
+    {
+        var host = Host(room: 4, _models.Make("a", variant => variant with { Bytes = 8, Evaluations = [Measured.On("cpu", 0, 1, memory: 20)] }, Precision.Fp32));
+        Assert.Equal(22, Assert.Single(host.Status).MemoryBytes);
+    }
+
+    [Fact]
+    public void Two_models_of_one_name_are_refused()
+    {
+        var folder = Folder("a", Precision.Fp32);
+        Assert.Contains("'a'", Assert.Throws<ModelLoadException>(() => Host(room: 4, folder, ModelFolder.Open(folder.Path))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Under_changing_load_no_stream_breaks_and_the_budget_holds()
+    {
+        ModelFolder[] folders = [Folder("a", Precision.Fp32, Precision.Int8), Folder("b", Precision.Fp32, Precision.Int4), Folder("c", Precision.Fp16)];
+        var host = Host(room: 2, time: TimeProvider.System, folders);
+        var most = 0;
+        OnOpen = _ => most = Math.Max(most, _runners.Values.Count(runner => !runner.IsDisposed));
+        var inference = new LocalInference(host);
+        (string Model, Precision Precision)[] targets = [("a", Precision.Fp32), ("a", Precision.Int8), ("b", Precision.Fp32), ("b", Precision.Int4), ("c", Precision.Fp16)];
+        await Parallel.ForEachAsync(Enumerable.Range(0, 200), new ParallelOptions { MaxDegreeOfParallelism = 12, CancellationToken = Cancellation }, async (i, token) =>
+        {
+            var (model, precision) = targets[i * 7 % targets.Length];
+            int[] prompt = [1 + (i % 50), 2, 3];
+            var request = new InferenceRequest
+            {
+                Id = RequestId.New(), Model = model, Prompt = new Prompt.Tokens(prompt), Precision = new PrecisionWish(precision), MaxTokens = 1 + (i % 40), IgnoreEndOfSequence = true,
+                Sampling = new SamplingOptions { Temperature = 0 },
+            };
+            List<InferenceEvent> events = [];
+            await foreach (var happened in inference.RunAsync(request, token)) events.Add(happened);
+            Assert.Equal(precision, Assert.IsType<InferenceEvent.Admitted>(events[0]).Variant.Precision);
+            Assert.Equal(1 + (i % 40), Assert.IsType<InferenceEvent.Finished>(events[^1]).Usage.CompletionTokens);
+        });
+        Assert.InRange(most, 0, 1);
+        Assert.InRange(Loaded(host).Length, 1, 2);
+        Assert.True(_opened.Count > targets.Length, "nothing was ever unloaded");
+    }
+
+    [Fact]
+    public async Task Disposing_ends_what_runs_what_waits_and_what_is_being_loaded()
+    {
+        var host = Host(room: 2, Folder("a", Precision.Fp32), Folder("b", Precision.Fp32), Folder("c", Precision.Fp32));
+        var busy = await PlaceAsync(host, "a", Precision.Fp32);
+        using var gate = Hold("b fp32");
+        var loading = host.PlaceAsync("b", new PrecisionWish(), Cancellation).AsTask();
+        var waiting = host.PlaceAsync("c", new PrecisionWish(), Cancellation).AsTask();
+        var disposed = host.DisposeAsync().AsTask();
+        Assert.Equal(InferenceErrorKind.Unavailable, (await waiting).Error!.Kind);
+        Assert.False(disposed.IsCompleted);
+        gate.Set();
+        await disposed;
+        await loading;
+        Assert.All(_runners.Values, runner => Assert.True(runner.IsDisposed));
+        busy.Dispose();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_host is not null) await _host.DisposeAsync();
+        _models.Dispose();
+    }
+
+    private Action<string> OnOpen { get; set; } = _ => { };
+
+    private static string[] Loaded(ModelHost host) =>
+        [.. host.Status.Where(one => one.Loaded is not null).Select(one => $"{one.Folder.Name} {PrecisionName.Of(one.Variant.Precision)}")];
+
+    private static HostedVariant Resident(ModelHost host)
+    {
+        var status = host.Status.Single(one => one.Loaded is not null);
+        return new HostedVariant(status.Folder, status.Variant, new Lazy<ModelText>(), status.MemoryBytes) { Loaded = status.Loaded };
+    }
+
+    private static async Task<VariantLease> PlaceAsync(ModelHost host, string model, Precision? precision)
+    {
+        var placement = await host.PlaceAsync(model, new PrecisionWish(precision), Cancellation);
+        Assert.Null(placement.Error);
+        return placement.Lease!;
+    }
+
+    /// <summary>The smaller the weights, the faster.</summary>
+    private static ModelVariant Quick(ModelVariant variant) =>
+        variant with { Bytes = 8, Evaluations = [Measured.On("cpu", (int)variant.Precision / 10.0, 1000 * (1 + (int)variant.Precision))] };
+
+    private ModelFolder Folder(string name, params Precision[] precisions) => _models.Make(name, variant => variant with { Bytes = 8 }, precisions);
+
+    private ManualResetEventSlim Hold(string name) => _gates[name] = new ManualResetEventSlim();
+
+    private ModelHost Host(int room, params ModelFolder[] folders) => Host(room, _time, folders);
+
+    private ModelHost Host(int room, TimeProvider time, params ModelFolder[] folders)
+    {
+        var options = new ModelHostOptions { MemoryBytes = room * VariantBytes, MaxWaiting = _maxWaiting };
+        return _host = new ModelHost(HostedModels.Of(folders, options, kvMemory: 2, time), options, Open, time);
+    }
+
+    private LoadedVariant Open(ModelFolder folder, ModelVariant variant, ModelText text)
+    {
+        var name = $"{folder.Name} {PrecisionName.Of(variant.Precision)}";
+        _opened.Enqueue(name);
+        OnOpen(name);
+        if (_gates.TryGetValue(name, out var gate)) gate.Wait(Cancellation);
+        if (_faults.TryGetValue(name, out var fault)) throw fault;
+        var runner = _runners[name] = new FakeRunner();
+        return new LoadedVariant(folder, variant, text, runner, new EngineOptions { KvMemory = 4096 }, "fake", TimeProvider.System);
+    }
+}
