@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Globalization;
+using R1Serverless.Generation;
 using R1Serverless.Hosting;
 using R1Serverless.Models;
 using R1Serverless.Requests;
@@ -6,9 +8,11 @@ using Spectre.Console;
 
 namespace R1Serverless.Commands;
 
-/// <summary><c>r1 model list</c>: the built models of a repository, one line per variant.</summary>
+/// <summary><c>r1 model list</c>: the built models of a repository, one line per variant and device it was measured on.</summary>
 internal static class ModelListCommand
 {
+    private const int TableWidth = 160;
+
     public static Command Create()
     {
         var models = new Option<DirectoryInfo>("--models")
@@ -22,7 +26,7 @@ internal static class ModelListCommand
 
     private static int Run(ModelRepository repository)
     {
-        var table = new Table().Border(TableBorder.Simple).AddColumns("name", "precision", "parameters", "size", "context", "built");
+        var table = new Table().Border(TableBorder.Simple).AddColumns("name", "precision", "parameters", "size", "context", "built", "measured on", "drop, points", $"tokens/s, {VariantSelection.ComparedRows} rows", "auto");
         foreach (var name in repository.Names())
         {
             AddRows(table, repository, name);
@@ -34,6 +38,8 @@ internal static class ModelListCommand
             return 0;
         }
 
+        // A file or a pipe has no width of its own; the table wants this much.
+        if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = TableWidth;
         AnsiConsole.Write(table);
         return 0;
     }
@@ -45,9 +51,13 @@ internal static class ModelListCommand
             var model = repository.Find(name);
             foreach (var variant in model?.Manifest.Variants ?? [])
             {
-                table.AddRow(
+                string[] built =
+                [
                     name, PrecisionName.Of(variant.Precision), Quantities.Count(model!.Manifest.Parameters), Quantities.Bytes(variant.Bytes),
-                    $"{model.Config.ContextLength}", $"{model.Manifest.Created:yyyy-MM-dd HH:mm}");
+                    $"{model.Config.ContextLength}", $"{model.Manifest.Created:yyyy-MM-dd HH:mm}",
+                ];
+                if (variant.Evaluations.Count == 0) table.AddRow([.. built, "nothing"]);
+                foreach (var measured in variant.Evaluations) table.AddRow([.. built, .. Cells(measured)]);
             }
         }
         catch (InvalidModelException e)
@@ -56,4 +66,12 @@ internal static class ModelListCommand
             Console.Error.WriteLine($"warning: {e.Message}");
         }
     }
+
+    private static string[] Cells(VariantEvaluation measured) =>
+    [
+        measured.Device,
+        measured.AccuracyDrop.ToString("0.00", CultureInfo.InvariantCulture),
+        VariantSelection.Speed(measured) is { } speed ? speed.ToString("N0", CultureInfo.InvariantCulture) : "",
+        measured.IsWithinTolerance ? "may choose it" : string.Create(CultureInfo.InvariantCulture, $"beyond tolerance ({measured.Tolerance:0.##})"),
+    ];
 }

@@ -1,7 +1,10 @@
 using System.Diagnostics;
+using R1Serverless.Building;
 using R1Serverless.Hosting;
 using R1Serverless.Models;
+using R1Serverless.Requests;
 using R1Serverless.Tests.Building;
+using R1Serverless.Tests.Generation;
 
 namespace R1Serverless.Tests.Commands;
 
@@ -28,6 +31,30 @@ public sealed class ModelCommandTests : IDisposable
         Assert.Matches("broken +damaged", list);
         Assert.Matches("tiny +fp32 .* 128 ", list);
         Assert.Contains("warning: ", warnings);
+    }
+
+    [Fact]
+    public async Task List_tells_what_was_measured_of_each_variant()
+    {
+        ModelBuilder.Build(ReferenceCheckpoints.Folder("llama"), Path.Combine(_models, "tiny"), "tiny", TimeProvider.System);
+        var path = Path.Combine(_models, "tiny", ModelManifest.FileName);
+        var manifest = ModelManifest.Load(path);
+        var variant = manifest.Variants[0];
+        manifest = manifest with
+        {
+            Variants =
+            [
+                variant, variant with { Precision = Precision.Int8, Evaluations = [Measured.On("cpu", drop: 0.25, speed: 2398)] },
+                variant with { Precision = Precision.Int4, Evaluations = [Measured.On("cpu", drop: 3, speed: 4000), Measured.On("cuda", drop: 1, speed: 90_000)] },
+            ],
+        };
+        manifest.Save(path);
+        var (code, list, _) = await RunAsync("model", "list", "--models", _models);
+        Assert.Equal(0, code);
+        Assert.Matches("tiny +fp32 .* nothing", list);
+        Assert.Matches("tiny +int8 .* cpu +0.25 +2,398 +may choose it", list);
+        Assert.Matches(@"tiny +int4 .* cpu +3.00 +4,000 +beyond tolerance \(1.2\)", list);
+        Assert.Matches("tiny +int4 .* cuda +1.00 +90,000 +may choose it", list);
     }
 
     [Fact]

@@ -76,7 +76,7 @@ public sealed class VariantServingTests : IDisposable
     [InlineData("MiB", "one", "--memory", "10MB")]
     public async Task What_cannot_be_loaded_at_the_start_is_said_in_words(string says, string alsoSays, string option, string value)
     {
-        (int code, string output) = await ServeProcess.RefusedAsync([.. Arguments(), option, value]);
+        (int code, string output) = await ServeProcess.RefusedAsync(["--urls", "http://127.0.0.1:0", .. Arguments(), option, value]);
         Assert.Equal(1, code);
         Assert.Contains(says, output, StringComparison.Ordinal);
         Assert.Contains(alsoSays, output, StringComparison.Ordinal);
@@ -91,7 +91,7 @@ public sealed class VariantServingTests : IDisposable
     {
         ModelFolder one = _models.Make("one", Evaluated, Precision.Fp32, Precision.Fp16, Precision.Int8);
         ModelFolder two = _models.Make("two", Evaluated, Precision.Fp32, Precision.Int4);
-        return ["--urls", "http://127.0.0.1:0", "--model", one.Path, "--model", two.Path, "--kv-memory", "20MB"];
+        return ["--model", one.Path, "--model", two.Path, "--kv-memory", "20MB"];
     }
 
     private static ModelVariant Evaluated(ModelVariant variant) =>

@@ -7,13 +7,14 @@ namespace R1Serverless.Tests.Generation;
 /// A model whose next token is a hash of every token in the slot, so that a slot that was mixed up, shifted or stale shows at once.
 /// It refuses steps that <see cref="FitsInMemory"/> does not allow, and can break on demand.
 /// </summary>
-internal sealed class FakeRunner : IModelRunner
+/// <param name="vocabularySize">At least 97; the model says only the first 97.</param>
+internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
 {
     private int[][] _slots = [];
     private int[] _next = [];
     private KvShape _shape;
 
-    public int VocabularySize => 97;
+    public int VocabularySize => vocabularySize;
 
     public long KvBytesPerToken => 1;
 

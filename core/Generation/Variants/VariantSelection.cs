@@ -12,7 +12,7 @@ namespace R1Serverless.Generation;
 /// <param name="Variant">The variant; null where there is none to choose, and <see cref="Error"/> says why.</param>
 /// <param name="Reason">One sentence for the client.</param>
 /// <param name="Error">What the client is told instead.</param>
-internal sealed record VariantSelection(ModelVariant? Variant, string Reason, InferenceError? Error = null)
+public sealed record VariantSelection(ModelVariant? Variant, string Reason, InferenceError? Error = null)
 {
     /// <summary>
     /// Variants are compared by their speed with this many rows at once: a busy server's step, and on most machines already far from the speed of one

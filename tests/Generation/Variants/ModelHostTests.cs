@@ -175,23 +175,24 @@ public sealed class ModelHostTests : IAsyncDisposable
     {
         ModelFolder[] folders = [Folder("a", Precision.Fp32, Precision.Int8), Folder("b", Precision.Fp32, Precision.Int4), Folder("c", Precision.Fp16)];
         var host = Host(room: 2, time: TimeProvider.System, folders);
+        string[] expected = new string[200];
+        await using (var alone = new LocalInference([Open(folders[0], folders[0].Manifest.Variants[0], ModelText.Load(folders[0]))]))
+        {
+            for (var i = 0; i < expected.Length; i++) expected[i] = Text(await RunAsync(alone, Ask("a", i), Cancellation));
+        }
+
+        _opened.Clear();
         var most = 0;
         OnOpen = _ => most = Math.Max(most, _runners.Values.Count(runner => !runner.IsDisposed));
         var inference = new LocalInference(host);
         (string Model, Precision Precision)[] targets = [("a", Precision.Fp32), ("a", Precision.Int8), ("b", Precision.Fp32), ("b", Precision.Int4), ("c", Precision.Fp16)];
-        await Parallel.ForEachAsync(Enumerable.Range(0, 200), new ParallelOptions { MaxDegreeOfParallelism = 12, CancellationToken = Cancellation }, async (i, token) =>
+        await Parallel.ForEachAsync(Enumerable.Range(0, expected.Length), new ParallelOptions { MaxDegreeOfParallelism = 12, CancellationToken = Cancellation }, async (i, token) =>
         {
             var (model, precision) = targets[i * 7 % targets.Length];
-            int[] prompt = [1 + (i % 50), 2, 3];
-            var request = new InferenceRequest
-            {
-                Id = RequestId.New(), Model = model, Prompt = new Prompt.Tokens(prompt), Precision = new PrecisionWish(precision), MaxTokens = 1 + (i % 40), IgnoreEndOfSequence = true,
-                Sampling = new SamplingOptions { Temperature = 0 },
-            };
-            List<InferenceEvent> events = [];
-            await foreach (var happened in inference.RunAsync(request, token)) events.Add(happened);
+            var events = await RunAsync(inference, Ask(model, i) with { Precision = new PrecisionWish(precision) }, token);
             Assert.Equal(precision, Assert.IsType<InferenceEvent.Admitted>(events[0]).Variant.Precision);
             Assert.Equal(1 + (i % 40), Assert.IsType<InferenceEvent.Finished>(events[^1]).Usage.CompletionTokens);
+            Assert.Equal(expected[i], Text(events));
         });
         Assert.InRange(most, 0, 1);
         Assert.InRange(Loaded(host).Length, 1, 2);
@@ -226,6 +227,21 @@ public sealed class ModelHostTests : IAsyncDisposable
 
     private static string[] Loaded(ModelHost host) =>
         [.. host.Status.Where(one => one.Loaded is not null).Select(one => $"{one.Folder.Name} {PrecisionName.Of(one.Variant.Precision)}")];
+
+    private static InferenceRequest Ask(string model, int number) => new()
+    {
+        Id = RequestId.New(), Model = model, Prompt = new Prompt.Tokens([1 + (number % 50), 2, 3]), MaxTokens = 1 + (number % 40), IgnoreEndOfSequence = true,
+        Sampling = new SamplingOptions { Temperature = 0 },
+    };
+
+    private static async Task<List<InferenceEvent>> RunAsync(LocalInference inference, InferenceRequest request, CancellationToken token)
+    {
+        List<InferenceEvent> events = [];
+        await foreach (var happened in inference.RunAsync(request, token)) events.Add(happened);
+        return events;
+    }
+
+    private static string Text(IEnumerable<InferenceEvent> events) => string.Concat(events.OfType<InferenceEvent.Delta>().Select(delta => delta.Text));
 
     private static HostedVariant Resident(ModelHost host)
     {
@@ -263,7 +279,7 @@ public sealed class ModelHostTests : IAsyncDisposable
         OnOpen(name);
         if (_gates.TryGetValue(name, out var gate)) gate.Wait(Cancellation);
         if (_faults.TryGetValue(name, out var fault)) throw fault;
-        var runner = _runners[name] = new FakeRunner();
+        var runner = _runners[name] = new FakeRunner(folder.Config.VocabularySize);
         return new LoadedVariant(folder, variant, text, runner, new EngineOptions { KvMemory = 4096 }, "fake", TimeProvider.System);
     }
 }
