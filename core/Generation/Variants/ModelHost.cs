@@ -240,7 +240,10 @@ public sealed class ModelHost : IAsyncDisposable
     private Task<LoadedVariant> OpenAsync(HostedVariant one)
     {
         TaskCompletionSource<LoadedVariant> opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        new Thread(() =>
+        new Thread(Open) { IsBackground = true, Name = $"load {Name(one)}" }.Start();
+        return opened.Task;
+
+        void Open()
         {
             try
             {
@@ -250,7 +253,6 @@ public sealed class ModelHost : IAsyncDisposable
             {
                 opened.SetException(fault);
             }
-        }) { IsBackground = true, Name = $"load {Name(one)}" }.Start();
-        return opened.Task;
+        }
     }
 }
