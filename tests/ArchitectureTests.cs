@@ -22,7 +22,7 @@ public sealed class ArchitectureTests
         ["Telemetry"] = [],
         ["Models"] = ["Requests"],
         ["Batching"] = ["Requests", "Models"],
-        ["Runtime"] = ["Models", "Batching"],
+        ["Runtime"] = ["Requests", "Models", "Batching"],
         ["Building"] = ["Requests", "Models"],
         ["Generation"] = ["Requests", "Models", "Batching", "Runtime", "Telemetry"],
     };

@@ -1,6 +1,8 @@
+using R1Serverless.Models.Layouts;
+
 namespace R1Serverless.Models;
 
-/// <summary>A built model on the disk: graph files, tokenizer and configuration. The output of `r1 model build`.</summary>
+/// <summary>A model on the disk: graph files, tokenizer and configuration. The output of `r1 model build`, or a download that holds such graphs.</summary>
 public sealed record ModelFolder
 {
     public const string ConfigFile = "config.json";
@@ -36,17 +38,37 @@ public sealed record ModelFolder
     /// <summary>The absolute path of a variant's ONNX graph.</summary>
     public string GraphPath(ModelVariant variant) => System.IO.Path.Combine(Path, variant.File);
 
-    /// <exception cref="InvalidModelException">No built model, a file of it is missing, or one is damaged.</exception>
+    /// <summary>Whether there is a model: one built by `r1 model build`, or one as another program lays it out.</summary>
+    public static bool IsAt(string path) =>
+        File.Exists(System.IO.Path.Combine(path, ModelManifest.FileName)) || GenaiLayout.IsAt(path) || CommunityLayout.IsAt(path);
+
+    /// <summary>Opens a built model, or one as it was downloaded, whose manifest is then made in memory.</summary>
+    /// <exception cref="InvalidModelException">No model, one that can't be served, or a file of it is missing or damaged; the message says which and why.</exception>
     public static ModelFolder Open(string path)
     {
-        path = System.IO.Path.GetFullPath(path);
-        var manifest = ModelManifest.Load(System.IO.Path.Combine(path, ModelManifest.FileName));
+        path = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
+        var manifest = Describe(path);
         var files = manifest.Variants.SelectMany(v => v.DataFile is null ? new[] { v.File } : [v.File, v.DataFile]).Append(TokenizerFile);
         if (files.FirstOrDefault(file => !File.Exists(System.IO.Path.Combine(path, file))) is { } absent)
         {
-            throw new InvalidModelException($"{path} lacks the file {absent}: build the model again.");
+            throw new InvalidModelException($"{path} lacks the file {absent}: {(manifest.Layout == FolderLayout.Built ? "build the model again" : "download it as well")}.");
         }
 
-        return new ModelFolder(path, manifest, ModelConfig.Load(System.IO.Path.Combine(path, ConfigFile)), GenerationDefaults.Load(path));
+        var isGenai = manifest.Layout == FolderLayout.Genai;
+        var config = manifest.Layout == FolderLayout.Built ? ModelConfig.Load(System.IO.Path.Combine(path, ConfigFile))
+            : isGenai ? GenaiLayout.Config(path)
+            : FoundConfig.Load(System.IO.Path.Combine(path, ConfigFile));
+        var generation = isGenai && !File.Exists(System.IO.Path.Combine(path, GenerationFile)) ? GenaiLayout.Generation(path) : GenerationDefaults.Load(path);
+        return new ModelFolder(path, manifest, config, generation) { Names = isGenai ? GenaiLayout.Names(path) : GraphNames.Default };
+    }
+
+    private static ModelManifest Describe(string path)
+    {
+        var manifest = System.IO.Path.Combine(path, ModelManifest.FileName);
+        if (File.Exists(manifest)) return ModelManifest.Load(manifest);
+        if (GenaiLayout.IsAt(path)) return GenaiLayout.Describe(path);
+        if (CommunityLayout.IsAt(path)) return CommunityLayout.Describe(path);
+        throw new InvalidModelException(
+            $"{path} is no model folder: it has neither {ModelManifest.FileName} (the output of `r1 model build`) nor {GenaiLayout.ConfigFile} nor onnx/model.onnx.");
     }
 }

@@ -21,8 +21,11 @@ public sealed record ModelManifest
     /// <summary>SHA-256 over the checkpoint's files and the builder's version, in hexadecimal: the same fingerprint, the same build.</summary>
     public required string Fingerprint { get; init; }
 
-    /// <summary>Weights, biases and norms; a tied embedding counts once.</summary>
+    /// <summary>Weights, biases and norms; a tied embedding counts once. 0 where another program made the graphs and it isn't known.</summary>
     public required long Parameters { get; init; }
+
+    /// <summary>Who made the folder's graphs, and how the rest of it is found.</summary>
+    public FolderLayout Layout { get; init; }
 
     public required IReadOnlyList<ModelVariant> Variants { get; init; }
 
@@ -80,6 +83,19 @@ public sealed record ModelManifest
         var measured = variant with { Evaluations = [.. variant.Evaluations.Where(e => e.Device != evaluation.Device), evaluation] };
         return this with { Variants = [.. Variants.Select(v => ReferenceEquals(v, variant) ? measured : v)] };
     }
+}
+
+/// <summary>How a model folder is laid out.</summary>
+public enum FolderLayout
+{
+    /// <summary>By <c>r1 model build</c>.</summary>
+    Built,
+
+    /// <summary>As onnxruntime-genai has it: genai_config.json.</summary>
+    Genai,
+
+    /// <summary>As Hugging Face's onnx-community has it: onnx/model.onnx and its siblings.</summary>
+    Community,
 }
 
 /// <summary>One artifact of a model.</summary>

@@ -35,6 +35,10 @@ public sealed record ExecutionProvider
         Name = "cuda", Description = $"CUDA device {options.Cuda.DeviceId}", HasOwnMemory = true, TokenAlignment = TensorCoreStep,
     };
 
+    /// <summary>Where the options put models, if the machine lets them.</summary>
+    /// <exception cref="ModelLoadException">CUDA is asked for, and this build has none.</exception>
+    public static ExecutionProvider Preferred(RuntimeOptions options) => Candidates(options)[0];
+
     /// <summary>What to try, in order: a later one only where an earlier one can't be used on this machine.</summary>
     /// <exception cref="ModelLoadException">CUDA is asked for, and this build has none.</exception>
     internal static IReadOnlyList<ExecutionProvider> Candidates(RuntimeOptions options) => options.Device switch

@@ -1,4 +1,5 @@
 using R1Serverless.Building;
+using R1Serverless.Runtime;
 
 namespace R1Serverless.Bench;
 
@@ -6,7 +7,8 @@ namespace R1Serverless.Bench;
 /// <param name="Rounds">How often each way is measured; medians are reported.</param>
 /// <param name="Http">Whether a server and a client process are measured too.</param>
 /// <param name="Clients">How many at once; mixed lengths are measured where 32 is among them.</param>
-internal sealed record BenchOptions(int Rounds, bool Http, IReadOnlyList<int> Clients)
+/// <param name="Runtime">Where all of it runs; the server is told the device alone.</param>
+internal sealed record BenchOptions(int Rounds, bool Http, IReadOnlyList<int> Clients, RuntimeOptions Runtime)
 {
     /// <summary>The generated model's name.</summary>
     public const string Synthetic = "bench-50m";

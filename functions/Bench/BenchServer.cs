@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using R1Serverless.Runtime;
 
 namespace R1Serverless.Bench;
 
@@ -26,10 +27,10 @@ internal sealed class BenchServer : IAsyncDisposable
 
     /// <exception cref="TimeoutException">It was not ready in time.</exception>
     /// <exception cref="BenchException">It ended; its own messages are on the error stream.</exception>
-    public static async Task<BenchServer> StartAsync(string modelFolder, TimeProvider time, CancellationToken cancellation)
+    public static async Task<BenchServer> StartAsync(string modelFolder, DeviceKind device, TimeProvider time, CancellationToken cancellation)
     {
         var address = new Uri($"http://127.0.0.1:{FreePort()}/");
-        var process = ChildProcess.Start("serve", "--urls", address.ToString(), "--model", modelFolder);
+        var process = ChildProcess.Start("serve", "--urls", address.ToString(), "--model", modelFolder, "--device", device.ToString().ToLowerInvariant());
         // Read, so that the pipe never fills; not shown, the tables are this process's output.
         process.OutputDataReceived += (_, _) => { };
         process.BeginOutputReadLine();

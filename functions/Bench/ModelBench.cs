@@ -27,13 +27,13 @@ internal sealed class ModelBench : IAsyncDisposable
     public ModelBench(ModelFolder folder, BenchOptions options, TimeProvider time, Action<string> progress)
     {
         (_folder, _options, _time, _progress) = (folder, options, time, progress);
-        _raw = _rawMemory.Of(() => new RawLoop(folder.GraphPath(folder.Manifest.Variants[0]), new RuntimeOptions(), folder.Names));
-        _engine = _engineMemory.Of(() => new LocalInference([LoadedVariant.Open(folder, folder.Manifest.Variants[0], new RuntimeOptions(), new EngineOptions(), time)]));
+        _raw = _rawMemory.Of(() => new RawLoop(folder.GraphPath(folder.Manifest.Variants[0]), options.Runtime, folder.Names));
+        _engine = _engineMemory.Of(() => new LocalInference([LoadedVariant.Open(folder, folder.Manifest.Variants[0], options.Runtime, new EngineOptions(), time)]));
     }
 
     public async Task<IReadOnlyList<BenchRow>> RunAsync(CancellationToken cancellation)
     {
-        await using var server = _options.Http ? await BenchServer.StartAsync(_folder.Path, _time, cancellation) : null;
+        await using var server = _options.Http ? await BenchServer.StartAsync(_folder.Path, _options.Runtime.Device, _time, cancellation) : null;
         await WarmAsync(server, cancellation);
         foreach (var clients in _options.Clients)
         {

@@ -43,13 +43,14 @@ internal static class BenchCommand
         {
             Models, Rounds, Clients, NoHttp, Json, Data, BenchPrecisionCommand.Create(),
         };
+        DeviceOption.AddTo(command);
         command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(() => RunAsync(arguments, cancellation)));
         return command;
     }
 
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellation)
     {
-        var options = new BenchOptions(Math.Max(1, arguments.GetValue(Rounds)), !arguments.GetValue(NoHttp), Concurrencies(arguments));
+        var options = new BenchOptions(Math.Max(1, arguments.GetValue(Rounds)), !arguments.GetValue(NoHttp), Concurrencies(arguments), DeviceOption.Read(arguments));
         var data = arguments.GetValue(Data);
         var repository = new ModelRepository(data is null ? DataFolder.Models : Path.Combine(data, "models"));
         var named = arguments.GetValue(Models) is { Length: > 0 } names ? names : [ShippedModels.Nano, BenchOptions.Synthetic];

@@ -41,6 +41,7 @@ internal static class ChatCommand
             if (result.GetValueOrDefault<float?>() is { } value && value is not (>= 0 and <= 2)) result.AddError("--temperature must be from 0 to 2.");
         });
         Command command = new("chat", "Ask a model in the terminal.") { Message, Url, Model, Precision, Temperature, System, ApiKey };
+        DeviceOption.AddTo(command);
         command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(() => RunAsync(arguments, load, cancellation)));
         return command;
     }
@@ -52,7 +53,8 @@ internal static class ChatCommand
         string? key = arguments.GetValue(ApiKey) ?? Environment.GetEnvironmentVariable("R1_API_KEY");
         await using InferenceSource source = arguments.GetValue(Url) is { } url
             ? InferenceSource.Server(url, key, model)
-            : await InferenceSource.ServerOrLocalAsync(key, model, wish.Named, load, Console.Error, cancellation);
+            : await InferenceSource.ServerOrLocalAsync(
+                key, new ServeOptions { Models = [model], Precision = wish.Named, Runtime = DeviceOption.Read(arguments) }, load, Console.Error, cancellation);
         bool isTerminal = !Console.IsOutputRedirected && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
         ChatScreen screen = new(Console.Out, isTerminal);
         SamplingOptions sampling = new() { Temperature = arguments.GetValue(Temperature) };

@@ -4,7 +4,6 @@ using R1Serverless.Generation;
 using R1Serverless.Hosting;
 using R1Serverless.Models;
 using R1Serverless.Requests;
-using R1Serverless.Runtime;
 using Spectre.Console;
 
 namespace R1Serverless.Commands;
@@ -33,11 +32,6 @@ internal static class EvaluateCommand
         HelpName = "POINTS", DefaultValueFactory = _ => PrecisionWish.DefaultAccuracyDrop,
     };
 
-    private static readonly Option<DeviceKind> Device = new("--device")
-    {
-        Description = "Where the variants run; the manifest keeps one result per device.", HelpName = "auto|cpu|cuda", DefaultValueFactory = _ => DeviceKind.Auto,
-    };
-
     private static readonly Option<int> Rounds = new("--rounds")
     {
         Description = "How often each speed is measured, in turn with the reference's; medians count.", HelpName = "N", DefaultValueFactory = _ => 5,
@@ -53,8 +47,9 @@ internal static class EvaluateCommand
             "evaluate",
             "Measure every variant of a model: exact answers to a file of tasks, agreement with FP32, speed, size and memory. The model's manifest keeps the result.")
         {
-            Model, Tasks, Precisions, Tolerance, Device, Rounds, Json, Data,
+            Model, Tasks, Precisions, Tolerance, Rounds, Json, Data,
         };
+        DeviceOption.AddTo(command);
         Tolerance.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<double>() is not (>= 0 and <= 100)) result.AddError("--tolerance is in points of percent, 0 to 100.");
@@ -72,7 +67,7 @@ internal static class EvaluateCommand
         EvaluationSettings settings = new()
         {
             Precisions = PrecisionList.Parse(arguments.GetValue(Precisions) ?? []), Tolerance = arguments.GetValue(Tolerance), Rounds = Math.Max(1, arguments.GetValue(Rounds)),
-            Runtime = new RuntimeOptions { Device = arguments.GetValue(Device) },
+            Runtime = DeviceOption.Read(arguments),
         };
         ModelReport report = await MeasureAsync(new ModelEvaluation(folder, settings, TimeProvider.System), folder, settings, tasks, cancellation);
         bool isJson = arguments.GetValue(Json);

@@ -19,14 +19,14 @@ internal sealed class InferenceSource : IAsyncDisposable
     /// <summary>A server that must be there.</summary>
     public static InferenceSource Server(Uri url, string? apiKey, string model) => new(HttpInference.Connect(url, apiKey), model);
 
-    /// <summary>The server at the default address where one answers, else the engine in this process.</summary>
+    /// <summary>The server at the default address where one answers, else the engine in this process, with the first model of <paramref name="local"/>.</summary>
     public static async Task<InferenceSource> ServerOrLocalAsync(
-        string? apiKey, string model, Precision? precision, ModelLoader load, TextWriter status, CancellationToken cancellationToken)
+        string? apiKey, ServeOptions local, ModelLoader load, TextWriter status, CancellationToken cancellationToken)
     {
         Uri usual = new(ListenAddresses.Default);
-        if (await AnswersAsync(usual, cancellationToken)) return Server(usual, apiKey, model);
-        await status.WriteLineAsync($"No server at {ListenAddresses.Default}: loading {model} here.");
-        LoadedModels loaded = await load(new ServeOptions { Models = [model], Precision = precision }, new StatusLines(status), cancellationToken);
+        if (await AnswersAsync(usual, cancellationToken)) return Server(usual, apiKey, local.Models[0]);
+        await status.WriteLineAsync($"No server at {ListenAddresses.Default}: loading {local.Models[0]} here.");
+        LoadedModels loaded = await load(local, new StatusLines(status), cancellationToken);
         return new InferenceSource(loaded.Inference, loaded.Models[0].Id);
     }
 

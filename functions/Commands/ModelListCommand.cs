@@ -53,7 +53,7 @@ internal static class ModelListCommand
             {
                 string[] built =
                 [
-                    name, PrecisionName.Of(variant.Precision), Quantities.Count(model!.Manifest.Parameters), Quantities.Bytes(variant.Bytes),
+                    name, PrecisionName.Of(variant.Precision), model!.Manifest.Parameters is > 0 and var count ? Quantities.Count(count) : "–", Quantities.Bytes(variant.Bytes),
                     $"{model.Config.ContextLength}", $"{model.Manifest.Created:yyyy-MM-dd HH:mm}",
                 ];
                 if (variant.Evaluations.Count == 0) table.AddRow([.. built, "nothing"]);
@@ -62,7 +62,7 @@ internal static class ModelListCommand
         }
         catch (InvalidModelException e)
         {
-            table.AddRow(name, "damaged");
+            table.AddRow(name, "unusable");
             Console.Error.WriteLine($"warning: {e.Message}");
         }
     }

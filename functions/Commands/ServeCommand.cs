@@ -61,6 +61,7 @@ internal static class ServeCommand
         {
             Urls, Models, Load, Precision, Data, ApiKey, Memory, KeyValueMemory, MaxWaiting, Threads, Grace, MaxBody,
         };
+        DeviceOption.AddTo(command);
         command.SetAction((arguments, _) => RunAsync(Read(arguments), load));
         return command;
     }
@@ -81,7 +82,6 @@ internal static class ServeCommand
     {
         string urls = arguments.GetValue(Urls) ?? Set(UrlsVariable) ?? ListenAddresses.Default;
         string keys = arguments.GetValue(ApiKey) ?? Set(KeyVariable) ?? "";
-        int threads = arguments.GetValue(Threads);
         return new ServeOptions
         {
             Urls = ListenAddresses.Split(urls),
@@ -93,7 +93,7 @@ internal static class ServeCommand
             ApiKeys = ApiKeys.Split(keys),
             KeyValueMemoryBytes = arguments.GetValue(KeyValueMemory) is { } size ? MemorySize.Parse(size) : null,
             MaxWaiting = arguments.GetValue(MaxWaiting),
-            Threads = threads == 0 ? null : threads,
+            Runtime = DeviceOption.Read(arguments, arguments.GetValue(Threads)),
             Grace = TimeSpan.FromSeconds(arguments.GetValue(Grace)),
             MaxBodyBytes = arguments.GetValue(MaxBody) << 20,
         };

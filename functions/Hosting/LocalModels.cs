@@ -13,7 +13,6 @@ internal static class LocalModels
     private const double MemoryShare = 0.75;
 
     private const int KeyValueShare = 6;
-    private const string Device = "cpu";
 
     public static async Task<LoadedModels> LoadAsync(ServeOptions options, IProgress<string> progress, CancellationToken cancellationToken)
     {
@@ -22,8 +21,8 @@ internal static class LocalModels
         await Task.Factory.StartNew(
             () => folders.AddRange(Folders(options, progress, cancellationToken)), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         var first = PreloadNames.Read(options, folders);
-        var runtime = new RuntimeOptions { Threads = options.Threads ?? 0 };
-        var host = Host(folders, options, runtime, progress);
+        var device = ExecutionProvider.Preferred(options.Runtime);
+        var host = Host(folders, options, device, progress);
         try
         {
             foreach (var (model, wish) in first) await host.LoadAsync(model, wish, cancellationToken);
@@ -34,7 +33,7 @@ internal static class LocalModels
             throw;
         }
 
-        return new LoadedModels(new LocalInference(host), [.. folders.Select(folder => Describe(folder, host, $"CPU, {runtime.EffectiveThreads} threads"))]);
+        return new LoadedModels(new LocalInference(host), [.. folders.Select(folder => Describe(folder, host, device))]);
     }
 
     /// <summary>The models that the options name, built first where a shipped checkpoint was not yet.</summary>
@@ -49,10 +48,10 @@ internal static class LocalModels
         }
     }
 
-    /// <summary>Whether the argument is a folder rather than a model's name: it has a separator, or a built model is in it. Any other folder that happens to
+    /// <summary>Whether the argument is a folder rather than a model's name: it has a separator, or a model is in it. Any other folder that happens to
     /// have the name hides no model.</summary>
     public static bool IsFolder(string named) =>
-        named.Contains(Path.DirectorySeparatorChar) || named.Contains(Path.AltDirectorySeparatorChar) || File.Exists(Path.Combine(named, ModelManifest.FileName));
+        named.Contains(Path.DirectorySeparatorChar) || named.Contains(Path.AltDirectorySeparatorChar) || ModelFolder.IsAt(named);
 
     private static ModelFolder EnsureBuilt(ModelRepository repository, string checkpoint, string name, IProgress<string> progress, CancellationToken cancellationToken)
     {
@@ -62,28 +61,28 @@ internal static class LocalModels
         return folder;
     }
 
-    private static ModelHost Host(IReadOnlyList<ModelFolder> folders, ServeOptions options, RuntimeOptions runtime, IProgress<string> progress)
+    private static ModelHost Host(IReadOnlyList<ModelFolder> folders, ServeOptions options, ExecutionProvider device, IProgress<string> progress)
     {
         var memory = options.MemoryBytes ?? (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * MemoryShare);
         var engine = new EngineOptions { KvMemory = options.KeyValueMemoryBytes ?? memory / KeyValueShare, MaxWaiting = options.MaxWaiting };
-        var limits = new ModelHostOptions { MemoryBytes = memory, Device = Device, MaxWaiting = options.MaxWaiting, Progress = progress };
-        return new ModelHost(folders, limits, runtime, engine, TimeProvider.System);
+        var limits = new ModelHostOptions { MemoryBytes = memory, Device = device.Name, MaxWaiting = options.MaxWaiting, Progress = progress };
+        return new ModelHost(folders, limits, options.Runtime, engine, TimeProvider.System);
     }
 
-    private static ServedModel Describe(ModelFolder folder, ModelHost host, string device) => new()
+    private static ServedModel Describe(ModelFolder folder, ModelHost host, ExecutionProvider device) => new()
     {
         Id = folder.Name,
         Created = folder.Manifest.Created,
         OwnedBy = "r1serverless",
         ContextLength = folder.Config.ContextLength,
-        Device = device,
-        Variants = () => [.. host.Status.Where(status => status.Folder == folder).Select(Describe)],
+        Device = device.Description,
+        Variants = () => [.. host.Status.Where(status => status.Folder == folder).Select(status => Describe(status, device.Name))],
     };
 
-    private static ServedVariant Describe(VariantStatus status)
+    private static ServedVariant Describe(VariantStatus status, string device)
     {
         var load = status.Loaded?.Load;
         var life = load is { } now ? new VariantLife(status.Loaded!.LoadTime, status.Loaded.WarmupTime, now.Running, now.Waiting) : null;
-        return new ServedVariant(status.Variant.Precision, status.Variant.Bytes, status.Variant.Evaluations.FirstOrDefault(one => one.Device == Device), life);
+        return new ServedVariant(status.Variant.Precision, status.Variant.Bytes, status.Variant.Evaluations.FirstOrDefault(one => one.Device == device), life);
     }
 }

@@ -1,4 +1,5 @@
 using R1Serverless.Requests;
+using R1Serverless.Runtime;
 
 namespace R1Serverless.Hosting;
 
@@ -32,8 +33,8 @@ internal sealed record ServeOptions
     /// <summary>Requests that may wait for a slot, per variant, and those that may wait for a variant; beyond that the answer is 429.</summary>
     public int MaxWaiting { get; init; } = 1024;
 
-    /// <summary>Threads a model's step uses; null means all cores.</summary>
-    public int? Threads { get; init; }
+    /// <summary>Where models run, and with how many threads.</summary>
+    public RuntimeOptions Runtime { get; init; } = new();
 
     /// <summary>How long answers may still run after the signal to stop.</summary>
     public TimeSpan Grace { get; init; } = TimeSpan.FromSeconds(30);

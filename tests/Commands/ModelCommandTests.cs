@@ -28,7 +28,7 @@ public sealed class ModelCommandTests : IDisposable
         await File.WriteAllTextAsync(Path.Combine(_models, "broken", ModelManifest.FileName), "{", TestContext.Current.CancellationToken);
         var (listCode, list, warnings) = await RunAsync("model", "list", "--models", _models);
         Assert.Equal(0, listCode);
-        Assert.Matches("broken +damaged", list);
+        Assert.Matches("broken +unusable", list);
         Assert.Matches("tiny +fp32 .* 128 ", list);
         Assert.Contains("warning: ", warnings);
     }

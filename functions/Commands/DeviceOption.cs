@@ -1,0 +1,67 @@
+using System.CommandLine;
+using R1Serverless.Runtime;
+
+namespace R1Serverless.Commands;
+
+/// <summary>Where models run, for every command that runs them.</summary>
+internal static class DeviceOption
+{
+    private const long LeastGpuMemory = 256L << 20;
+
+    private static readonly Option<DeviceKind> Device = new("--device")
+    {
+        Description = "Where models run: cpu, cuda, or auto (CUDA when this build and machine have it); `r1 devices` shows what there is.",
+        HelpName = "auto|cpu|cuda",
+        DefaultValueFactory = _ => DeviceKind.Auto,
+        CustomParser = result =>
+        {
+            switch (result.Tokens.SingleOrDefault()?.Value)
+            {
+                case "auto": return DeviceKind.Auto;
+                case "cpu": return DeviceKind.Cpu;
+                case "cuda": return DeviceKind.Cuda;
+            }
+
+            result.AddError("--device must be auto, cpu or cuda.");
+            return DeviceKind.Auto;
+        },
+    };
+
+    private static readonly Option<int> Gpu = new("--gpu") { Description = "Which CUDA device, from 0.", HelpName = "N", DefaultValueFactory = _ => 0 };
+
+    private static readonly Option<string?> GpuMemory = new("--gpu-memory")
+    {
+        Description = "The most that each loaded variant may take on the GPU, keys and values included, such as 8GB. [default: no limit]", HelpName = "SIZE",
+    };
+
+    private static readonly Option<bool> Tf32 = new("--tf32") { Description = "Let float32 products on the GPU round their inputs to TF32: faster, less exact." };
+
+    static DeviceOption()
+    {
+        Gpu.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() is < 0 or > 63) result.AddError("--gpu must be from 0 to 63.");
+        });
+        GpuMemory.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: var text }] && !(MemorySize.Parse(text) >= LeastGpuMemory)) result.AddError($"--gpu-memory: '{text}' is not a size such as 8GB, at least 256MB.");
+        });
+    }
+
+    public static void AddTo(Command command)
+    {
+        foreach (Option option in (Option[])[Device, Gpu, GpuMemory, Tf32]) command.Options.Add(option);
+    }
+
+    public static RuntimeOptions Read(ParseResult arguments, int threads = 0) => new()
+    {
+        Threads = threads,
+        Device = arguments.GetValue(Device),
+        Cuda = new CudaOptions
+        {
+            DeviceId = arguments.GetValue(Gpu),
+            MemoryLimit = arguments.GetValue(GpuMemory) is { } size ? MemorySize.Parse(size) ?? 0 : 0,
+            UseTf32 = arguments.GetValue(Tf32),
+        },
+    };
+}

@@ -1,0 +1,90 @@
+using System.Diagnostics;
+using System.Text.Json;
+using R1Serverless.Runtime;
+
+namespace R1Serverless.Tests.Commands;
+
+/// <summary>What there is to run on, and what is asked for that is not there.</summary>
+public sealed class DeviceTests
+{
+    [Fact]
+    public void Cuda_on_a_build_without_it_names_the_switch()
+    {
+        Assert.False(ExecutionProvider.BuiltWithCuda);
+        var fault = Assert.Throws<ModelLoadException>(() => OrtSession.Open(TestModels.NanoGraph, new RuntimeOptions { Device = DeviceKind.Cuda }));
+        Assert.Contains("-p:Gpu=true", fault.Message);
+    }
+
+    [Fact]
+    public void Auto_is_the_cpu_where_there_is_no_cuda()
+    {
+        using var session = OrtSession.Open(TestModels.NanoGraph, new RuntimeOptions { Threads = 1 });
+        Assert.Equal(("cpu", "CPU, 1 threads"), (session.Provider.Name, session.Provider.Description));
+    }
+
+    [Fact]
+    public void Cudas_options_are_written_as_the_provider_reads_them()
+    {
+        var options = new CudaOptions { DeviceId = 1, MemoryLimit = 1L << 33, UseTf32 = true }.ToProviderOptions();
+        Assert.Equal(
+            [("arena_extend_strategy", "kSameAsRequested"), ("cudnn_conv_use_max_workspace", "0"), ("device_id", "1"), ("enable_cuda_graph", "0"), ("gpu_mem_limit", "8589934592"), ("use_tf32", "1")],
+            options.Select(o => (o.Key, o.Value)).Order());
+        Assert.DoesNotContain("gpu_mem_limit", new CudaOptions().ToProviderOptions().Keys);
+    }
+
+    [Fact]
+    public async Task The_build_switch_swaps_the_package()
+    {
+        var project = RepositoryFiles.Path("core", "R1Serverless.Core.csproj");
+        var (_, cpu, _) = await RunAsync("dotnet", "msbuild", project, "-getItem:PackageReference");
+        var (_, gpu, _) = await RunAsync("dotnet", "msbuild", project, "-getItem:PackageReference", "-p:Gpu=true");
+        Assert.Equal(["Microsoft.ML.OnnxRuntime"], RuntimePackages(cpu));
+        Assert.Equal(["Microsoft.ML.OnnxRuntime.Gpu"], RuntimePackages(gpu));
+    }
+
+    [Fact]
+    public async Task Devices_tells_what_there_is()
+    {
+        var (code, output, _) = await RunToolAsync("devices", "--json");
+        Assert.Equal(0, code);
+        using var json = JsonDocument.Parse(output);
+        Assert.Contains("CPUExecutionProvider", json.RootElement.GetProperty("providers").EnumerateArray().Select(p => p.GetString()));
+        Assert.Equal("cpu", json.RootElement.GetProperty("default_device").GetString());
+        Assert.True(json.RootElement.GetProperty("cores").GetInt32() > 0);
+        Assert.Equal(["fp32", "fp16", "int8", "int4"], json.RootElement.GetProperty("precisions").EnumerateArray().Select(p => p.GetProperty("precision").GetString()));
+
+        var (_, table, _) = await RunToolAsync("devices");
+        Assert.Contains("models run on", table);
+        Assert.Contains("dotnet build -p:Gpu=true", table);
+    }
+
+    [Theory]
+    [InlineData("--device must be auto, cpu or cuda.", "--device", "tpu")]
+    [InlineData("at least 256MB", "--gpu-memory", "1MB")]
+    [InlineData("--gpu must be from 0 to 63.", "--gpu", "64")]
+    public async Task Wrong_wishes_are_refused_in_words(string message, params string[] arguments)
+    {
+        var (code, output, errors) = await RunToolAsync(["model", "evaluate", "r1-nano", .. arguments]);
+        Assert.Equal(1, code);
+        Assert.Contains(message, output + errors);
+    }
+
+    private static IEnumerable<string?> RuntimePackages(string output)
+    {
+        using var json = JsonDocument.Parse(output);
+        return [.. json.RootElement.GetProperty("Items").GetProperty("PackageReference").EnumerateArray()
+            .Select(item => item.GetProperty("Identity").GetString()).Where(name => name!.StartsWith("Microsoft.ML.OnnxRuntime", StringComparison.Ordinal))];
+    }
+
+    private static Task<(int Code, string Output, string Errors)> RunToolAsync(params string[] arguments) =>
+        RunAsync("dotnet", [Path.Combine(AppContext.BaseDirectory, "r1.dll"), .. arguments]);
+
+    private static async Task<(int Code, string Output, string Errors)> RunAsync(string file, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(file, arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, Environment = { ["COLUMNS"] = "200" } };
+        using var process = Process.Start(start)!;
+        var (output, errors) = (process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return (process.ExitCode, await output, await errors);
+    }
+}
