@@ -55,7 +55,7 @@ internal sealed class DecoderGraph
         AddLengths();
         AddRotaryCaches();
         var embedding = Weight("model.embed_tokens", _config.VocabularySize, _config.HiddenSize);
-        var residual = _form.Embed("/embed", embedding, Rows("/ids", "input_ids", -1));
+        var residual = _form.Embed("/embed", embedding, Ids());
         var normed = _graph.Node(
             "SimplifiedLayerNormalization", "/layers.0/input_norm", [residual, Norm("model.layers.0.input_layernorm")], "",
             ("axis", -1), ("epsilon", _config.RmsNormEpsilon), ("stash_type", 1));
@@ -66,11 +66,11 @@ internal sealed class DecoderGraph
             {
                 // Nothing after the last attention looks at other tokens.
                 mixed = LastToken("/last/attention", mixed);
-                residual = Rows("/last/residual/rows", LastToken("/last/residual", Sequences("/last/residual/all", residual)), -1, _config.HiddenSize);
+                residual = Rows("/last/residual/rows", LastToken("/last/residual", Sequences("/last/residual/all", residual)), _config.HiddenSize);
             }
 
             var attended = Linear(
-                $"/layers.{i}/o_proj", Rows($"/layers.{i}/attention/rows", mixed, -1, _config.Heads * _config.HeadSize), _config.AttentionOutputBias,
+                $"/layers.{i}/o_proj", Rows($"/layers.{i}/attention/rows", mixed, _config.Heads * _config.HeadSize), _config.AttentionOutputBias,
                 (Projection(i, "self_attn.o_proj"), _config.HiddenSize, _config.Heads * _config.HeadSize));
             (normed, residual) = AddAndNorm($"/layers.{i}/post_attention_norm", attended, residual, $"model.layers.{i}.post_attention_layernorm");
             var next = i + 1 < _config.Layers ? $"model.layers.{i + 1}.input_layernorm" : "model.norm";
@@ -92,11 +92,29 @@ internal sealed class DecoderGraph
     }
 
     /// <summary>States [batch, sequence, size] as the form wants them.</summary>
-    private string Rows(string name, string states, params long[] shape) =>
-        _form.IsFlat ? _graph.Node("Reshape", name, [states, _graph.Integers($"{name}/shape", shape)]) : states;
+    private string Rows(string name, string states, int size)
+    {
+        if (!_form.IsFlat) return states;
+        if (!_form.HasSpareRow) return _graph.Node("Reshape", name, [states, _graph.Integers($"{name}/shape", -1, size)]);
+        var rows = _graph.Node("Reshape", $"{name}/tokens", [states, _graph.Integers($"{name}/shape", -1, size)]);
+        var spare = _graph.Constant(new ComputedInitializer<float>($"{name}/spare", DataType.Float, new float[size], 1, size));
+        return _graph.Node("Concat", name, [rows, spare], "", ("axis", 0));
+    }
+
+    private string Ids()
+    {
+        if (!_form.IsFlat) return "input_ids";
+        var ids = _graph.Node("Reshape", "/ids", ["input_ids", _graph.Integers("/ids/shape", -1)]);
+        return _form.HasSpareRow ? _graph.Node("Concat", "/ids/spared", [ids, _graph.Integers("/ids/spare", 0)], "", ("axis", 0)) : ids;
+    }
+
+    /// <summary>The form's states without the row of no token.</summary>
+    private string Tokens(string name, string states) => _form.HasSpareRow
+        ? _graph.Node("Slice", name, [states, _graph.Integers($"{name}/first", 0), _graph.Integers($"{name}/end", -1)]) : states;
 
     /// <summary>The form's states as [batch, sequence, size].</summary>
-    private string Sequences(string name, string states) => _form.IsFlat ? _graph.Node("Reshape", name, [states, "sequence_shape"]) : states;
+    private string Sequences(string name, string states) =>
+        _form.IsFlat ? _graph.Node("Reshape", name, [Tokens($"{name}/tokens", states), "sequence_shape"]) : states;
 
     /// <summary>What every attention needs of the mask: each row's length - 1 (int32), the padded length (int32), and each row's last new token.</summary>
     private void AddLengths()
@@ -172,7 +190,7 @@ internal sealed class DecoderGraph
     private void Head(string input, CheckpointTensor embedding)
     {
         var head = _config.TiedEmbeddings ? embedding : Weight("lm_head", _config.VocabularySize, _config.HiddenSize);
-        var logits = _form.Logits(_form.IsFlat ? "/lm_head" : "logits", input, head, _config.TiedEmbeddings);
+        var logits = _form.Logits(_form.IsFlat ? "/lm_head" : "logits", Tokens("/last_norm/tokens", input), head, _config.TiedEmbeddings);
         if (!_form.IsFlat) return;
         if (_options.AllLogits) _graph.Node("Reshape", "logits", [logits, "sequence_shape"]);
         else _graph.Node("Unsqueeze", "logits", [logits, "axis_1"]);

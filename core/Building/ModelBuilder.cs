@@ -28,7 +28,13 @@ public static class ModelBuilder
     /// <exception cref="InvalidModelException">The checkpoint is damaged or not supported, or the target is no model folder.</exception>
     public static ModelFolder Build(
         string checkpoint, string target, string name, TimeProvider time, IReadOnlyCollection<Precision>? precisions = null,
-        IProgress<BuildProgress>? progress = null, CancellationToken cancellation = default)
+        IProgress<BuildProgress>? progress = null, CancellationToken cancellation = default) =>
+        Build(checkpoint, target, name, time, precisions, layout: null, progress, cancellation);
+
+    /// <summary>The same, with another layout for what is quantised.</summary>
+    internal static ModelFolder Build(
+        string checkpoint, string target, string name, TimeProvider time, IReadOnlyCollection<Precision>? precisions, QuantizedLayout? layout,
+        IProgress<BuildProgress>? progress, CancellationToken cancellation)
     {
         precisions = precisions is { Count: > 0 } ? [.. precisions.Distinct().Order()] : [Precision.Fp32];
         if (!ModelRepository.IsName(name))
@@ -43,7 +49,7 @@ public static class ModelBuilder
             throw new InvalidModelException($"{checkpoint} holds no {ModelFolder.TokenizerFile}.");
         }
 
-        var graphs = precisions.Select(p => (Precision: p, Graph: DecoderGraph.Build(source, new DecoderGraphOptions { Precision = p }))).ToList();
+        var graphs = precisions.Select(p => (Precision: p, Graph: DecoderGraph.Build(source, new DecoderGraphOptions { Precision = p, Layout = layout }))).ToList();
         using var folder = BuildFolder.Create(target);
         var total = graphs.Sum(g => g.Graph.Bytes);
         RequireSpace(folder.Path, total);

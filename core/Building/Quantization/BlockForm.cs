@@ -9,6 +9,8 @@ internal sealed class BlockForm(OnnxGraph graph, QuantizedLayout.Blocks layout) 
 
     public override bool IsFlat => true;
 
+    public override bool HasSpareRow => layout.SpareRow;
+
     public override string Embed(string name, CheckpointTensor table, string ids) => _vocabulary.Embed(name, table, ids);
 
     public override string Product(string name, string input, IReadOnlyList<CheckpointTensor> weights, IReadOnlyList<CheckpointTensor> biases)

@@ -14,6 +14,9 @@ internal abstract class LinearForm(OnnxGraph graph, DataType states)
     /// <summary>Whether hidden states are [tokens, hidden] rather than [batch, sequence, hidden].</summary>
     public virtual bool IsFlat => false;
 
+    /// <summary>Whether flat hidden states end with a row of no token.</summary>
+    public virtual bool HasSpareRow => false;
+
     public static LinearForm Create(OnnxGraph graph, Precision precision, QuantizedLayout? layout)
     {
         if (layout is null && precision is Precision.Fp32 or Precision.Fp16) return new FloatForm(graph, precision == Precision.Fp16 ? DataType.Float16 : DataType.Float);

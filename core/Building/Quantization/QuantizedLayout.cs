@@ -22,12 +22,14 @@ internal abstract record QuantizedLayout
     /// <param name="Block">Inputs that share a scale.</param>
     /// <param name="AccuracyLevel">ONNX Runtime's: 1 computes in float32, 4 with activations in 8 bits.</param>
     /// <param name="Symmetric">Without zero points.</param>
-    internal sealed record Blocks(int Bits, int Block, int AccuracyLevel, bool Symmetric) : QuantizedLayout;
+    /// <param name="SpareRow">Whether a row of zeros travels with the tokens, so that a product never has one row alone: some processors have another order of
+    /// adding for that.</param>
+    internal sealed record Blocks(int Bits, int Block, int AccuracyLevel, bool Symmetric, bool SpareRow = false) : QuantizedLayout;
 
     public static QuantizedLayout Of(Precision precision) => precision switch
     {
         Precision.Int8 => new Rows(SafeLimit, Unsigned: false),
-        Precision.Int4 => new Blocks(4, 32, 4, Symmetric: true),
+        Precision.Int4 => new Blocks(4, 32, 4, Symmetric: true, SpareRow: true),
         _ => throw new ArgumentOutOfRangeException(nameof(precision), precision, "Only integers are quantised."),
     };
 }
