@@ -26,6 +26,15 @@ public sealed class SyntheticModelTests : IDisposable
     }
 
     [Fact]
+    public async Task What_lacks_a_precision_is_built_again_with_all_it_had()
+    {
+        await EnsureAsync(Small, precision: Precision.Int8);
+        var both = await EnsureAsync(Small);
+        Assert.Equal([Precision.Fp32, Precision.Int8], both.Manifest.Variants.Select(v => v.Precision));
+        Assert.Equal(both.Manifest.Created, (await EnsureAsync(Small, precision: Precision.Int8)).Manifest.Created);
+    }
+
+    [Fact]
     public async Task Another_shape_builds_it_again()
     {
         await EnsureAsync(Small);
@@ -58,12 +67,12 @@ public sealed class SyntheticModelTests : IDisposable
 
     public void Dispose() => Directory.Delete(_repository.Path, recursive: true);
 
-    private Task<ModelFolder> EnsureAsync(SyntheticShape shape, string? tokenizer = null)
+    private Task<ModelFolder> EnsureAsync(SyntheticShape shape, string? tokenizer = null, Precision precision = Precision.Fp32)
     {
         _time.Advance(TimeSpan.FromMinutes(1));
-        return SyntheticModel.EnsureAsync(_repository, Name, shape, [Precision.Fp32], tokenizer ?? TestModels.NanoCheckpoint, (checkpoint, target, _) =>
+        return SyntheticModel.EnsureAsync(_repository, Name, shape, [precision], tokenizer ?? TestModels.NanoCheckpoint, (checkpoint, target, all) =>
         {
-            ModelBuilder.Build(checkpoint, target, Name, _time);
+            ModelBuilder.Build(checkpoint, target, Name, _time, all);
             return Task.FromResult(Cost);
         });
     }
