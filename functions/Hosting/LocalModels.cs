@@ -21,8 +21,7 @@ internal static class LocalModels
         await Task.Factory.StartNew(
             () => folders.AddRange(Folders(options, progress, cancellationToken)), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         var first = PreloadNames.Read(options, folders);
-        var device = ExecutionProvider.Preferred(options.Runtime);
-        var host = Host(folders, options, device, progress);
+        var host = Host(folders, options, progress);
         try
         {
             foreach (var (model, wish) in first) await host.LoadAsync(model, wish, cancellationToken);
@@ -33,6 +32,8 @@ internal static class LocalModels
             throw;
         }
 
+        // The device that a load really got, where the preferred one would not do.
+        var device = host.Status.Select(one => one.Loaded).OfType<LoadedVariant>().First().Provider;
         return new LoadedModels(new LocalInference(host), [.. folders.Select(folder => Describe(folder, host, device))]);
     }
 
@@ -61,11 +62,11 @@ internal static class LocalModels
         return folder;
     }
 
-    private static ModelHost Host(IReadOnlyList<ModelFolder> folders, ServeOptions options, ExecutionProvider device, IProgress<string> progress)
+    private static ModelHost Host(IReadOnlyList<ModelFolder> folders, ServeOptions options, IProgress<string> progress)
     {
         var memory = options.MemoryBytes ?? (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * MemoryShare);
         var engine = new EngineOptions { KvMemory = options.KeyValueMemoryBytes ?? memory / KeyValueShare, MaxWaiting = options.MaxWaiting };
-        var limits = new ModelHostOptions { MemoryBytes = memory, Device = device.Name, MaxWaiting = options.MaxWaiting, Progress = progress };
+        var limits = new ModelHostOptions { MemoryBytes = memory, Device = ExecutionProvider.Preferred(options.Runtime).Name, MaxWaiting = options.MaxWaiting, Progress = progress };
         return new ModelHost(folders, limits, options.Runtime, engine, TimeProvider.System);
     }
 

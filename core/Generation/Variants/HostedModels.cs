@@ -13,12 +13,15 @@ internal sealed class HostedModels
 
     public HostedModels(IReadOnlyList<HostedVariant> variants, ModelHostOptions options, TimeProvider time)
     {
-        (All, _options, _time) = (variants, options, time);
+        (All, Device, _options, _time) = (variants, options.Device, options, time);
         _models = variants.GroupBy(one => one.Folder.Name, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.ToArray(), StringComparer.Ordinal);
     }
 
     /// <summary>Every variant, in the order of the models and of their manifests.</summary>
     public IReadOnlyList<HostedVariant> All { get; }
+
+    /// <summary>The execution provider whose measurements count: the first to try, until a load tells which one there is.</summary>
+    public string Device { get; set; }
 
     /// <exception cref="ModelLoadException">A name is there twice, or a model has no variant that fits into the memory.</exception>
     public static HostedModels Of(IReadOnlyList<ModelFolder> folders, ModelHostOptions options, long kvMemory, TimeProvider time)
@@ -48,7 +51,7 @@ internal sealed class HostedModels
         HostedVariant[] usable = wish.Named is null ? [.. variants.Where(one => Obstacle(one) is null)] : variants;
         if (usable.Length == 0) return variants.Select(Obstacle).OfType<InferenceError>().MinBy(error => error.RetryAfter ?? TimeSpan.MaxValue);
         var selection = VariantSelection.Choose(
-            model, [.. usable.Select(one => one.Variant)], _options.Device, variant => Array.Exists(usable, one => one.Variant == variant && one.Loaded is not null), wish);
+            model, [.. usable.Select(one => one.Variant)], Device, variant => Array.Exists(usable, one => one.Variant == variant && one.Loaded is not null), wish);
         if (selection.Variant is null) return selection.Error;
         (chosen, reason) = (Array.Find(usable, one => one.Variant == selection.Variant), selection.Reason);
         return Obstacle(chosen!);

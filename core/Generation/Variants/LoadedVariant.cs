@@ -9,9 +9,9 @@ public sealed class LoadedVariant : IAsyncDisposable
     private readonly ModelText _text;
 
     /// <summary>Takes ownership of the runner.</summary>
-    internal LoadedVariant(ModelFolder folder, ModelVariant variant, ModelText text, IModelRunner runner, EngineOptions options, string device, TimeProvider time)
+    internal LoadedVariant(ModelFolder folder, ModelVariant variant, ModelText text, IModelRunner runner, EngineOptions options, ExecutionProvider provider, TimeProvider time)
     {
-        (Folder, Variant, _text, Device) = (folder, variant, text, device);
+        (Folder, Variant, _text, Provider) = (folder, variant, text, provider);
         Engine = new Engine(runner, folder.Config.ContextLength, options, folder.Name, time);
     }
 
@@ -22,8 +22,8 @@ public sealed class LoadedVariant : IAsyncDisposable
 
     public ModelVariant Variant { get; }
 
-    /// <summary>Where it runs, in words.</summary>
-    public string Device { get; }
+    /// <summary>Where it runs.</summary>
+    public ExecutionProvider Provider { get; }
 
     /// <summary>From the files to a session.</summary>
     public TimeSpan LoadTime { get; private init; }
@@ -62,7 +62,7 @@ public sealed class LoadedVariant : IAsyncDisposable
         }
 
         var warmed = time.GetTimestamp();
-        return new LoadedVariant(folder, variant, text, runner, options, runner.Provider.Description, time)
+        return new LoadedVariant(folder, variant, text, runner, options, runner.Provider, time)
         {
             LoadTime = time.GetElapsedTime(began, loaded),
             WarmupTime = time.GetElapsedTime(loaded, warmed),

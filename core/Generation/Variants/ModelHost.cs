@@ -47,10 +47,10 @@ public sealed class ModelHost : IAsyncDisposable
         }
     }
 
-    /// <summary>A host of variants that are open already, whose ownership it takes; it loads and unloads nothing.</summary>
+    /// <summary>A host of variants that are open already, at least one, whose ownership it takes; it loads and unloads nothing.</summary>
     public static ModelHost Of(IReadOnlyList<LoadedVariant> variants)
     {
-        var options = new ModelHostOptions { MemoryBytes = long.MaxValue };
+        var options = new ModelHostOptions { MemoryBytes = long.MaxValue, Device = variants[0].Provider.Name };
         HostedVariant[] hosted = [.. variants.Select(one => new HostedVariant(one.Folder, one.Variant, new Lazy<ModelText>(() => ModelText.Load(one.Folder)), 0) { Loaded = one })];
         return new ModelHost(
             new HostedModels(hosted, options, TimeProvider.System), options, (_, _, _) => throw new InvalidOperationException("This host loads nothing."), TimeProvider.System);
@@ -205,7 +205,7 @@ public sealed class ModelHost : IAsyncDisposable
         {
             await Task.WhenAll(before);
             var loaded = await OpenAsync(one);
-            lock (_gate) (one.Loaded, one.Loading, one.Failure) = (loaded, null, null);
+            lock (_gate) (one.Loaded, one.Loading, one.Failure, _models.Device) = (loaded, null, null, loaded.Provider.Name);
             _options.Progress?.Report($"Loaded {Name(one)} in {(loaded.LoadTime + loaded.WarmupTime).TotalSeconds:0.00} s.");
             return true;
         }

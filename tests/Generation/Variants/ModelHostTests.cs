@@ -280,6 +280,6 @@ public sealed class ModelHostTests : IAsyncDisposable
         if (_gates.TryGetValue(name, out var gate)) gate.Wait(Cancellation);
         if (_faults.TryGetValue(name, out var fault)) throw fault;
         var runner = _runners[name] = new FakeRunner(folder.Config.VocabularySize);
-        return new LoadedVariant(folder, variant, text, runner, new EngineOptions { KvMemory = 4096 }, "fake", TimeProvider.System);
+        return new LoadedVariant(folder, variant, text, runner, new EngineOptions { KvMemory = 4096 }, ExecutionProvider.Cpu(new RuntimeOptions()), TimeProvider.System);
     }
 }
