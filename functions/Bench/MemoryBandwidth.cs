@@ -21,12 +21,17 @@ internal sealed class MemoryBandwidth
     {
         var cores = Environment.ProcessorCount;
         _parts = [.. Enumerable.Range(0, cores).Select(_ => GC.AllocateUninitializedArray<ulong>((int)Math.Min(bytes / sizeof(ulong) / cores, Array.MaxLength)))];
-        // Written once: a page that nobody has written is the same page of zeros everywhere.
-        foreach (var part in _parts) part.AsSpan().Fill(1);
+        // No two pages alike: equal ones, as those that nobody has written, may be one and the same to the system below.
+        foreach (var part in _parts) FillUnlike(part);
     }
 
     /// <summary>Bytes per second: the best of several passes.</summary>
     public double Measure() => Enumerable.Range(0, Passes).Max(_ => RunPass());
+
+    private static void FillUnlike(ulong[] part)
+    {
+        for (var i = 0; i < part.Length; i++) part[i] = (ulong)(i + 1) * 0x9E3779B97F4A7C15;
+    }
 
     private double RunPass()
     {

@@ -28,7 +28,7 @@ internal sealed class PrecisionBench(ModelFolder folder, PrecisionOptions option
         var exact = measured.FirstOrDefault(v => v.Precision == Precision.Fp32);
         List<PrecisionRow> rows = [];
         foreach (var variant in measured) rows.Add(await MeasureAsync(variant, exact, cancellation));
-        return new PrecisionReport(folder.Name, folder.Manifest.Parameters, _bandwidths.Max(), built, rows);
+        return new PrecisionReport(folder.Name, folder.Manifest.Parameters, InterleavedRates.Median(_bandwidths), _bandwidths.Max(), built, rows);
     }
 
     private async Task<PrecisionRow> MeasureAsync(ModelVariant variant, ModelVariant? exact, CancellationToken cancellation)

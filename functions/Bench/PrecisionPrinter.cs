@@ -10,7 +10,7 @@ internal static class PrecisionPrinter
 {
     public static void Print(IAnsiConsole console, PrecisionReport report)
     {
-        console.WriteLine($"{report.Model}: {Quantities.Count(report.Parameters)} parameters. All cores together read {Rate(report.Bandwidth)} from memory.");
+        console.WriteLine($"{report.Model}: {Quantities.Count(report.Parameters)} parameters. All cores together read {Rate(report.Bandwidth)} from memory, {Rate(report.BestBandwidth)} at best.");
         if (report.Built is { } built) console.WriteLine($"Built in {Number(built.Seconds, "0.0")} s with {Quantities.Bytes(built.PeakBytes)} of memory at most.");
         var variants = new Table().AddColumn("variant");
         foreach (var column in new[] { "files", "read per step", "load s", "memory" }) variants.AddColumn(new TableColumn(column).RightAligned());

@@ -5,10 +5,11 @@ namespace R1Serverless.Bench;
 /// <summary>What `r1 bench precision` measured of one model.</summary>
 /// <param name="Model">The model's name.</param>
 /// <param name="Parameters">Weights, biases and norms.</param>
-/// <param name="Bandwidth">Bytes per second that all cores together read from memory: the best of this run.</param>
+/// <param name="Bandwidth">Bytes per second that all cores together read from memory: the median over this run.</param>
+/// <param name="BestBandwidth">The same at its best.</param>
 /// <param name="Built">What building the model took; null where it was built before and elsewhere.</param>
 /// <param name="Variants">From the most exact.</param>
-internal sealed record PrecisionReport(string Model, long Parameters, double Bandwidth, BuildCost? Built, IReadOnlyList<PrecisionRow> Variants);
+internal sealed record PrecisionReport(string Model, long Parameters, double Bandwidth, double BestBandwidth, BuildCost? Built, IReadOnlyList<PrecisionRow> Variants);
 
 /// <summary>One variant.</summary>
 /// <param name="Precision">Its number format.</param>

@@ -10,7 +10,7 @@ public sealed class PrecisionPrinterTests
     public void Tables_and_bars_are_printed()
     {
         var text = Print(PrecisionReports.Small);
-        Assert.Contains("bench: 50 million parameters. All cores together read 27.5 GB/s from memory.", text);
+        Assert.Contains("bench: 50 million parameters. All cores together read 27.5 GB/s from memory, 30.3 GB/s at best.", text);
         Assert.Contains("Built in 61.3 s with 2.1 GB of memory at most.", text);
         Assert.Matches(@"fp32 +│ +200 MB +│ +200 MB +│ +1\.50 +│ +300 MB", text);
         Assert.Matches(@"int8 +│ +100 MB +│ +50 MB +│ +0\.50 +│ +150 MB", text);

@@ -11,7 +11,7 @@ internal static class PrecisionReports
     public static readonly PrecisionReport Large = Of(1_780_000_000, Int8(2_000_000_000, (1, null, 0.7, null), (16, null, null, 3.5)));
 
     public static PrecisionReport Of(long parameters, params PrecisionRow[] variants) =>
-        new("bench", parameters, 27.5e9, new BuildCost(61.25, 2_100_000_000), [.. variants.OrderBy(v => v.Precision)]);
+        new("bench", parameters, 27.5e9, 30.25e9, new BuildCost(61.25, 2_100_000_000), [.. variants.OrderBy(v => v.Precision)]);
 
     private static PrecisionRow Fp32(long bytes) => new(Precision.Fp32, bytes, bytes, 1.5, 300_000_000, [new PrecisionRate(1, 14.25, null, 0.9, null, 0.98)]);
 
