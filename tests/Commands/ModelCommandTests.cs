@@ -34,6 +34,20 @@ public sealed class ModelCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Precisions_come_as_a_list_or_one_by_one_and_unknown_ones_are_refused()
+    {
+        var target = Path.Combine(_models, "tiny");
+        var (code, output, _) = await RunAsync("model", "build", ReferenceCheckpoints.Folder("llama"), "--output", target, "--precision", "int8,fp32", "--precision", "int4");
+        Assert.Equal(0, code);
+        Assert.Equal([Precision.Fp32, Precision.Int8, Precision.Int4], ModelFolder.Open(target).Manifest.Variants.Select(variant => variant.Precision));
+        Assert.Matches("int4 +[0-9]", output);
+
+        var (refused, _, error) = await RunAsync("model", "build", ReferenceCheckpoints.Folder("llama"), "--output", target, "--precision", "fp8");
+        Assert.Equal(1, refused);
+        Assert.Contains("'fp8' is no precision; there are fp32, fp16, int8, int4", error);
+    }
+
+    [Fact]
     public async Task List_tells_what_was_measured_of_each_variant()
     {
         ModelBuilder.Build(ReferenceCheckpoints.Folder("llama"), Path.Combine(_models, "tiny"), "tiny", TimeProvider.System);
