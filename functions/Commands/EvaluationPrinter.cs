@@ -21,8 +21,9 @@ internal static class EvaluationPrinter
         AddRow($"all ({total.Tasks} tasks)", v => Percent(v.Answers.Total.Accuracy));
         table.AddEmptyRow();
         AddRow($"drop, points (at most {Number(report.Tolerance, "0.##")})", v => Compared(v, Number(report.Drop(v), "0.00")));
-        AddRow($"likeliest tokens as {Name(report.Reference)}'s", v => Compared(v, Percent(v.Agreement.TokenShare)));
-        AddRow("divergence of the next token, nats", v => Compared(v, Number(v.Agreement.MeanDivergence, "0.0000")));
+        AddRow(
+            $"likeliest tokens as {Name(report.Reference)}'s (of {Number(report.Variants[^1].Agreement.Tokens, "N0")})", v => Compared(v, Percent(v.Agreement.TokenShare)));
+        AddRow("divergence of the next token, nats", v => Compared(v, Number(v.Agreement.MeanDivergence, v.Agreement.MeanDivergence < 0.001 ? "0.0e-0" : "0.0000")));
         foreach (int rows in report.Reference.TokensPerSecond.Keys) AddRow($"tokens/s, {rows} at once", v => Number(v.TokensPerSecond[rows], "N0"));
         AddRow("files", v => Quantities.Bytes(v.Variant.Bytes));
         AddRow("memory", v => Quantities.Bytes(v.MemoryBytes));

@@ -16,7 +16,7 @@ public sealed class EvaluationPrinterTests
         Assert.Matches(@"times \(1 tasks\) +100\.00 % +0\.00 %", text);
         Assert.Matches(@"all \(2 tasks\) +100\.00 % +50\.00 %", text);
         Assert.Matches(@"drop, points \(at most 1\.2\) +50\.00", text);
-        Assert.Matches("likeliest tokens as fp32's +99.90 %", text);
+        Assert.Matches(@"likeliest tokens as fp32's \(of 1,000\) +99\.90 %", text);
         Assert.Matches("nats +0\\.0120", text);
         Assert.Matches("tokens/s, 8 at once +400 +1,23[45]", text);
         Assert.Matches("files +4.0 MB +4.0 MB", text);
