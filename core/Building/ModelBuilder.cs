@@ -52,7 +52,7 @@ public static class ModelBuilder
         var graphs = precisions.Select(p => (Precision: p, Graph: DecoderGraph.Build(source, new DecoderGraphOptions { Precision = p, Layout = layout }))).ToList();
         using var folder = BuildFolder.Create(target);
         var total = graphs.Sum(g => g.Graph.Bytes);
-        RequireSpace(folder.Path, total);
+        RequireSpace(Path.GetDirectoryName(folder.Path)!, total);
         List<ModelVariant> variants = [];
         foreach (var (precision, graph) in graphs)
         {
@@ -122,7 +122,7 @@ public static class ModelBuilder
     private static void RequireSpace(string folder, long bytes)
     {
         var free = new DriveInfo(folder).AvailableFreeSpace;
-        if (free < bytes) throw new IOException($"The model needs {bytes / 1_000_000} MB, but where {folder} lies only {free / 1_000_000} MB are free: free some space, choose another --output, or fewer precisions.");
+        if (free < bytes) throw new IOException($"The model needs {bytes / 1_000_000} MB, but {folder} has only {free / 1_000_000} MB free: free some space, choose another --output, or fewer precisions.");
     }
 
     /// <summary>A damaged model is built again, so it counts as absent.</summary>
