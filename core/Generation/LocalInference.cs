@@ -21,6 +21,14 @@ public sealed class LocalInference(ModelHost host) : IInference, IAsyncDisposabl
 
     public async IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        // Before a variant is loaded for it, perhaps in another's place.
+        var (prompt, error) = host.Find(request.Model) is var (folder, text) ? PromptTokens.Of(request, folder, text) : default;
+        if (error is not null)
+        {
+            yield return new InferenceEvent.Failed(error);
+            yield break;
+        }
+
         var placement = await host.PlaceAsync(request.Model, request.Precision, cancellationToken);
         using var lease = placement.Lease;
         if (lease is null)
@@ -30,14 +38,16 @@ public sealed class LocalInference(ModelHost host) : IInference, IAsyncDisposabl
         }
 
         var variant = lease.Variant;
-        if (PromptTokens.Of(request, variant, out var error) is not { } prompt)
+        if (prompt is null) (prompt, error) = PromptTokens.Of(request, variant.Folder, variant.Text);
+        error ??= prompt!.Check(variant.Engine.Limits, request);
+        if (error is not null)
         {
-            yield return new InferenceEvent.Failed(error!);
+            yield return new InferenceEvent.Failed(error);
             yield break;
         }
 
         var output = Channel.CreateUnbounded<SequenceOutput>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
-        var answer = new Answer(request, variant, prompt, output.Writer);
+        var answer = new Answer(request, variant, prompt!, output.Writer);
         var submission = variant.Engine.TrySubmit(answer.Sequences);
         if (submission != Submission.Accepted)
         {
@@ -49,7 +59,7 @@ public sealed class LocalInference(ModelHost host) : IInference, IAsyncDisposabl
 
         try
         {
-            yield return new InferenceEvent.Admitted(prompt.Ids.Length, lease.Choice);
+            yield return new InferenceEvent.Admitted(prompt!.Ids.Length, lease.Choice);
             while (!answer.IsComplete)
             {
                 await output.Reader.WaitToReadAsync(cancellationToken);

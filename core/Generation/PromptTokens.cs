@@ -1,3 +1,5 @@
+using R1Serverless.Batching;
+using R1Serverless.Models;
 using R1Serverless.Requests;
 
 namespace R1Serverless.Generation;
@@ -7,52 +9,46 @@ namespace R1Serverless.Generation;
 /// <param name="OpensReasoning">Whether the prompt ends inside <c>&lt;think&gt;</c>, so that the completion begins with reasoning.</param>
 internal sealed record PromptTokens(int[] Ids, bool OpensReasoning)
 {
-    /// <summary>The tokens; or null, and why the request can't be run.</summary>
-    public static PromptTokens? Of(InferenceRequest request, LoadedVariant model, out InferenceError? error)
+    /// <summary>The tokens, or why no variant of the model can run the request. Neither where <paramref name="text"/> is needed and not there yet.</summary>
+    /// <param name="request">Asks the model of <paramref name="folder"/>.</param>
+    /// <param name="folder">The model's.</param>
+    /// <param name="text">Its tokenizer and template; null before they are loaded.</param>
+    public static (PromptTokens? Tokens, InferenceError? Error) Of(InferenceRequest request, ModelFolder folder, ModelText? text)
     {
-        error = null;
+        if (Sampler.Check(request.Sampling, folder.Config.VocabularySize) is { } refused) return (null, refused);
+        if (text is null && request.Prompt is not Prompt.Tokens) return (null, null);
+        if (request.Prompt is Prompt.Chat && text!.Template.Refusal is { } noTemplate) return (null, noTemplate);
         var prompt = request.Prompt switch
         {
-            Prompt.Chat chat => Chat(chat, model, out error),
-            Prompt.Text text => new PromptTokens(Raw(text.Value, model), false),
+            Prompt.Chat chat => new PromptTokens([.. text!.Template.Render(chat.Messages, text.Tokenizer)], text.Template.OpensReasoning),
+            Prompt.Text raw => new PromptTokens(Raw(raw.Value, text!), false),
             Prompt.Tokens tokens => new PromptTokens([.. tokens.Ids], false),
             _ => throw new ArgumentOutOfRangeException(nameof(request)),
         };
-        if (prompt is null) return null;
-        error = Check(prompt.Ids, request, model);
-        return error is null ? prompt : null;
+        return Check(prompt.Ids, folder.Config, Field(request)) is { } error ? (null, error) : (prompt, null);
     }
 
-    private static PromptTokens? Chat(Prompt.Chat chat, LoadedVariant model, out InferenceError? error)
-    {
-        error = model.Template.Refusal;
-        return error is null ? new PromptTokens([.. model.Template.Render(chat.Messages, model.Tokenizer)], model.Template.OpensReasoning) : null;
-    }
+    /// <summary>Why an engine has no room for the prompt; null where it has.</summary>
+    public InferenceError? Check(SchedulerLimits limits, InferenceRequest request) => Ids.Length < limits.MaxSlotLength ? null : new InferenceError(
+        InferenceErrorKind.OutOfMemory, $"The prompt has {Ids.Length} tokens; the worker's memory for keys and values holds {limits.KvTokens}.", Field(request));
+
+    private static string Field(InferenceRequest request) => request.Prompt is Prompt.Chat ? "messages" : "prompt";
 
     /// <summary>A raw text may hold control tokens: whoever writes it makes the whole prompt. Sequences of models that have a first token begin with it.</summary>
-    private static int[] Raw(string text, LoadedVariant model)
+    private static int[] Raw(string raw, ModelText text)
     {
-        var ids = model.Tokenizer.Encode(text, recogniseAdded: true);
-        return model.Template.BeginOfSequence is { } begin && (ids.Count == 0 || ids[0] != begin) ? [begin, .. ids] : [.. ids];
+        var ids = text.Tokenizer.Encode(raw, recogniseAdded: true);
+        return text.Template.BeginOfSequence is { } begin && (ids.Count == 0 || ids[0] != begin) ? [begin, .. ids] : [.. ids];
     }
 
-    private static InferenceError? Check(int[] ids, InferenceRequest request, LoadedVariant model)
+    private static InferenceError? Check(int[] ids, ModelConfig config, string field)
     {
-        var (config, limits) = (model.Folder.Config, model.Engine.Limits);
-        var field = request.Prompt is Prompt.Chat ? "messages" : "prompt";
         if (ids.Length == 0) return new InferenceError(InferenceErrorKind.InvalidRequest, "The prompt is empty.", field);
         if (Array.FindIndex(ids, id => (uint)id >= (uint)config.VocabularySize) is var at and >= 0)
             return new InferenceError(InferenceErrorKind.InvalidRequest, $"{ids[at]} is no token of the model: they are 0 to {config.VocabularySize - 1}.", $"{field}[{at}]");
-        if (ids.Length >= config.ContextLength)
-        {
-            return new InferenceError(
-                InferenceErrorKind.ContextLengthExceeded,
-                $"The model's context is {config.ContextLength} tokens, prompt and completion together; the prompt alone has {ids.Length}.",
-                field);
-        }
-
-        if (ids.Length >= limits.MaxSlotLength)
-            return new InferenceError(InferenceErrorKind.OutOfMemory, $"The prompt has {ids.Length} tokens; the worker's memory for keys and values holds {limits.KvTokens}.", field);
-        return Sampler.Check(request.Sampling, config.VocabularySize);
+        return ids.Length < config.ContextLength ? null : new InferenceError(
+            InferenceErrorKind.ContextLengthExceeded,
+            $"The model's context is {config.ContextLength} tokens, prompt and completion together; the prompt alone has {ids.Length}.",
+            field);
     }
 }

@@ -10,7 +10,7 @@ public sealed record InferenceRequest
 
     public required Prompt Prompt { get; init; }
 
-    public PrecisionWish Precision { get; init; } = new();
+    public PrecisionWish Precision { get; init; } = new() { IsServerDefault = true };
 
     public SamplingOptions Sampling { get; init; } = new();
 

@@ -7,7 +7,7 @@ public sealed record PrecisionWish(Precision? Named = null, double MaxAccuracyDr
 {
     public const double DefaultAccuracyDrop = 1.2;
 
-    /// <summary>The request named no precision; <see cref="Named"/> is what the server takes then.</summary>
+    /// <summary>The request named no precision; <see cref="Named"/> is what the server takes then, null ("auto") where it has no default.</summary>
     public bool IsServerDefault { get; init; }
 }
 

@@ -28,7 +28,7 @@ internal static class ChatCommand
     };
 
     private static readonly Option<string> Model = new("--model") { Description = "The model's name.", DefaultValueFactory = _ => ShippedModels.Nano };
-    private static readonly Option<string> Precision = PrecisionOption.Create("The variant that answers; auto leaves it to the server, or here to the measurements.");
+    private static readonly Option<string?> Precision = PrecisionOption.Create("The variant that answers; auto lets the measurements choose. [default: the server's own, or here auto]", usual: null);
     private static readonly Option<float?> Temperature = new("--temperature") { Description = "0 (always the likeliest token) to 2. [default: the model's own]" };
     private static readonly Option<string?> System = new("--system") { Description = "A system message before the conversation." };
     private static readonly Option<string?> ApiKey = new("--api-key") { Description = "The server's key; better set R1_API_KEY." };
@@ -49,7 +49,7 @@ internal static class ChatCommand
     private static async Task<int> RunAsync(ParseResult arguments, ModelLoader load, CancellationToken cancellation)
     {
         string model = arguments.GetRequiredValue(Model);
-        PrecisionWish wish = new(PrecisionName.Find(arguments.GetRequiredValue(Precision)));
+        PrecisionWish wish = ReadWish(arguments.GetValue(Precision));
         string? key = arguments.GetValue(ApiKey) ?? Environment.GetEnvironmentVariable("R1_API_KEY");
         await using InferenceSource source = arguments.GetValue(Url) is { } url
             ? InferenceSource.Server(url, key, model)
@@ -68,6 +68,9 @@ internal static class ChatCommand
             return stop.IsCancellationRequested ? Interrupted : 0;
         }
     }
+
+    /// <param name="precision">What the command line says; null where it says nothing, so that a server's default counts.</param>
+    internal static PrecisionWish ReadWish(string? precision) => precision is null ? new() { IsServerDefault = true } : new(PrecisionName.Find(precision));
 
     /// <summary>One message a line until /exit or the input's end. A failure is said, and the conversation goes on; it decides the exit code where
     /// nobody watches.</summary>

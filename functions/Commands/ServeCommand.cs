@@ -27,7 +27,7 @@ internal static class ServeCommand
         Description = "What to load at the start: MODEL or MODEL:PRECISION of those served; may be given several times. Others are loaded when they are asked for. [default: the first model, in the precision that a request gets which names none]",
     };
 
-    private static readonly Option<string> Precision = PrecisionOption.Create("The precision for requests that name none; auto lets the measurements choose.");
+    private static readonly Option<string?> Precision = PrecisionOption.Create("The precision for requests that name none; auto lets the measurements choose.");
 
     private static readonly Option<string?> Memory = Size(
         "--memory", "Memory that all loaded variants may take together, keys and values included, such as 8GiB; the least recently used leave for others. [default: three quarters of what this process may use]");
@@ -87,7 +87,7 @@ internal static class ServeCommand
             Urls = ListenAddresses.Split(urls),
             Models = arguments.GetValue(Models) ?? [],
             Load = arguments.GetValue(Load) ?? [],
-            Precision = PrecisionName.Find(arguments.GetRequiredValue(Precision)),
+            Precision = PrecisionName.Find(arguments.GetRequiredValue(Precision)!),
             MemoryBytes = arguments.GetValue(Memory) is { } memory ? MemorySize.Parse(memory) : null,
             DataFolder = arguments.GetValue(Data),
             ApiKeys = ApiKeys.Split(keys),

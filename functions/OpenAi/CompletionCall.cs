@@ -17,6 +17,7 @@ internal enum CompletionApi
 internal sealed record CompletionCall(CompletionApi Api, InferenceRequest Request, bool Stream, bool IncludeUsage)
 {
     private const int MostChoices = 16;
+    private const int LongestModel = 256;
 
     public string PromptField => FieldOfPrompt(Api);
 
@@ -59,7 +60,7 @@ internal sealed record CompletionCall(CompletionApi Api, InferenceRequest Reques
     private static string ReadModel(RequestReader reader)
     {
         string model = reader.Required("model") is { } value ? reader.TextOf(value, "model") ?? "" : "";
-        if (model.Length == 0) reader.Faults.Add("model", "'model' must be the id of a served model; GET /v1/models lists them.");
+        if (model.Length is 0 or > LongestModel) reader.Faults.Add("model", "'model' must be the id of a served model; GET /v1/models lists them.");
         return model;
     }
 

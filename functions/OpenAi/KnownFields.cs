@@ -22,6 +22,8 @@ internal sealed class KnownFields
     {
         foreach (JsonProperty field in reader.Element.EnumerateObject())
         {
+            // One fault is told, and looking for the nearest name of each of very many would take seconds.
+            if (reader.Faults.First is not null) return;
             string name = field.Name;
             if (_accepted.Contains(name)) continue;
             string at = reader.Path(Shortened.Name(name));

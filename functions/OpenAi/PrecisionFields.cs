@@ -24,7 +24,7 @@ internal static class PrecisionFields
         double drop = reader.Double("max_accuracy_drop", 0, 100) ?? PrecisionWish.DefaultAccuracyDrop;
         return (body ?? header) is { } named
             ? new PrecisionWish(PrecisionName.Find(named), drop)
-            : new PrecisionWish(usual, drop) { IsServerDefault = usual is not null };
+            : new PrecisionWish(usual, drop) { IsServerDefault = true };
     }
 
     private static void Check(string? value, string at, FaultSlot faults)

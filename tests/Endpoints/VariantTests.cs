@@ -30,7 +30,7 @@ public sealed class VariantTests
     }
 
     [Theory]
-    [InlineData("", null, null, null, false)]
+    [InlineData("", null, null, null, true)]
     [InlineData("", null, Precision.Int8, Precision.Int8, true)]
     [InlineData(",\"precision\":\"fp16\"", null, Precision.Int8, Precision.Fp16, false)]
     [InlineData(",\"precision\":null", "int4", Precision.Int8, Precision.Int4, false)]

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using R1Serverless.Commands;
 using R1Serverless.Hosting;
 using R1Serverless.OpenAi.Client;
 using R1Serverless.Requests;
@@ -40,6 +41,18 @@ public sealed class HttpInferenceTests
         Assert.Equal(sent.Sampling with { LogitBias = got.Sampling.LogitBias }, got.Sampling);
         Assert.Equal(sent.Precision, got.Precision);
         Assert.Equal((77, 2, true), (got.MaxTokens, got.Choices, got.IgnoreEndOfSequence));
+    }
+
+    [Theory]
+    [InlineData(null, Precision.Int8, true)]
+    [InlineData("auto", null, false)]
+    [InlineData("int4", Precision.Int4, false)]
+    public async Task A_precision_that_is_named_goes_before_the_servers_default_auto_too(string? named, Precision? expected, bool isServerDefault)
+    {
+        var engine = FakeInference.Thoughtful();
+        await using var server = await TestServer.StartAsync(engine, new ServeOptions { Precision = Precision.Int8 });
+        await RunAsync(server, Ask(new Prompt.Text("?")) with { Precision = ChatCommand.ReadWish(named) });
+        Assert.Equal(new PrecisionWish(expected) { IsServerDefault = isServerDefault }, Assert.Single(engine.Requests).Precision);
     }
 
     [Fact]

@@ -96,6 +96,16 @@ public sealed class ValidationTests
         else Assert.Equal(tokens, Assert.IsType<Prompt.Tokens>(prompt).Ids.Count);
     }
 
+    [Theory]
+    [InlineData(256, true)]
+    [InlineData(257, false)]
+    public void A_model_has_a_name_that_an_answer_can_carry(int length, bool isFine)
+    {
+        FaultSlot faults = new();
+        CompletionCall? call = CompletionCall.Read(CompletionApi.Text, Encoding.UTF8.GetBytes($"{{\"model\":\"{new string('m', length)}\",\"prompt\":\"x\"}}"), faults);
+        Assert.Equal((isFine, isFine ? null : "model"), (call is not null, faults.First?.Param));
+    }
+
     [Fact]
     public void Of_duplicate_fields_the_last_counts()
     {

@@ -52,7 +52,8 @@ internal sealed class HostedModels
         if (usable.Length == 0) return variants.Select(Obstacle).OfType<InferenceError>().MinBy(error => error.RetryAfter ?? TimeSpan.MaxValue);
         var selection = VariantSelection.Choose(
             model, [.. usable.Select(one => one.Variant)], Device, variant => Array.Exists(usable, one => one.Variant == variant && one.Loaded is not null), wish);
-        if (selection.Variant is null) return selection.Error;
+        // One that failed to load may come up later, and be what "auto" wants.
+        if (selection.Variant is null) return variants.Except(usable).Select(Obstacle).FirstOrDefault(error => error?.RetryAfter is not null) ?? selection.Error;
         (chosen, reason) = (Array.Find(usable, one => one.Variant == selection.Variant), selection.Reason);
         return Obstacle(chosen!);
     }

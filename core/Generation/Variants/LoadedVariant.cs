@@ -6,12 +6,10 @@ namespace R1Serverless.Generation;
 /// <summary>One variant of a model, in memory and warmed, with its engine.</summary>
 public sealed class LoadedVariant : IAsyncDisposable
 {
-    private readonly ModelText _text;
-
     /// <summary>Takes ownership of the runner.</summary>
     internal LoadedVariant(ModelFolder folder, ModelVariant variant, ModelText text, IModelRunner runner, EngineOptions options, ExecutionProvider provider, TimeProvider time)
     {
-        (Folder, Variant, _text, Provider) = (folder, variant, text, provider);
+        (Folder, Variant, Text, Provider) = (folder, variant, text, provider);
         Engine = new Engine(runner, folder.Config.ContextLength, options, folder.Name, time);
     }
 
@@ -35,9 +33,9 @@ public sealed class LoadedVariant : IAsyncDisposable
 
     internal Engine Engine { get; }
 
-    internal ITokenizer Tokenizer => _text.Tokenizer;
+    internal ModelText Text { get; }
 
-    internal ChatTemplate Template => _text.Template;
+    internal ITokenizer Tokenizer => Text.Tokenizer;
 
     /// <summary>Loads and warms a variant of the folder. Blocks for as long as that takes.</summary>
     /// <exception cref="ModelLoadException">The graph can't be loaded or run.</exception>

@@ -87,6 +87,10 @@ public sealed class ModelHost : IAsyncDisposable
         }
     }
 
+    /// <summary>A model's folder, and its tokenizer and template once a variant of it has been loaded; null where there is no such model.</summary>
+    internal (ModelFolder Folder, ModelText? Text)? Find(string model) =>
+        _models.Of(model) is [var first, ..] ? (first.Folder, first.Text.IsValueCreated ? first.Text.Value : null) : null;
+
     /// <summary>Chooses the request's variant and waits until it is loaded. The caller disposes the lease when the request has ended.</summary>
     internal async ValueTask<Placement> PlaceAsync(string model, PrecisionWish wish, CancellationToken cancellationToken)
     {
@@ -205,7 +209,13 @@ public sealed class ModelHost : IAsyncDisposable
         {
             await Task.WhenAll(before);
             var loaded = await OpenAsync(one);
-            lock (_gate) (one.Loaded, one.Loading, one.Failure, _models.Device) = (loaded, null, null, loaded.Provider.Name);
+            lock (_gate)
+            {
+                (one.Loaded, one.Loading, one.Failure, _models.Device) = (loaded, null, null, loaded.Provider.Name);
+                // Those who asked for it may have left meanwhile: then it can make room for others at once.
+                Pulse();
+            }
+
             _options.Progress?.Report($"Loaded {Name(one)} in {(loaded.LoadTime + loaded.WarmupTime).TotalSeconds:0.00} s.");
             return true;
         }

@@ -26,7 +26,7 @@ public sealed record VariantSelection(ModelVariant? Variant, string Reason, Infe
     /// <param name="isLoaded">Whether a variant is in memory.</param>
     /// <param name="wish">What the request asks for.</param>
     public static VariantSelection Choose(string model, IReadOnlyList<ModelVariant> variants, string device, Func<ModelVariant, bool> isLoaded, PrecisionWish wish) =>
-        wish.Named is { } named ? Named(model, variants, named, wish.IsServerDefault) : Auto(variants, device, isLoaded, wish.MaxAccuracyDrop);
+        wish.Named is { } named ? Named(model, variants, named, wish.IsServerDefault) : Auto(model, variants, device, isLoaded, wish.MaxAccuracyDrop);
 
     /// <summary>Tokens per second of an evaluation with <see cref="ComparedRows"/> rows or as near to that as was measured; null where nothing was.</summary>
     public static double? Speed(VariantEvaluation evaluation) => evaluation.TokensPerSecond.Count == 0
@@ -46,7 +46,7 @@ public sealed record VariantSelection(ModelVariant? Variant, string Reason, Infe
         return new VariantSelection(null, error.Message, error);
     }
 
-    private static VariantSelection Auto(IReadOnlyList<ModelVariant> variants, string device, Func<ModelVariant, bool> isLoaded, double maxDrop)
+    private static VariantSelection Auto(string model, IReadOnlyList<ModelVariant> variants, string device, Func<ModelVariant, bool> isLoaded, double maxDrop)
     {
         Measured[] measured = [.. variants.Select(variant => Measured.Of(variant, device)).OfType<Measured>()];
         Measured[] eligible = [.. measured.Where(one => one.Evaluation.IsWithinTolerance && one.Evaluation.AccuracyDrop <= maxDrop).OrderByDescending(one => one.Speed)];
@@ -54,7 +54,8 @@ public sealed record VariantSelection(ModelVariant? Variant, string Reason, Infe
         var limit = Invariant($"{maxDrop:0.##} points");
         if (best is null)
         {
-            var exact = variants.MinBy(variant => variant.Precision)!;
+            // Never one that was found to be beyond its tolerance.
+            if (variants.Where(variant => On(variant, device) is not { IsWithinTolerance: false }).MinBy(variant => variant.Precision) is not { } exact) return BeyondTolerance(model, variants);
             return new VariantSelection(exact, measured.Length == 0
                 ? "not measured on this device: the most exact variant; `r1 model evaluate` measures"
                 : $"none measured within {limit}: the most exact variant");
@@ -62,6 +63,14 @@ public sealed record VariantSelection(ModelVariant? Variant, string Reason, Infe
 
         var rank = best == eligible[0] ? "fastest" : "fastest loaded";
         return new VariantSelection(best.Variant, Invariant($"{rank} within {limit}: {best.Speed:N0} tokens/s{Drop(best)}"));
+    }
+
+    private static VariantSelection BeyondTolerance(string model, IReadOnlyList<ModelVariant> variants)
+    {
+        var there = string.Join(", ", variants.Select(variant => variant.Precision).Distinct().Order().Select(PrecisionName.Of));
+        var error = new InferenceError(
+            InferenceErrorKind.InvalidRequest, $"'auto' has nothing to choose for '{model}': {there} lost more accuracy than tolerated. Name one in 'precision' to have it all the same.", "precision");
+        return new VariantSelection(null, error.Message, error);
     }
 
     private static string Drop(Measured one)

@@ -22,7 +22,7 @@ internal static class RequestWriter
             json.WriteEndObject();
             if (request.MaxTokens is { } most) json.WriteNumber("max_tokens", most);
             if (request.Choices != 1) json.WriteNumber("n", request.Choices);
-            if (request.Precision.Named is { } precision) json.WriteString("precision", PrecisionName.Of(precision));
+            if (!request.Precision.IsServerDefault) json.WriteString("precision", request.Precision.Named is { } precision ? PrecisionName.Of(precision) : PrecisionName.Auto);
             if (request.Precision.MaxAccuracyDrop != PrecisionWish.DefaultAccuracyDrop) json.WriteNumber("max_accuracy_drop", request.Precision.MaxAccuracyDrop);
             if (request.IgnoreEndOfSequence) json.WriteBoolean("ignore_eos", true);
             if (request.Stop.Count > 0)

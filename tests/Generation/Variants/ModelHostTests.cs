@@ -8,7 +8,7 @@ using R1Serverless.Runtime;
 namespace R1Serverless.Tests.Generation;
 
 /// <summary>Loading, sharing and leaving, over runners that are no models. Each variant takes 10 bytes: 8 of weights and 2 for keys and values.</summary>
-public sealed class ModelHostTests : IAsyncDisposable
+public sealed partial class ModelHostTests : IAsyncDisposable
 {
     private const int VariantBytes = 10;
 
@@ -85,6 +85,21 @@ public sealed class ModelHostTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_variant_that_nobody_wants_any_more_once_it_is_loaded_makes_room()
+    {
+        var host = Host(room: 1, Folder("a", Precision.Fp32), Folder("b", Precision.Fp32));
+        using var gate = Hold("a fp32");
+        using CancellationTokenSource leave = new();
+        var leaving = host.PlaceAsync("a", new PrecisionWish(), leave.Token).AsTask();
+        await leave.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => leaving);
+        var next = host.PlaceAsync("b", new PrecisionWish(), Cancellation).AsTask();
+        gate.Set();
+        using var lease = (await next.WaitAsync(TimeSpan.FromSeconds(20), Cancellation)).Lease!;
+        Assert.Equal(["b fp32"], Loaded(host));
+    }
+
+    [Fact]
     public async Task Patience_ends_with_a_refusal_that_says_when_to_retry()
     {
         var host = Host(room: 1, Folder("a", Precision.Fp32), Folder("b", Precision.Fp32));
@@ -112,48 +127,6 @@ public sealed class ModelHostTests : IAsyncDisposable
         var again = host.PlaceAsync("b", new PrecisionWish(), Cancellation).AsTask();
         busy.Dispose();
         (await again).Lease!.Dispose();
-    }
-
-    [Fact]
-    public async Task A_load_that_fails_fails_its_requests_and_auto_takes_the_next()
-    {
-        var host = Host(room: 4, _models.Make("a", Quick, Precision.Fp32, Precision.Int8, Precision.Int4));
-        _faults["a int4"] = new ModelLoadException("a kernel is missing");
-        using (var auto = await PlaceAsync(host, "a", null)) Assert.Equal(Precision.Int8, auto.Choice.Precision);
-        var refused = (await host.PlaceAsync("a", new PrecisionWish(Precision.Int4), Cancellation)).Error!;
-        Assert.Equal((InferenceErrorKind.Unavailable, TimeSpan.FromMinutes(1)), (refused.Kind, refused.RetryAfter));
-        Assert.DoesNotContain("kernel", refused.Message, StringComparison.Ordinal);
-        Assert.Equal("a kernel is missing", host.Status.Single(one => one.Variant.Precision == Precision.Int4).Failure);
-        Assert.Equal(["a int4", "a int8"], _opened);
-
-        // After a minute it is tried again.
-        _faults.Clear();
-        _time.Advance(TimeSpan.FromMinutes(1));
-        using var mended = await PlaceAsync(host, "a", Precision.Int4);
-        Assert.Equal(Precision.Int4, mended.Choice.Precision);
-    }
-
-    [Fact]
-    public async Task A_model_of_which_nothing_loads_is_unavailable_and_at_the_start_says_why()
-    {
-        var host = Host(room: 4, Folder("a", Precision.Fp32, Precision.Int8));
-        _faults["a fp32"] = new ModelLoadException("broken");
-        _faults["a int8"] = new IOException("gone");
-        var fault = await Assert.ThrowsAsync<ModelLoadException>(() => host.LoadAsync("a", new PrecisionWish(), Cancellation));
-        Assert.Equal("broken", fault.Message);
-        Assert.Equal(InferenceErrorKind.Unavailable, (await host.PlaceAsync("a", new PrecisionWish(), Cancellation)).Error!.Kind);
-        await Assert.ThrowsAsync<IOException>(() => host.LoadAsync("a", new PrecisionWish(Precision.Int8), Cancellation));
-    }
-
-    [Fact]
-    public async Task What_never_fits_is_refused_at_once_and_auto_passes_it_over()
-    {
-        var host = Host(room: 2, _models.Make("a", variant => variant with { Bytes = variant.Precision == Precision.Fp32 ? 100 : 8 }, Precision.Fp32, Precision.Int8));
-        using var auto = await PlaceAsync(host, "a", null);
-        Assert.Equal(Precision.Int8, auto.Choice.Precision);
-        var error = (await host.PlaceAsync("a", new PrecisionWish(Precision.Fp32), Cancellation)).Error!;
-        Assert.Equal((InferenceErrorKind.InvalidRequest, "precision"), (error.Kind, error.Field));
-        Assert.Throws<ModelLoadException>(() => Host(room: 0, Folder("b", Precision.Fp32)));
     }
 
     [Fact]

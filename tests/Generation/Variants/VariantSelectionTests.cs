@@ -40,6 +40,8 @@ public sealed class VariantSelectionTests
     [InlineData("fp32 int8=0.3/2000", "auto", 1.2, "int8", "fastest within 1.2 points: 2,000 tokens/s, 0.3 points below fp32")]
     [InlineData("fp32 int8=0.3/2000", "auto", 0.1, "fp32", "none measured within 0.1 points: the most exact variant")]
     [InlineData("int8=1.1/2000 int4=0.9/3000!0.5", "auto", 0.1, "int8", "none measured within 0.1 points: the most exact variant")]
+    [InlineData("int8=2/2000 int4", "auto", 1.2, "int4", "none measured within 1.2 points: the most exact variant")]
+    [InlineData("int8=2/2000 int4*=3/3000", "auto", 100, null, "'auto' has nothing to choose for 'm': int8, int4 lost more accuracy than tolerated. Name one in 'precision' to have it all the same.")]
     [InlineData("fp32=0/1000 int8 int4", "auto", 100, "fp32", "fastest within 100 points: 1,000 tokens/s")]
     public void The_variant_and_the_reason(string variants, string precision, double maxDrop, string? chosen, string reason)
     {
