@@ -45,11 +45,7 @@ internal sealed class CompletionEndpoints(Serving serving, ServeOptions options,
         AnswerHead head = AnswerHead.For(call, time);
         if (call.Stream)
         {
-            // The first event decides the status; once it is good, the stream begins.
-            if (!await events.MoveNextAsync()) throw new InvalidOperationException("The engine gave no event.");
-            if (events.Current is InferenceEvent.Admitted admitted) VariantHeader.Set(context.Response, admitted.Variant);
-            if (events.Current is InferenceEvent.Failed refused) await WriteFailureAsync(context, call, refused);
-            else await stream.WriteAsync(context, call, head, events, stop);
+            await StreamAsync(context, call, head, events, stop);
             return;
         }
 
@@ -69,6 +65,28 @@ internal sealed class CompletionEndpoints(Serving serving, ServeOptions options,
         if (!fold.IsComplete) throw new InvalidOperationException("The engine's events ended without Finished.");
         if (call.Api == CompletionApi.Chat) await JsonAnswers.WriteAsync(context, StatusCodes.Status200OK, fold.Chat(), WireJson.Relaxed.ChatAnswer);
         else await JsonAnswers.WriteAsync(context, StatusCodes.Status200OK, fold.Text(), WireJson.Relaxed.TextAnswer);
+    }
+
+    /// <summary>The first event decides the status, if it comes before the first heartbeat is due. A request that waits longer, for a model to load or for others to
+    /// make room, gets its stream at once, and in it whatever comes.</summary>
+    private async Task StreamAsync(HttpContext context, CompletionCall call, AnswerHead head, IAsyncEnumerator<InferenceEvent> events, CancellationToken stop)
+    {
+        Task<bool> first = events.MoveNextAsync().AsTask();
+        // Not cut short by the token, which ends the move itself: an enumerator must not be disposed in the middle of one.
+        Task settled = first.WaitAsync(EventStream.HeartbeatInterval, time);
+        await settled.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (first.IsCompleted)
+        {
+            if (!await first) throw new InvalidOperationException("The engine gave no event.");
+            if (events.Current is InferenceEvent.Admitted admitted) VariantHeader.Set(context.Response, admitted.Variant);
+            if (events.Current is InferenceEvent.Failed refused)
+            {
+                await WriteFailureAsync(context, call, refused);
+                return;
+            }
+        }
+
+        await stream.WriteAsync(context, call, head, events, first, stop);
     }
 
     private async Task<CompletionCall?> ReadAsync(HttpRequest request, CompletionApi api, FaultSlot faults)

@@ -14,9 +14,10 @@ internal sealed partial class EventStream(TimeProvider time, ILogger<EventStream
     private const int LargestBatch = 32 << 10;
     private static readonly byte[] Heartbeat = ": heartbeat\n\n"u8.ToArray();
 
-    /// <summary>Streams to the end. <paramref name="events"/> stands on its first event, which is not a failure.</summary>
+    /// <summary>Streams to the end. Where <paramref name="events"/> is not yet on its first event, the stream begins with a heartbeat.</summary>
+    /// <param name="first">The move to the first event.</param>
     public async Task WriteAsync(
-        HttpContext context, CompletionCall call, AnswerHead head, IAsyncEnumerator<InferenceEvent> events, CancellationToken cancellationToken)
+        HttpContext context, CompletionCall call, AnswerHead head, IAsyncEnumerator<InferenceEvent> events, Task<bool> first, CancellationToken cancellationToken)
     {
         context.Response.ContentType = "text/event-stream; charset=utf-8";
         context.Response.Headers.CacheControl = "no-cache";
@@ -26,10 +27,10 @@ internal sealed partial class EventStream(TimeProvider time, ILogger<EventStream
         using SemaphoreSlim mayWrite = new(0, 1);
         using CancellationTokenSource ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         PipeWriter body = context.Response.BodyWriter;
-        Task heartbeats = BeatAsync(body, mayWrite, ended.Token);
+        Task heartbeats = BeatAsync(body, mayWrite, isDue: !first.IsCompleted, ended.Token);
         try
         {
-            await PumpAsync(context, call, events, chunks, mayWrite, cancellationToken);
+            await PumpAsync(context, call, events, new ValueTask<bool>(first), chunks, mayWrite, cancellationToken);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -53,24 +54,13 @@ internal sealed partial class EventStream(TimeProvider time, ILogger<EventStream
     /// <summary>Writes events until the last; leaves the unsent rest in <paramref name="chunks"/>. Only its owner may write: this holds
     /// <paramref name="mayWrite"/> except while it waits for the next event.</summary>
     private static async Task PumpAsync(
-        HttpContext context, CompletionCall call, IAsyncEnumerator<InferenceEvent> events, ChunkWriter chunks, SemaphoreSlim mayWrite, CancellationToken cancellationToken)
+        HttpContext context, CompletionCall call, IAsyncEnumerator<InferenceEvent> events, ValueTask<bool> next, ChunkWriter chunks, SemaphoreSlim mayWrite,
+        CancellationToken cancellationToken)
     {
         PipeWriter body = context.Response.BodyWriter;
         while (true)
         {
-            InferenceEvent happened = events.Current;
-            if (happened is InferenceEvent.Failed failed)
-            {
-                chunks.WriteError(ApiError.From(failed.Error, call.PromptField, context.TraceIdentifier));
-                return;
-            }
-
-            chunks.Write(happened);
-            if (happened is InferenceEvent.Finished) return;
-            if (chunks.Written.Length > LargestBatch) await FlushAsync(body, chunks, cancellationToken);
-
             bool more;
-            ValueTask<bool> next = events.MoveNextAsync();
             if (next.IsCompleted)
             {
                 more = await next;
@@ -92,6 +82,17 @@ internal sealed partial class EventStream(TimeProvider time, ILogger<EventStream
             }
 
             if (!more) throw new InvalidOperationException("The engine's events ended without Finished.");
+            InferenceEvent happened = events.Current;
+            if (happened is InferenceEvent.Failed failed)
+            {
+                chunks.WriteError(ApiError.From(failed.Error, call.PromptField, context.TraceIdentifier));
+                return;
+            }
+
+            chunks.Write(happened);
+            if (happened is InferenceEvent.Finished) return;
+            if (chunks.Written.Length > LargestBatch) await FlushAsync(body, chunks, cancellationToken);
+            next = events.MoveNextAsync();
         }
     }
 
@@ -102,13 +103,14 @@ internal sealed partial class EventStream(TimeProvider time, ILogger<EventStream
         chunks.Clear();
     }
 
-    private async Task BeatAsync(PipeWriter body, SemaphoreSlim mayWrite, CancellationToken ended)
+    private async Task BeatAsync(PipeWriter body, SemaphoreSlim mayWrite, bool isDue, CancellationToken ended)
     {
         using PeriodicTimer timer = new(HeartbeatInterval, time);
         try
         {
-            while (await timer.WaitForNextTickAsync(ended))
+            while (isDue || await timer.WaitForNextTickAsync(ended))
             {
+                isDue = false;
                 await mayWrite.WaitAsync(ended);
                 try
                 {

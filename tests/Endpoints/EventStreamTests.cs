@@ -8,7 +8,7 @@ using R1Serverless.Tests.Hosting;
 
 namespace R1Serverless.Tests.Endpoints;
 
-public sealed class EventStreamTests
+public sealed partial class EventStreamTests
 {
     private static readonly Usage SomeUsage = new(5, 4, 2);
 
