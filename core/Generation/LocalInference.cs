@@ -21,8 +21,8 @@ public sealed class LocalInference(ModelHost host) : IInference, IAsyncDisposabl
 
     public async IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        // Before a variant is loaded for it, perhaps in another's place.
-        var (prompt, error) = host.Find(request.Model) is var (folder, text) ? PromptTokens.Of(request, folder, text) : default;
+        // Before a variant is loaded for it, perhaps in another's place: the tokenizer alone is read soon.
+        var (prompt, error) = host.Find(request.Model) is var (folder, text) ? PromptTokens.Of(request, folder, await text.FindAsync(cancellationToken)) : default;
         if (error is not null)
         {
             yield return new InferenceEvent.Failed(error);

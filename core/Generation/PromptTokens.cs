@@ -9,10 +9,10 @@ namespace R1Serverless.Generation;
 /// <param name="OpensReasoning">Whether the prompt ends inside <c>&lt;think&gt;</c>, so that the completion begins with reasoning.</param>
 internal sealed record PromptTokens(int[] Ids, bool OpensReasoning)
 {
-    /// <summary>The tokens, or why no variant of the model can run the request. Neither where <paramref name="text"/> is needed and not there yet.</summary>
+    /// <summary>The tokens, or why no variant of the model can run the request. Neither where <paramref name="text"/> is needed and not there.</summary>
     /// <param name="request">Asks the model of <paramref name="folder"/>.</param>
     /// <param name="folder">The model's.</param>
-    /// <param name="text">Its tokenizer and template; null before they are loaded.</param>
+    /// <param name="text">Its tokenizer and template; null where they could not be read.</param>
     public static (PromptTokens? Tokens, InferenceError? Error) Of(InferenceRequest request, ModelFolder folder, ModelText? text)
     {
         if (Sampler.Check(request.Sampling, folder.Config.VocabularySize) is { } refused) return (null, refused);

@@ -71,8 +71,7 @@ internal sealed class HostedModels
 
     private static IEnumerable<HostedVariant> Variants(ModelFolder folder, string device, long kvMemory)
     {
-        // A tokenizer that could not be read is tried again with the next load.
-        var text = new Lazy<ModelText>(() => ModelText.Load(folder), LazyThreadSafetyMode.PublicationOnly);
+        var text = new HostedText(folder);
         foreach (var variant in folder.Manifest.Variants)
         {
             // What it grew to when it was measured, or at least its weights: a graph's working memory is not known before.

@@ -3,14 +3,14 @@ using R1Serverless.Models;
 namespace R1Serverless.Generation;
 
 /// <summary>A variant that a <see cref="ModelHost"/> has or may load. What changes is guarded by the host's lock.</summary>
-internal sealed class HostedVariant(ModelFolder folder, ModelVariant variant, Lazy<ModelText> text, long memoryBytes)
+internal sealed class HostedVariant(ModelFolder folder, ModelVariant variant, HostedText text, long memoryBytes)
 {
     public ModelFolder Folder => folder;
 
     public ModelVariant Variant => variant;
 
-    /// <summary>Shared by the model's variants, and loaded with the first of them.</summary>
-    public Lazy<ModelText> Text => text;
+    /// <summary>Shared by the model's variants, and read when a request first needs it.</summary>
+    public HostedText Text => text;
 
     /// <summary>What it takes of the budget while it is loaded or being loaded.</summary>
     public long MemoryBytes => memoryBytes;

@@ -51,7 +51,7 @@ public sealed class ModelHost : IAsyncDisposable
     public static ModelHost Of(IReadOnlyList<LoadedVariant> variants)
     {
         var options = new ModelHostOptions { MemoryBytes = long.MaxValue, Device = variants[0].Provider.Name };
-        HostedVariant[] hosted = [.. variants.Select(one => new HostedVariant(one.Folder, one.Variant, new Lazy<ModelText>(() => ModelText.Load(one.Folder)), 0) { Loaded = one })];
+        HostedVariant[] hosted = [.. variants.Select(one => new HostedVariant(one.Folder, one.Variant, HostedText.Of(one), 0) { Loaded = one })];
         return new ModelHost(
             new HostedModels(hosted, options, TimeProvider.System), options, (_, _, _) => throw new InvalidOperationException("This host loads nothing."), TimeProvider.System);
     }
@@ -87,9 +87,8 @@ public sealed class ModelHost : IAsyncDisposable
         }
     }
 
-    /// <summary>A model's folder, and its tokenizer and template once a variant of it has been loaded; null where there is no such model.</summary>
-    internal (ModelFolder Folder, ModelText? Text)? Find(string model) =>
-        _models.Of(model) is [var first, ..] ? (first.Folder, first.Text.IsValueCreated ? first.Text.Value : null) : null;
+    /// <summary>A model's folder, and its tokenizer and template, loaded or not; null where there is no such model.</summary>
+    internal (ModelFolder Folder, HostedText Text)? Find(string model) => _models.Of(model) is [var first, ..] ? (first.Folder, first.Text) : null;
 
     /// <summary>Chooses the request's variant and waits until it is loaded. The caller disposes the lease when the request has ended.</summary>
     internal async ValueTask<Placement> PlaceAsync(string model, PrecisionWish wish, CancellationToken cancellationToken)
@@ -208,7 +207,8 @@ public sealed class ModelHost : IAsyncDisposable
         try
         {
             await Task.WhenAll(before);
-            var loaded = await OpenAsync(one);
+            var text = await one.Text.ReadAsync();
+            var loaded = await OwnThread.Start($"load {Name(one)}", () => _open(one.Folder, one.Variant, text));
             lock (_gate)
             {
                 (one.Loaded, one.Loading, one.Failure, _models.Device) = (loaded, null, null, loaded.Provider.Name);
@@ -245,24 +245,5 @@ public sealed class ModelHost : IAsyncDisposable
         }
 
         _options.Progress?.Report($"Unloaded {Name(one)} to make room.");
-    }
-
-    private Task<LoadedVariant> OpenAsync(HostedVariant one)
-    {
-        TaskCompletionSource<LoadedVariant> opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        new Thread(Open) { IsBackground = true, Name = $"load {Name(one)}" }.Start();
-        return opened.Task;
-
-        void Open()
-        {
-            try
-            {
-                opened.SetResult(_open(one.Folder, one.Variant, one.Text.Value));
-            }
-            catch (Exception fault)
-            {
-                opened.SetException(fault);
-            }
-        }
     }
 }

@@ -16,15 +16,32 @@ public sealed partial class ModelHostTests
         await RefusedAsync(ask with { Precision = int8, Prompt = new Prompt.Tokens([1 << 20]) }, "prompt[0]");
         await RefusedAsync(ask with { Precision = int8, Prompt = new Prompt.Tokens(new int[5000]) }, "prompt");
         await RefusedAsync(ask with { Precision = int8, Sampling = new SamplingOptions { LogitBias = new Dictionary<int, float> { [1 << 20] = 1 } } }, "logit_bias");
-        Assert.Empty(_opened);
-
-        // The tokenizer comes with the first load.
-        Assert.IsType<InferenceEvent.Finished>((await RunAsync(inference, ask with { Precision = new PrecisionWish(Precision.Fp32) }, Cancellation))[^1]);
         await RefusedAsync(ask with { Precision = int8, Prompt = new Prompt.Chat([new ChatMessage(ChatRole.User, string.Concat(Enumerable.Repeat("1 2 ", 5000)))]) }, "messages");
-        Assert.Equal(["a fp32"], _opened);
+        await RefusedAsync(ask with { Precision = int8, Prompt = new Prompt.Text(string.Concat(Enumerable.Repeat("1 2 ", 5000))) }, "prompt");
+        Assert.Empty(_opened);
+        Assert.IsType<InferenceEvent.Finished>((await RunAsync(inference, ask with { Precision = int8, Prompt = new Prompt.Text("1 2") }, Cancellation))[^1]);
+        Assert.Equal(["a int8"], _opened);
 
         async Task RefusedAsync(InferenceRequest request, string field) =>
             Assert.Equal(field, Assert.IsType<InferenceEvent.Failed>(Assert.Single(await RunAsync(inference, request, Cancellation))).Error.Field);
+    }
+
+    [Fact]
+    public async Task A_tokenizer_that_can_not_be_read_fails_the_load_and_is_read_again_later()
+    {
+        var folder = Folder("a", Precision.Fp32);
+        var whole = await File.ReadAllTextAsync(folder.TokenizerPath, Cancellation);
+        await File.WriteAllTextAsync(folder.TokenizerPath, "{", Cancellation);
+        var host = Host(room: 1, folder);
+        var inference = new LocalInference(host);
+        var ask = Ask("a", 0) with { Prompt = new Prompt.Text("1 2") };
+        var failed = Assert.IsType<InferenceEvent.Failed>(Assert.Single(await RunAsync(inference, ask, Cancellation)));
+        Assert.Equal(InferenceErrorKind.Unavailable, failed.Error.Kind);
+        Assert.Contains("tokenizer.json", Assert.Single(host.Status).Failure, StringComparison.Ordinal);
+        await File.WriteAllTextAsync(folder.TokenizerPath, whole, Cancellation);
+        _time.Advance(TimeSpan.FromMinutes(1));
+        Assert.IsType<InferenceEvent.Finished>((await RunAsync(inference, ask, Cancellation))[^1]);
+        Assert.Single(_opened);
     }
 
     [Fact]

@@ -219,7 +219,7 @@ public sealed partial class ModelHostTests : IAsyncDisposable
     private static HostedVariant Resident(ModelHost host)
     {
         var status = host.Status.Single(one => one.Loaded is not null);
-        return new HostedVariant(status.Folder, status.Variant, new Lazy<ModelText>(), status.MemoryBytes) { Loaded = status.Loaded };
+        return new HostedVariant(status.Folder, status.Variant, new HostedText(status.Folder), status.MemoryBytes) { Loaded = status.Loaded };
     }
 
     private static async Task<VariantLease> PlaceAsync(ModelHost host, string model, Precision? precision)
