@@ -62,12 +62,14 @@ public sealed record ModelFolder
         return new ModelFolder(path, manifest, config, generation) { Names = isGenai ? GenaiLayout.Names(path) : GraphNames.Default };
     }
 
-    private static ModelManifest Describe(string path)
+    /// <summary>The manifest of the folder at an absolute path, with what was measured of it.</summary>
+    /// <exception cref="InvalidModelException">As <see cref="Open"/>.</exception>
+    internal static ModelManifest Describe(string path)
     {
         var manifest = System.IO.Path.Combine(path, ModelManifest.FileName);
         if (File.Exists(manifest)) return ModelManifest.Load(manifest);
-        if (GenaiLayout.IsAt(path)) return GenaiLayout.Describe(path);
-        if (CommunityLayout.IsAt(path)) return CommunityLayout.Describe(path);
+        if (GenaiLayout.IsAt(path)) return FoundEvaluations.AddTo(GenaiLayout.Describe(path), path);
+        if (CommunityLayout.IsAt(path)) return FoundEvaluations.AddTo(CommunityLayout.Describe(path), path);
         throw new InvalidModelException(
             $"{path} is no model folder: it has neither {ModelManifest.FileName} (the output of `r1 model build`) nor {GenaiLayout.ConfigFile} nor onnx/model.onnx.");
     }

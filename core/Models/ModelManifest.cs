@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using R1Serverless.Models.Layouts;
 using R1Serverless.Requests;
 
 namespace R1Serverless.Models;
@@ -56,24 +57,7 @@ public sealed record ModelManifest
     }
 
     /// <summary>Readers see the old file or the whole new one.</summary>
-    public void Save(string path)
-    {
-        var written = $"{path}.{Guid.NewGuid():N}.new";
-        try
-        {
-            using (var stream = File.Create(written))
-            {
-                JsonSerializer.Serialize(stream, this, ManifestJson.Default.ModelManifest);
-            }
-
-            File.Move(written, path, overwrite: true);
-        }
-        catch
-        {
-            File.Delete(written);
-            throw;
-        }
-    }
+    public void Save(string path) => ReplacedFile.Write(path, stream => JsonSerializer.Serialize(stream, this, ManifestJson.Default.ModelManifest));
 
     /// <summary>The manifest with a variant's evaluation in the place of its former one on that device; everything else stays.</summary>
     /// <exception cref="InvalidModelException">There is no such variant.</exception>
@@ -146,4 +130,5 @@ public sealed record VariantEvaluation
 
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, UseStringEnumConverter = true)]
 [JsonSerializable(typeof(ModelManifest))]
+[JsonSerializable(typeof(FoundEvaluations))]
 internal sealed partial class ManifestJson : JsonSerializerContext;

@@ -8,7 +8,7 @@ using Spectre.Console;
 
 namespace R1Serverless.Commands;
 
-/// <summary><c>r1 model evaluate</c>: how exact and how fast each variant of a model is; the manifest keeps the result, and requests are served by it.</summary>
+/// <summary><c>r1 model evaluate</c>: how exact and how fast each variant of a model is; the result is kept with the model, and requests are served by it.</summary>
 internal static class EvaluateCommand
 {
     private const int SomeAnswersFailed = 1;
@@ -39,7 +39,7 @@ internal static class EvaluateCommand
 
     private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON object instead of a table." };
 
-    private static readonly Option<string?> Data = new("--data") { Description = "The folder where built models are kept. [default: the user's data folder]", HelpName = "DIR" };
+    private static readonly Option<string?> Data = DataOption.Create();
 
     public static Command Create()
     {
@@ -73,7 +73,7 @@ internal static class EvaluateCommand
         bool isJson = arguments.GetValue(Json);
         if (isJson) EvaluationJson.Write(report, Console.OpenStandardOutput());
         else EvaluationPrinter.WriteTable(report, BenchConsole.Create(isJson: false));
-        (isJson ? Console.Error : Console.Out).WriteLine(EvaluationRecord.Keep(folder, report));
+        (isJson ? Console.Error : Console.Out).WriteLine(await EvaluationRecord.KeepAsync(folder, report, TimeProvider.System, cancellation));
         return report.Variants.Any(v => v.Answers.Total.Errors > 0) ? SomeAnswersFailed : 0;
     }
 

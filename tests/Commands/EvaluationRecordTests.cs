@@ -1,4 +1,6 @@
+using Microsoft.Extensions.Time.Testing;
 using R1Serverless.Commands;
+using R1Serverless.Generation;
 using R1Serverless.Models;
 using R1Serverless.Requests;
 
@@ -18,10 +20,12 @@ public sealed class EvaluationRecordTests : IDisposable
         _folder = ModelFolder.Open(_path);
     }
 
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
     private string Manifest => Path.Combine(_path, ModelManifest.FileName);
 
     [Fact]
-    public void Evaluations_replace_those_of_their_device_and_leave_all_others()
+    public async Task Evaluations_replace_those_of_their_device_and_leave_all_others()
     {
         var old = EvaluationReports.Of(Precision.Fp32, Precision.Int8);
         var elsewhere = old.Evaluation(old.Variants[1]) with { Device = "cuda", Accuracy = 0.25 };
@@ -29,7 +33,7 @@ public sealed class EvaluationRecordTests : IDisposable
         var int4 = old.Evaluation(old.Variants[0]) with { Accuracy = 0.75 };
         _folder.Manifest.WithEvaluation("Int8.onnx", elsewhere).WithEvaluation("Int8.onnx", former).WithEvaluation("Int4.onnx", int4).Save(Manifest);
 
-        Assert.Equal($"Kept in {Manifest}.", EvaluationRecord.Keep(_folder, old));
+        Assert.Equal($"Kept in {Manifest}.", await KeepAsync(_folder, old));
         var kept = ModelManifest.Load(Manifest).Variants;
         Assert.Equal([1.0], kept[0].Evaluations.Select(e => e.Accuracy));
         Assert.Equal([("cuda", 0.25), ("cpu", 0.5)], kept[1].Evaluations.Select(e => (e.Device, e.Accuracy)));
@@ -40,12 +44,12 @@ public sealed class EvaluationRecordTests : IDisposable
     }
 
     [Fact]
-    public void Who_reads_the_manifest_meanwhile_reads_the_old_one_to_its_end()
+    public async Task Who_reads_the_manifest_meanwhile_reads_the_old_one_to_its_end()
     {
         var before = File.ReadAllText(Manifest);
         using (var reader = new StreamReader(Manifest))
         {
-            EvaluationRecord.Keep(_folder, EvaluationReports.Of(Precision.Fp32, Precision.Int8));
+            await KeepAsync(_folder, EvaluationReports.Of(Precision.Fp32, Precision.Int8));
             Assert.Equal(before, reader.ReadToEnd());
         }
 
@@ -54,29 +58,58 @@ public sealed class EvaluationRecordTests : IDisposable
     }
 
     [Fact]
-    public void Nothing_is_kept_of_a_model_that_was_built_again_meanwhile()
+    public async Task Nothing_is_kept_of_a_model_that_was_built_again_meanwhile()
     {
         (_folder.Manifest with { Created = DateTimeOffset.UnixEpoch }).Save(Manifest);
-        var error = Assert.Throws<InvalidModelException>(() => EvaluationRecord.Keep(_folder, EvaluationReports.Of(Precision.Fp32, Precision.Int8)));
+        var error = await Assert.ThrowsAsync<InvalidModelException>(() => KeepAsync(_folder, EvaluationReports.Of(Precision.Fp32, Precision.Int8)));
         Assert.Contains("built again", error.Message, StringComparison.Ordinal);
         Assert.All(ModelManifest.Load(Manifest).Variants, v => Assert.Empty(v.Evaluations));
     }
 
     [Fact]
-    public void A_variant_whose_requests_failed_is_left_out()
+    public async Task A_variant_whose_requests_failed_is_left_out()
     {
         var report = EvaluationReports.Of(Precision.Fp32, Precision.Int8, new InferenceError(InferenceErrorKind.OutOfMemory, "full"));
-        Assert.EndsWith("without the variants whose requests failed.", EvaluationRecord.Keep(_folder, report), StringComparison.Ordinal);
+        Assert.EndsWith("without the variants whose requests failed.", await KeepAsync(_folder, report), StringComparison.Ordinal);
         Assert.Equal([1, 0, 0], ModelManifest.Load(Manifest).Variants.Select(v => v.Evaluations.Count));
     }
 
     [Fact]
-    public void A_folder_without_a_manifest_is_left_as_found()
+    public async Task Evaluations_that_end_at_once_are_all_kept()
     {
-        File.Delete(Manifest);
-        Assert.Contains("Nothing is kept", EvaluationRecord.Keep(_folder, EvaluationReports.Of(Precision.Fp32, Precision.Int8)), StringComparison.Ordinal);
-        Assert.False(File.Exists(Manifest));
+        string[] devices = [.. Enumerable.Range(0, 12).Select(i => $"device {i:00}")];
+        await Parallel.ForEachAsync(devices, Cancellation, async (device, _) => await KeepAsync(_folder, EvaluationReports.Of(Precision.Fp32, Precision.Int8) with { Device = device }));
+        Assert.Equal(devices, ModelManifest.Load(Manifest).Variants[1].Evaluations.Select(e => e.Device).Order());
+    }
+
+    [Fact]
+    public async Task A_writer_waits_for_another_but_not_for_ever()
+    {
+        FakeTimeProvider time = new();
+        Task<string> kept, given;
+        using (new FileStream(Path.Combine(_path, ".evaluation.lock"), FileMode.Create, FileAccess.ReadWrite, FileShare.None))
+        {
+            kept = EvaluationRecord.KeepAsync(_folder, EvaluationReports.Of(Precision.Fp32, Precision.Int8), time, Cancellation);
+            time.Advance(TimeSpan.FromSeconds(9));
+            Assert.False(kept.IsCompleted);
+        }
+
+        time.Advance(TimeSpan.FromSeconds(0.5));
+        Assert.StartsWith("Kept in ", await kept, StringComparison.Ordinal);
+        using (new FileStream(Path.Combine(_path, ".evaluation.lock"), FileMode.Create, FileAccess.ReadWrite, FileShare.None))
+        {
+            given = EvaluationRecord.KeepAsync(_folder, EvaluationReports.Of(Precision.Fp32, Precision.Int8), time, Cancellation);
+            while (!given.IsCompleted)
+            {
+                time.Advance(TimeSpan.FromSeconds(1));
+                await Task.Yield();
+            }
+        }
+
+        Assert.Contains("another process has held .evaluation.lock for 10 seconds", (await Assert.ThrowsAsync<IOException>(() => given)).Message, StringComparison.Ordinal);
     }
 
     public void Dispose() => Directory.Delete(_path, recursive: true);
+
+    private static Task<string> KeepAsync(ModelFolder folder, ModelReport report) => EvaluationRecord.KeepAsync(folder, report, TimeProvider.System, Cancellation);
 }

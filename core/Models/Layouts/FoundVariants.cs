@@ -85,7 +85,9 @@ internal static class FoundVariants
     /// <summary>Over names, sizes and dates: the files may be too large to read them for this.</summary>
     private static string Fingerprint(string folder, IEnumerable<ModelVariant> variants)
     {
-        var lines = variants.Select(v => $"{v.File} {v.Bytes} {File.GetLastWriteTimeUtc(Path.Combine(folder, v.File)).Ticks}\n");
+        var lines = variants.Select(v => $"{v.File} {v.Bytes} {Written(v.File)} {(v.DataFile is null ? 0 : Written(v.DataFile))}\n");
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(lines))));
+
+        long Written(string file) => File.GetLastWriteTimeUtc(Path.Combine(folder, file)).Ticks;
     }
 }

@@ -1,0 +1,55 @@
+using System.Text.Json;
+
+namespace R1Serverless.Models.Layouts;
+
+/// <summary>What `r1 model evaluate` measured of a folder that another program made: the file <c>r1-evaluation.json</c> in it.</summary>
+internal sealed record FoundEvaluations
+{
+    public const string FileName = "r1-evaluation.json";
+
+    /// <summary>The form of this file.</summary>
+    public const int CurrentFormat = 1;
+
+    public required int Format { get; init; }
+
+    /// <summary>The folder's when it was measured: of other graphs these are no measurements.</summary>
+    public required string Fingerprint { get; init; }
+
+    /// <summary>By the graph's file, relative to the folder.</summary>
+    public required IReadOnlyDictionary<string, IReadOnlyList<VariantEvaluation>> Variants { get; init; }
+
+    public static FoundEvaluations Of(ModelManifest manifest) => new()
+    {
+        Format = CurrentFormat,
+        Fingerprint = manifest.Fingerprint,
+        Variants = manifest.Variants.Where(variant => variant.Evaluations.Count > 0).ToDictionary(variant => variant.File, variant => variant.Evaluations),
+    };
+
+    /// <summary>The manifest with what was measured of these very graphs, if anything was.</summary>
+    /// <exception cref="InvalidModelException">The file is damaged or of another form.</exception>
+    public static ModelManifest AddTo(ModelManifest manifest, string folder)
+    {
+        if (Find(Path.Combine(folder, FileName)) is not { } kept || kept.Fingerprint != manifest.Fingerprint) return manifest;
+        return manifest with { Variants = [.. manifest.Variants.Select(variant => variant with { Evaluations = kept.Variants.GetValueOrDefault(variant.File, []) })] };
+    }
+
+    public void Save(string path) => ReplacedFile.Write(path, stream => JsonSerializer.Serialize(stream, this, ManifestJson.Default.FoundEvaluations));
+
+    private static FoundEvaluations? Find(string path)
+    {
+        try
+        {
+            using var stream = File.OpenRead(path);
+            return JsonSerializer.Deserialize(stream, ManifestJson.Default.FoundEvaluations) is { Format: CurrentFormat } kept ? kept
+                : throw new InvalidModelException($"{path} is not of format {CurrentFormat}, which this version reads: delete it and evaluate the model again.");
+        }
+        catch (FileNotFoundException)
+        {
+            return null;
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidModelException($"{path} is damaged: delete it and evaluate the model again. {e.Message}", e);
+        }
+    }
+}
