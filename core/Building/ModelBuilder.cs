@@ -26,6 +26,7 @@ public static class ModelBuilder
     /// <param name="progress">Reported on the calling thread, often.</param>
     /// <param name="cancellation">Stops the build and removes what it has written.</param>
     /// <exception cref="InvalidModelException">The checkpoint is damaged or not supported, or the target is no model folder.</exception>
+    /// <exception cref="IOException">A file can't be read or written; where the disk is full, the message says what is needed.</exception>
     public static ModelFolder Build(
         string checkpoint, string target, string name, TimeProvider time, IReadOnlyCollection<Precision>? precisions = null,
         IProgress<BuildProgress>? progress = null, CancellationToken cancellation = default) =>
@@ -52,32 +53,42 @@ public static class ModelBuilder
         var graphs = precisions.Select(p => (Precision: p, Graph: DecoderGraph.Build(source, new DecoderGraphOptions { Precision = p, Layout = layout }))).ToList();
         using var folder = BuildFolder.Create(target);
         var total = graphs.Sum(g => g.Graph.Bytes);
-        RequireSpace(Path.GetDirectoryName(folder.Path)!, total);
+        var disk = Path.GetDirectoryName(folder.Path)!;
+        DiskSpace.Require(disk, total);
         List<ModelVariant> variants = [];
-        foreach (var (precision, graph) in graphs)
+        ModelManifest manifest;
+        try
         {
-            var before = graphs.TakeWhile(g => g.Precision < precision).Sum(g => g.Graph.Bytes);
-            var data = OnnxWriter.Write(graph, folder.Path, GraphFile(precision), Version, new Relay(progress, before, total), cancellation);
-            var bytes = new[] { GraphFile(precision), data }.Sum(file => file is null ? 0 : new FileInfo(Path.Combine(folder.Path, file)).Length);
-            variants.Add(new ModelVariant(precision, GraphFile(precision), data, bytes));
+            foreach (var (precision, graph) in graphs)
+            {
+                var before = graphs.TakeWhile(g => g.Precision < precision).Sum(g => g.Graph.Bytes);
+                var data = OnnxWriter.Write(graph, folder.Path, GraphFile(precision), Version, new Relay(progress, before, total), cancellation);
+                var bytes = new[] { GraphFile(precision), data }.Sum(file => file is null ? 0 : new FileInfo(Path.Combine(folder.Path, file)).Length);
+                variants.Add(new ModelVariant(precision, GraphFile(precision), data, bytes));
+            }
+
+            foreach (var file in CopiedFiles.Where(file => File.Exists(Path.Combine(checkpoint, file))))
+            {
+                File.Copy(Path.Combine(checkpoint, file), Path.Combine(folder.Path, file));
+            }
+
+            GenaiConfig.Write(Path.Combine(folder.Path, GenaiConfig.FileName), source.Config, GenerationDefaults.Load(checkpoint), variants[0].File);
+            manifest = new ModelManifest
+            {
+                Format = ModelManifest.CurrentFormat,
+                Name = name,
+                Created = time.GetUtcNow(),
+                Fingerprint = Fingerprint(checkpoint),
+                Parameters = graphs[0].Graph.Parameters,
+                Variants = variants,
+            };
+            manifest.Save(Path.Combine(folder.Path, ModelManifest.FileName));
+        }
+        catch (IOException fault) when (DiskSpace.IsMissing(fault))
+        {
+            throw DiskSpace.RanOut(disk, total, fault);
         }
 
-        foreach (var file in CopiedFiles.Where(file => File.Exists(Path.Combine(checkpoint, file))))
-        {
-            File.Copy(Path.Combine(checkpoint, file), Path.Combine(folder.Path, file));
-        }
-
-        GenaiConfig.Write(Path.Combine(folder.Path, GenaiConfig.FileName), source.Config, GenerationDefaults.Load(checkpoint), variants[0].File);
-        var manifest = new ModelManifest
-        {
-            Format = ModelManifest.CurrentFormat,
-            Name = name,
-            Created = time.GetUtcNow(),
-            Fingerprint = Fingerprint(checkpoint),
-            Parameters = graphs[0].Graph.Parameters,
-            Variants = variants,
-        };
-        manifest.Save(Path.Combine(folder.Path, ModelManifest.FileName));
         folder.MoveTo(target, path => FindIntact(path) is { Manifest: var other }
             && (other.Name, other.Fingerprint) == (manifest.Name, manifest.Fingerprint) && Has(other, precisions) && other.Created >= began);
         return ModelFolder.Open(target);
@@ -117,13 +128,6 @@ public static class ModelBuilder
 
     private static bool Has(ModelManifest manifest, IEnumerable<Precision> precisions) =>
         precisions.All(precision => manifest.Variants.Any(variant => variant.Precision == precision));
-
-    /// <summary>Better said before an hour's work than after it. What the system does not tell is tried.</summary>
-    private static void RequireSpace(string folder, long bytes)
-    {
-        var free = new DriveInfo(folder).AvailableFreeSpace;
-        if (free < bytes) throw new IOException($"The model needs {bytes / 1_000_000} MB, but {folder} has only {free / 1_000_000} MB free: free some space, choose another --output, or fewer precisions.");
-    }
 
     /// <summary>A damaged model is built again, so it counts as absent.</summary>
     private static ModelFolder? FindIntact(string path)

@@ -37,6 +37,27 @@ public sealed class ModelBuilderTests : IDisposable
     }
 
     [Fact]
+    public void A_disk_that_runs_full_is_one_sentence_and_leaves_nothing()
+    {
+        // The system's own words and code for a full disk.
+        using FileStream full = new("/dev/full", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+        var fault = Assert.Throws<IOException>(() => full.Write([1]));
+        var said = Assert.Throws<IOException>(() => _repository.EnsureBuilt(ReferenceCheckpoints.Folder("qwen2"), "tiny", TimeProvider.System, [Precision.Fp32], new Breaker(fault)));
+        Assert.Equal(fault, said.InnerException);
+        Assert.StartsWith("The disk was full before the model was written: it needs 1 MB in ", said.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', said.Message);
+        Assert.Empty(Directory.GetFileSystemEntries(_repository.Path));
+    }
+
+    [Fact]
+    public void Any_other_fault_of_a_build_stays_what_it_is()
+    {
+        var fault = new IOException("the network has gone");
+        Assert.Same(fault, Assert.Throws<IOException>(() => _repository.EnsureBuilt(ReferenceCheckpoints.Folder("qwen2"), "tiny", TimeProvider.System, [Precision.Fp32], new Breaker(fault))));
+        Assert.Empty(Directory.GetFileSystemEntries(_repository.Path));
+    }
+
+    [Fact]
     public void Ensure_builds_once_and_again_when_the_checkpoint_changes()
     {
         var checkpoint = ReferenceCheckpoints.Copy("qwen2");
@@ -160,5 +181,10 @@ public sealed class ModelBuilderTests : IDisposable
     private sealed class Canceller(CancellationTokenSource source) : IProgress<BuildProgress>
     {
         public void Report(BuildProgress value) => source.Cancel();
+    }
+
+    private sealed class Breaker(Exception fault) : IProgress<BuildProgress>
+    {
+        public void Report(BuildProgress value) => throw fault;
     }
 }
