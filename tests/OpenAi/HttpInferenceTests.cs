@@ -145,6 +145,16 @@ public sealed class HttpInferenceTests
     [InlineData("data: {\"choices\":[{\"index\":0,\"text\":\"4\"}]}\n\n", "ended")]
     [InlineData("data: nonsense\n\n", "not JSON")]
     [InlineData("", "ended")]
+    [InlineData("data: {\"choices\":[{\"index\":\"0\",\"text\":\"4\"}]}\n\n", "'index' is not a whole number")]
+    [InlineData("data: {\"choices\":[{\"index\":1e99,\"text\":\"4\"}]}\n\n", "'index' is not a whole number")]
+    [InlineData("data: {\"choices\":[{\"index\":-1,\"text\":\"4\"}]}\n\n", "'index' is not a whole number")]
+    [InlineData("data: {\"choices\":[{\"text\":4}]}\n\n", "'text' is not a text")]
+    [InlineData("data: {\"choices\":[{\"delta\":{\"content\":[]}}]}\n\n", "'content' is not a text")]
+    [InlineData("data: {\"choices\":[{\"delta\":{\"reasoning\":{}}}]}\n\n", "'reasoning' is not a text")]
+    [InlineData("data: {\"choices\":[{\"finish_reason\":true}]}\n\n", "'finish_reason' is not a text")]
+    [InlineData("data: {\"choices\":{\"0\":{}}}\n\n", "'choices' is not a list")]
+    [InlineData("data: {\"usage\":{\"prompt_tokens\":\"many\"}}\n\n", "'prompt_tokens' is not a whole number")]
+    [InlineData("data: {\"choices\":[{\"text\":\"\\ud800\"}]}\n\n", "'text' is not a text of whole characters")]
     public async Task A_stream_that_breaks_off_is_a_failure(string body, string says)
     {
         using HttpInference inference = new(new HttpClient(new Canned(HttpStatusCode.OK, body)) { BaseAddress = new Uri("http://canned/") });

@@ -30,6 +30,10 @@ internal sealed class ChunkReader
             {
                 events = [Broken("The server sent an event that is not JSON.")];
             }
+            catch (InvalidDataException fault)
+            {
+                events = [Broken($"The server sent an event that is not of the OpenAI API: {fault.Message}")];
+            }
 
             foreach (InferenceEvent happened in events)
             {
@@ -49,35 +53,60 @@ internal sealed class ChunkReader
         if (Find(chunk, "usage") is { } usage) _usage = ReadUsage(usage);
 
         List<InferenceEvent> events = [];
-        if (Find(chunk, "choices") is not { ValueKind: JsonValueKind.Array } choices) return events;
+        if (Find(chunk, "choices") is not { } choices) return events;
+        if (choices.ValueKind != JsonValueKind.Array) throw Unlike("choices", "a list");
         foreach (JsonElement choice in choices.EnumerateArray()) AddEvents(choice, events);
         return events;
     }
 
     private static void AddEvents(JsonElement choice, List<InferenceEvent> events)
     {
-        int index = Find(choice, "index")?.GetInt32() ?? 0;
+        int index = Integer(choice, "index");
         if (Find(choice, "delta") is { } delta)
         {
             // vLLM's name for the reasoning, where a server sends only that.
-            AddDelta(index, DeltaKind.Reasoning, Find(delta, "reasoning_content") ?? Find(delta, "reasoning"), events);
-            AddDelta(index, DeltaKind.Answer, Find(delta, "content"), events);
+            AddDelta(index, DeltaKind.Reasoning, Text(delta, "reasoning_content") ?? Text(delta, "reasoning"), events);
+            AddDelta(index, DeltaKind.Answer, Text(delta, "content"), events);
         }
 
-        AddDelta(index, DeltaKind.Answer, Find(choice, "text"), events);
-        if (Find(choice, "finish_reason")?.GetString() is { } reason)
+        AddDelta(index, DeltaKind.Answer, Text(choice, "text"), events);
+        if (Text(choice, "finish_reason") is { } reason)
             events.Add(new InferenceEvent.ChoiceFinished(index, reason == "length" ? FinishReason.Length : FinishReason.Stop));
     }
 
-    private static void AddDelta(int choice, DeltaKind kind, JsonElement? text, List<InferenceEvent> events)
+    private static void AddDelta(int choice, DeltaKind kind, string? text, List<InferenceEvent> events)
     {
-        if (text?.GetString() is { Length: > 0 } some) events.Add(new InferenceEvent.Delta(choice, kind, some));
+        if (text is { Length: > 0 }) events.Add(new InferenceEvent.Delta(choice, kind, text));
     }
 
     private static Usage ReadUsage(JsonElement usage) => new(
-        Find(usage, "prompt_tokens")?.GetInt32() ?? 0,
-        Find(usage, "completion_tokens")?.GetInt32() ?? 0,
-        Find(usage, "completion_tokens_details") is { } details ? Find(details, "reasoning_tokens")?.GetInt32() ?? 0 : 0);
+        Integer(usage, "prompt_tokens"),
+        Integer(usage, "completion_tokens"),
+        Find(usage, "completion_tokens_details") is { } details ? Integer(details, "reasoning_tokens") : 0);
+
+    /// <summary>Zero where there is none.</summary>
+    private static int Integer(JsonElement parent, string name)
+    {
+        if (Find(parent, name) is not { } value) return 0;
+        return value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) && number >= 0 ? number : throw Unlike(name, "a whole number from 0 on");
+    }
+
+    private static string? Text(JsonElement parent, string name)
+    {
+        if (Find(parent, name) is not { } value) return null;
+        if (value.ValueKind != JsonValueKind.String) throw Unlike(name, "a text");
+        try
+        {
+            return value.GetString();
+        }
+        catch (InvalidOperationException)
+        {
+            // Half of a surrogate pair.
+            throw Unlike(name, "a text of whole characters");
+        }
+    }
+
+    private static InvalidDataException Unlike(string field, string expected) => new($"'{field}' is not {expected}.");
 
     private static JsonElement? Find(JsonElement parent, string name) =>
         parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;
