@@ -10,6 +10,6 @@ public static class DataFolder
             : Path.GetTempPath(),
         "r1serverless");
 
-    /// <summary>The default model repository.</summary>
-    public static string Models { get; } = Path.Combine(Default, "models");
+    /// <summary>The models in a data folder; in this user's where none is named.</summary>
+    public static ModelRepository Repository(string? folder) => new(Path.Combine(folder ?? Default, "models"));
 }

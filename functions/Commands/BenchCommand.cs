@@ -30,7 +30,7 @@ internal static class BenchCommand
 
     private static readonly Option<bool> Json = new("--json") { Description = "Print the rows as JSON instead of tables." };
 
-    private static readonly Option<string?> Data = new("--data") { Description = "The folder where built models are kept. [default: the user's data folder]" };
+    private static readonly Option<string?> Data = DataOption.Create();
 
     private static int[] Concurrencies(ParseResult arguments) =>
         arguments.GetValue(Clients) is { Length: > 0 } named ? [.. named.Select(clients => Math.Clamp(clients, 1, 1024))] : [1, 8, 32, 64];
@@ -51,8 +51,7 @@ internal static class BenchCommand
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellation)
     {
         var options = new BenchOptions(Math.Max(1, arguments.GetValue(Rounds)), !arguments.GetValue(NoHttp), Concurrencies(arguments), DeviceOption.Read(arguments));
-        var data = arguments.GetValue(Data);
-        var repository = new ModelRepository(data is null ? DataFolder.Models : Path.Combine(data, "models"));
+        var repository = DataFolder.Repository(arguments.GetValue(Data));
         var named = arguments.GetValue(Models) is { Length: > 0 } names ? names : [ShippedModels.Nano, BenchOptions.Synthetic];
         var console = BenchConsole.Create(arguments.GetValue(Json));
         var rows = new List<BenchRow>();

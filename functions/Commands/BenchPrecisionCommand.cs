@@ -36,7 +36,7 @@ internal static class BenchPrecisionCommand
 
     private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON object instead of tables." };
 
-    private static readonly Option<string?> Data = new("--data") { Description = "The folder where built models are kept. [default: the user's data folder]", HelpName = "DIR" };
+    private static readonly Option<string?> Data = DataOption.Create();
 
     public static Command Create()
     {
@@ -56,8 +56,7 @@ internal static class BenchPrecisionCommand
         IReadOnlyList<Precision> precisions = PrecisionList.Parse(arguments.GetValue(Precisions) ?? []);
         if (precisions.Count == 0 && name == BenchOptions.Large) precisions = [Precision.Int8];
         PrecisionOptions options = new(precisions, ParseRows(arguments.GetRequiredValue(Rows)), Math.Max(1, arguments.GetValue(Rounds)), !arguments.GetValue(NoEngine));
-        string? data = arguments.GetValue(Data);
-        ModelRepository repository = new(data is null ? DataFolder.Models : Path.Combine(data, "models"));
+        ModelRepository repository = DataFolder.Repository(arguments.GetValue(Data));
         bool isJson = arguments.GetValue(Json);
         IAnsiConsole console = BenchConsole.Create(isJson);
         PrecisionReport? report = null;

@@ -13,25 +13,26 @@ internal static class ModelBuildCommand
     public static Command Create()
     {
         var checkpoint = new Argument<DirectoryInfo>("checkpoint") { Description = "The folder with config.json, tokenizer.json and the safetensors files." };
-        var output = new Option<DirectoryInfo?>("--output") { Description = "The folder to make. Default: the model's name in the model repository.", HelpName = "DIR" };
+        var output = new Option<DirectoryInfo?>("--output") { Description = "The folder to make. Default: the model's name in the data folder.", HelpName = "DIR" };
+        var data = DataOption.Create();
         var name = new Option<string?>("--name") { Description = "The model's name. Default: the last part of the output, else of the checkpoint.", HelpName = "NAME" };
         var precision = new Option<string[]>("--precision")
         {
             Description = $"The variants to make, as a list with commas or one by one: {string.Join(", ", PrecisionName.All)}. Default: fp32 and int8.",
             HelpName = "LIST",
         };
-        var command = new Command("build", "Build a Qwen2 or Llama checkpoint from Hugging Face into ONNX.") { checkpoint, output, name, precision };
+        var command = new Command("build", "Build a Qwen2 or Llama checkpoint from Hugging Face into ONNX.") { checkpoint, output, data, name, precision };
         command.SetAction((arguments, cancellation) => Task.FromResult(PlainErrors.Catch(() => Run(
-            arguments.GetRequiredValue(checkpoint).FullName, arguments.GetValue(output)?.FullName, arguments.GetValue(name),
+            arguments.GetRequiredValue(checkpoint).FullName, arguments.GetValue(output)?.FullName, DataFolder.Repository(arguments.GetValue(data)), arguments.GetValue(name),
             PrecisionList.Parse(arguments.GetValue(precision) ?? []), cancellation))));
         return command;
     }
 
-    private static int Run(string checkpoint, string? output, string? name, IReadOnlyList<Precision> precisions, CancellationToken cancellation)
+    private static int Run(string checkpoint, string? output, ModelRepository repository, string? name, IReadOnlyList<Precision> precisions, CancellationToken cancellation)
     {
         if (precisions.Count == 0) precisions = [Precision.Fp32, Precision.Int8];
         name ??= Path.GetFileName(Path.TrimEndingDirectorySeparator(output ?? checkpoint));
-        var target = output ?? new ModelRepository(DataFolder.Models).FolderOf(name);
+        var target = output ?? repository.FolderOf(name);
         var began = TimeProvider.System.GetTimestamp();
         var model = AnsiConsole.Progress()
             .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
@@ -45,7 +46,7 @@ internal static class ModelBuildCommand
         Console.WriteLine($"Built {name}: {Quantities.Count(model.Manifest.Parameters)} parameters, {Quantities.Bytes(size)}, {seconds:0.0} s");
         foreach (var variant in model.Manifest.Variants) Console.WriteLine($"  {PrecisionName.Of(variant.Precision)}   {Quantities.Bytes(variant.Bytes)}");
         Console.WriteLine($"  in     {model.Path}");
-        Console.WriteLine($"  serve  r1 serve --model {(output is null ? name : model.Path)}");
+        Console.WriteLine($"  serve  r1 serve --model {(target == DataFolder.Repository(null).FolderOf(name) ? name : model.Path)}");
         return 0;
     }
 

@@ -15,12 +15,9 @@ internal static class ModelListCommand
 
     public static Command Create()
     {
-        var models = new Option<DirectoryInfo>("--models")
-        {
-            Description = "The model repository.", HelpName = "DIR", DefaultValueFactory = _ => new DirectoryInfo(DataFolder.Models),
-        };
-        var command = new Command("list", "List the built models.") { models };
-        command.SetAction(arguments => PlainErrors.Catch(() => Run(new ModelRepository(arguments.GetRequiredValue(models).FullName))));
+        var data = DataOption.Create();
+        var command = new Command("list", "List the built models.") { data };
+        command.SetAction(arguments => PlainErrors.Catch(() => Run(DataFolder.Repository(arguments.GetValue(data)))));
         return command;
     }
 

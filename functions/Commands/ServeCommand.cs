@@ -32,10 +32,7 @@ internal static class ServeCommand
     private static readonly Option<string?> Memory = Size(
         "--memory", "Memory that all loaded variants may take together, keys and values included, such as 8GiB; the least recently used leave for others. [default: three quarters of what this process may use]");
 
-    private static readonly Option<string?> Data = new("--data")
-    {
-        Description = "The folder where built models are kept. [default: the user's data folder]",
-    };
+    private static readonly Option<string?> Data = DataOption.Create();
 
     private static readonly Option<string?> ApiKey = new("--api-key")
     {
@@ -46,7 +43,7 @@ internal static class ServeCommand
         "--kv-memory", "Memory for the keys and values of each loaded variant, such as 512MB or 4GB: more means more answers at once. [default: a sixth of --memory]");
 
     private static readonly Option<int> MaxWaiting = Bounded(
-        "--max-waiting", 1024, 1, 1_000_000, "Requests that may wait for a slot, per model; beyond that clients get 429.");
+        "--max-waiting", 1024, 1, 1_000_000, "Requests that may wait for a slot, per variant of a model; beyond that clients get 429.");
 
     private static readonly Option<int> Threads = Bounded("--threads", 0, 0, 1024, "Threads of one step of a model; 0 means one for each core.");
 

@@ -40,7 +40,7 @@ internal static class LocalModels
     /// <summary>The models that the options name, built first where a shipped checkpoint was not yet.</summary>
     public static IEnumerable<ModelFolder> Folders(ServeOptions options, IProgress<string> progress, CancellationToken cancellationToken)
     {
-        var repository = new ModelRepository(options.DataFolder is { } data ? Path.Combine(data, "models") : DataFolder.Models);
+        var repository = DataFolder.Repository(options.DataFolder);
         foreach (var named in options.Models.Count > 0 ? options.Models : [ShippedModels.Nano])
         {
             if (IsFolder(named)) yield return ModelFolder.Open(named);

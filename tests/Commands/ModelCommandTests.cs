@@ -11,22 +11,25 @@ namespace R1Serverless.Tests.Commands;
 /// <summary>The commands as a user runs them: the executable in a process of its own.</summary>
 public sealed class ModelCommandTests : IDisposable
 {
-    private readonly string _models = Directory.CreateTempSubdirectory("r1-models-").FullName;
+    private readonly string _data = Directory.CreateTempSubdirectory("r1-data-").FullName;
+    private readonly string _models;
+
+    public ModelCommandTests() => _models = Directory.CreateDirectory(Path.Combine(_data, "models")).FullName;
 
     [Fact]
     public async Task Build_then_list()
     {
-        var (code, output, _) = await RunAsync("model", "build", ReferenceCheckpoints.Folder("llama"), "--output", Path.Combine(_models, "tiny"), "--precision", "fp32");
+        var (code, output, _) = await RunAsync("model", "build", ReferenceCheckpoints.Folder("llama"), "--data", _data, "--name", "tiny", "--precision", "fp32");
         Assert.Equal(0, code);
         Assert.Contains("Built tiny: ", output);
         Assert.Contains("parameters", output);
         Assert.Contains(Path.Combine(_models, "tiny"), output);
-        Assert.Contains("r1 serve --model ", output);
+        Assert.Contains($"r1 serve --model {Path.Combine(_models, "tiny")}", output);
         Assert.Equal("tiny", ModelFolder.Open(Path.Combine(_models, "tiny")).Name);
 
         Directory.CreateDirectory(Path.Combine(_models, "broken"));
         await File.WriteAllTextAsync(Path.Combine(_models, "broken", ModelManifest.FileName), "{", TestContext.Current.CancellationToken);
-        var (listCode, list, warnings) = await RunAsync("model", "list", "--models", _models);
+        var (listCode, list, warnings) = await RunAsync("model", "list", "--data", _data);
         Assert.Equal(0, listCode);
         Assert.Matches("broken +unusable", list);
         Assert.Matches("tiny +fp32 .* 128 ", list);
@@ -63,7 +66,7 @@ public sealed class ModelCommandTests : IDisposable
             ],
         };
         manifest.Save(path);
-        var (code, list, _) = await RunAsync("model", "list", "--models", _models);
+        var (code, list, _) = await RunAsync("model", "list", "--data", _data);
         Assert.Equal(0, code);
         Assert.Matches("tiny +fp32 .* nothing", list);
         Assert.Matches("tiny +int8 .* cpu +0.25 +2,398 +may choose it", list);
@@ -74,7 +77,7 @@ public sealed class ModelCommandTests : IDisposable
     [Fact]
     public async Task List_of_nothing_says_what_to_do()
     {
-        var (code, output, _) = await RunAsync("model", "list", "--models", Path.Combine(_models, "absent"));
+        var (code, output, _) = await RunAsync("model", "list", "--data", Path.Combine(_data, "absent"));
         Assert.Equal(0, code);
         Assert.Contains("r1 model build", output);
     }
@@ -90,9 +93,9 @@ public sealed class ModelCommandTests : IDisposable
     [Fact]
     public async Task A_bench_of_no_model_says_so_in_one_plain_line()
     {
-        var (code, output, errors) = await RunAsync("bench", "--model", "typo", "--data", _models);
+        var (code, output, errors) = await RunAsync("bench", "--model", "typo", "--data", _data);
         Assert.Equal((1, ""), (code, output.Trim()));
-        Assert.Equal($"error: There is no model 'typo' in {Path.Combine(_models, "models")}.", errors.Trim());
+        Assert.Equal($"error: There is no model 'typo' in {_models}.", errors.Trim());
     }
 
     [Fact]
@@ -113,7 +116,7 @@ public sealed class ModelCommandTests : IDisposable
     [InlineData(3_554_000_000, "3.6 GB", "3.6 billion")]
     public void Quantities_as_people_read_them(long value, string bytes, string count) => Assert.Equal((bytes, count), (Quantities.Bytes(value), Quantities.Count(value)));
 
-    public void Dispose() => Directory.Delete(_models, recursive: true);
+    public void Dispose() => Directory.Delete(_data, recursive: true);
 
     internal static async Task<(int Code, string Output, string Errors)> RunAsync(params string[] arguments)
     {
