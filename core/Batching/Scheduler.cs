@@ -1,53 +1,52 @@
 namespace R1Serverless.Batching;
 
 /// <summary>
-/// Decides what each turn of the engine does. Pure policy: no I/O, no clock, one caller. Running sequences keep slots [0, n) without a gap;
-/// a long prompt is prefilled in the top slot, so that it never stands between them.
+/// Decides what each turn of the engine does. Pure policy: no I/O, no clock, one caller.
 /// The caller asks <see cref="Plan"/>, does what it says, and reports back with <see cref="Commit"/> or <see cref="OnOutOfMemory"/>.
 /// </summary>
-internal sealed class Scheduler(SchedulerLimits limits)
+internal sealed class Scheduler
 {
     /// <summary>A shared prefill that brings this many times the rows that run need not wait for a decode step: a few in a row at most, since rows multiply.</summary>
     private const int CrowdFactor = 3;
 
-    private readonly TokenBudget _budget = new(limits.KvTokens, limits.StepTime);
-    private readonly List<ScheduledSequence> _running = [];
-    private readonly WaitingLine _short = new();
-    private readonly WaitingLine _long = new();
-    private readonly WaitingLine _preempted = new();
     private readonly MemoryPressure _pressure = new();
+    private readonly RunningSlots _slots = new();
+    private readonly SlotCapacity _capacity;
+    private readonly Admission _admission;
     private StepPlan.Decode? _decode;
-    private ScheduledSequence? _prefilling;
     private bool _decodeIsDue;
-    private bool _shortIsDue = true;
-    private long _kvTokens = limits.KvTokens;
 
-    public KvShape Shape { get; private set; }
+    public Scheduler(SchedulerLimits limits)
+    {
+        Budget = new TokenBudget(limits.KvTokens, limits.StepTime);
+        _capacity = new SlotCapacity(limits, Budget, _pressure);
+        _admission = new Admission(_slots, _capacity, _pressure);
+    }
 
-    public TokenBudget Budget => _budget;
+    public KvShape Shape => _slots.Shape;
+
+    public TokenBudget Budget { get; }
 
     /// <summary>Running sequences; the index is the slot.</summary>
-    public IReadOnlyList<ScheduledSequence> Running => _running;
+    public IReadOnlyList<ScheduledSequence> Running => _slots.Running;
 
     /// <summary>The long prompt in the top slot, if any.</summary>
-    public ScheduledSequence? Prefilling => _prefilling;
+    public ScheduledSequence? Prefilling => _slots.Prefilling;
 
-    public int WaitingCount => _short.Count + _long.Count + _preempted.Count;
+    public int WaitingCount => _admission.WaitingCount;
 
-    public int TopSlot => Shape.Slots - 1;
+    public int TopSlot => _slots.TopSlot;
 
-    private int Rows => _running.Count + (_prefilling is null ? 0 : 1);
-
-    public void Enqueue(ScheduledSequence sequence) => (sequence.IsLong ? _long : _short).Append(sequence);
+    public void Enqueue(ScheduledSequence sequence) => _admission.Enqueue(sequence);
 
     /// <summary>What to do next. Changes nothing: asked twice, it answers the same.</summary>
     public StepPlan Plan()
     {
-        var longest = LongestAfterStep();
-        if (_running.Count > _pressure.RowLimit) return new StepPlan.Preempt(Youngest());
-        if (longest > Shape.Length && _running.Count > 0) return MakeRoom(longest);
-        var decode = _running.Count > 0 ? _decode ??= new StepPlan.Decode(_running) : null;
-        var admission = PlanAdmission(longest);
+        var longest = _slots.LongestAfterStep();
+        if (_slots.Count > _pressure.RowLimit) return new StepPlan.Preempt(_slots.Youngest);
+        if (longest > Shape.Length && _slots.Count > 0) return MakeRoom(longest);
+        var decode = _slots.Count > 0 ? _decode ??= new StepPlan.Decode(_slots.Running) : null;
+        var admission = _admission.Plan(longest);
         if (_decodeIsDue && decode is not null && !WaitsInNumbers(admission)) return decode;
         return admission ?? decode ?? (StepPlan)StepPlan.Idle.Instance;
     }
@@ -58,38 +57,27 @@ internal sealed class Scheduler(SchedulerLimits limits)
         switch (plan)
         {
             case StepPlan.Resize resize:
-                if (_prefilling is not null) _prefilling.Slot = resize.Shape.Slots - 1;
-                Shape = resize.Shape;
+                _slots.Resize(resize.Shape);
                 return null;
             case StepPlan.Preempt preempt:
                 var move = Leave(preempt.Sequence);
-                preempt.Sequence.Status = SequenceStatus.Preempted;
-                _preempted.PutBack(preempt.Sequence);
+                _admission.PutBack(preempt.Sequence);
                 return move;
             case StepPlan.Restore restore:
-                _preempted.Remove(restore.Sequence);
-                Join(restore.Sequence);
+                _admission.Remove(restore.Sequence);
+                _slots.Join(restore.Sequence);
                 return null;
             case StepPlan.Refuse refuse:
                 return Remove(refuse.Sequence);
             case StepPlan.Prefill prefill:
-                _decodeIsDue = true;
-                _shortIsDue = false;
-                _pressure.Relax();
-                foreach (var sequence in prefill.Sequences)
-                {
-                    _short.Remove(sequence);
-                    sequence.CachedLength = sequence.PromptLength;
-                    Join(sequence);
-                }
-
+                CommitPrefill(prefill);
                 return null;
             case StepPlan.PrefillChunk chunk:
                 return CommitChunk(chunk);
             case StepPlan.Decode:
                 _decodeIsDue = false;
                 _pressure.Relax();
-                foreach (var sequence in _running) sequence.CachedLength++;
+                _slots.Advance();
                 return null;
             default:
                 return null;
@@ -99,11 +87,9 @@ internal sealed class Scheduler(SchedulerLimits limits)
     /// <summary>The sequence ended or was cancelled, wherever it stands.</summary>
     public SlotMove? Remove(ScheduledSequence sequence)
     {
-        var status = sequence.Status;
         SlotMove? move = null;
-        if (status == SequenceStatus.Waiting) (sequence.IsLong ? _long : _short).Remove(sequence);
-        else if (status == SequenceStatus.Preempted) _preempted.Remove(sequence);
-        else if (status != SequenceStatus.Finished) move = Leave(sequence);
+        if (sequence.Status is SequenceStatus.Waiting or SequenceStatus.Preempted) _admission.Remove(sequence);
+        else if (sequence.Status != SequenceStatus.Finished) move = Leave(sequence);
         sequence.Status = SequenceStatus.Finished;
         return move;
     }
@@ -122,17 +108,17 @@ internal sealed class Scheduler(SchedulerLimits limits)
             case StepPlan.Prefill { Sequences.Count: > 1 } prefill:
                 _pressure.LimitGroup(prefill.Sequences.Count / 2);
                 return null;
-            case StepPlan.Decode when _running.Count > 1:
-                _budget.Halve(_running.Count, Shape.Length);
-                _pressure.LimitRows(_running.Count / 2);
+            case StepPlan.Decode when _slots.Count > 1:
+                Budget.Halve(_slots.Count, Shape.Length);
+                _pressure.LimitRows(_slots.Count / 2);
                 return null;
             case StepPlan.Decode:
-                return _running[0];
+                return _slots.Running[0];
         }
 
         var subject = Subject(plan);
-        if (subject is null || Rows == (subject.Slot < 0 ? 0 : 1)) return subject;
-        if (subject.Status == SequenceStatus.Running) _pressure.LimitRows(_running.Count / 2);
+        if (subject is null || _slots.Rows == (subject.Slot < 0 ? 0 : 1)) return subject;
+        if (subject.Status == SequenceStatus.Running) _pressure.LimitRows(_slots.Count / 2);
         else _pressure.Close();
         return null;
     }
@@ -140,138 +126,59 @@ internal sealed class Scheduler(SchedulerLimits limits)
     /// <summary>Fewer slots than planned, if the rows there are do not need them all.</summary>
     private bool ShrinkBelow(StepPlan.Resize resize)
     {
-        var needed = Rows + (resize.For.Slot < 0 ? 1 : 0);
+        var needed = _slots.Rows + (resize.For.Slot < 0 ? 1 : 0);
         if (resize.Shape.Slots <= needed) return false;
-        _kvTokens = (long)Math.Max(needed, resize.Shape.Slots / 2) * resize.Shape.Length;
+        _capacity.ShrinkBelow(resize.Shape, needed);
         return true;
+    }
+
+    private void CommitPrefill(StepPlan.Prefill prefill)
+    {
+        _decodeIsDue = true;
+        _admission.OnShort();
+        _pressure.Relax();
+        foreach (var sequence in prefill.Sequences)
+        {
+            _admission.Remove(sequence);
+            sequence.CachedLength = sequence.PromptLength;
+            _slots.Join(sequence);
+        }
     }
 
     private SlotMove? CommitChunk(StepPlan.PrefillChunk chunk)
     {
-        var sequence = chunk.Sequence;
         _decodeIsDue = true;
-        _shortIsDue = true;
+        _admission.OnChunk();
         _pressure.Relax();
-        if (_prefilling is null)
+        if (Prefilling is null)
         {
-            _long.Remove(sequence);
-            _prefilling = sequence;
-            sequence.Slot = TopSlot;
-            sequence.Status = SequenceStatus.Prefilling;
+            _admission.Remove(chunk.Sequence);
+            _slots.BeginPrefill(chunk.Sequence);
         }
 
-        sequence.CachedLength = chunk.Start + chunk.Count;
-        if (!chunk.IsLast) return null;
-        _prefilling = null;
-        var from = sequence.Slot;
-        Join(sequence);
-        return from == sequence.Slot ? null : new SlotMove(from, sequence.Slot, sequence.CachedLength);
-    }
-
-    /// <summary>Newcomers, in this order: preempted ones, then short groups and chunks of a long prompt in turn. Null: none now.</summary>
-    private StepPlan? PlanAdmission(int longest)
-    {
-        if (_pressure.IsClosed && Rows > 0) return _running.Count > 0 ? null : Chunk(_prefilling!);
-        var chunk = _prefilling is null ? null : Chunk(_prefilling);
-        if (_preempted.TryPeek(out var saved)) return Admit(saved, saved.CachedLength + 1, longest, () => new StepPlan.Restore(saved)) ?? chunk;
-
-        var shortPlan = _short.TryPeek(out var first) ? Admit(first, first.PromptLength + 1, longest, () => Group(longest)) : null;
-        if (chunk is not null) return _shortIsDue && shortPlan is not null ? shortPlan : chunk;
-        if (!_long.TryPeek(out var next)) return shortPlan;
-
-        var longPlan = Admit(next, next.PromptLength + 1, longest, () => Chunk(next));
-        // Without room for an older long prompt, younger short ones wait too: else it could starve.
-        if (longPlan is null && first is not null && next.Number < first.Number) return null;
-        return _shortIsDue ? shortPlan ?? longPlan : longPlan ?? shortPlan;
+        chunk.Sequence.CachedLength = chunk.Start + chunk.Count;
+        return chunk.IsLast ? _slots.EndPrefill() : null;
     }
 
     /// <summary>A crowd that came together: the few that run wait for it a little longer, and then all go in step.</summary>
-    private bool WaitsInNumbers(StepPlan? admission) => admission is StepPlan.Prefill prefill && prefill.Sequences.Count >= CrowdFactor * _running.Count;
-
-    /// <summary>The short prompts at the head of the line that fit into one ragged run.</summary>
-    private StepPlan.Prefill Group(int longest)
-    {
-        var group = new List<ScheduledSequence>();
-        var widest = 0;
-        foreach (var sequence in _short.Sequences)
-        {
-            widest = Math.Max(widest, sequence.PromptLength);
-            var rows = Rows + group.Count + 1;
-            var fits = widest + 1 <= Shape.Length && rows <= Shape.Slots && rows <= RowLimit(Math.Max(longest, widest + 1));
-            var affordable = group.Count < _pressure.GroupLimit && (group.Count + 1) * widest <= PrefillRules.SharedTokens;
-            if (group.Count > 0 && !(fits && affordable)) break;
-            group.Add(sequence);
-        }
-
-        return new StepPlan.Prefill(_running.Count, group);
-    }
-
-    private static StepPlan.PrefillChunk Chunk(ScheduledSequence sequence) =>
-        new(sequence, sequence.CachedLength, PrefillRules.ChunkLength(sequence.PromptLength, sequence.CachedLength));
-
-    /// <summary>What brings a newcomer of <paramref name="length"/> tokens in: its start, before that a resize; or null: no room now.</summary>
-    private StepPlan? Admit(ScheduledSequence sequence, int length, int longest, Func<StepPlan> start)
-    {
-        if (length > limits.MaxSlotLength) return new StepPlan.Refuse(sequence);
-        var reach = Math.Max(longest, length);
-        if (Rows + 1 > RowLimit(reach)) return null;
-        if (length <= Shape.Length && Rows + 1 <= Shape.Slots) return start();
-        var shape = ShapeFor(reach);
-        return Rows + 1 > shape.Slots ? null : new StepPlan.Resize(shape, sequence);
-    }
+    private bool WaitsInNumbers(StepPlan? admission) => admission is StepPlan.Prefill prefill && prefill.Sequences.Count >= CrowdFactor * _slots.Count;
 
     /// <summary>Running rows outgrow their slots: longer slots, and where fewer of those fit, the youngest leave first.</summary>
     private StepPlan MakeRoom(int longest)
     {
-        var grown = _running.MaxBy(s => s.CachedLength)!;
-        if (longest > limits.MaxSlotLength) return new StepPlan.Refuse(grown);
-        var shape = ShapeFor(longest);
-        return Rows > shape.Slots ? new StepPlan.Preempt(Youngest()) : new StepPlan.Resize(shape, grown);
-    }
-
-    private KvShape ShapeFor(int length)
-    {
-        var bucket = LengthBuckets.For(length, limits.MaxSlotLength);
-        // One slot more than rows may run: the top slot, for a long prompt on its way.
-        return new KvShape((int)Math.Clamp(_kvTokens / bucket, 1, TokenBudget.MaxRows + 1), bucket);
-    }
-
-    private int RowLimit(int longest) => Math.Min(_budget.RowsAt(longest), _pressure.RowLimit);
-
-    private int LongestAfterStep()
-    {
-        var longest = _prefilling is null ? 0 : _prefilling.PromptLength + 1;
-        foreach (var sequence in _running) longest = Math.Max(longest, sequence.CachedLength + 1);
-        return longest;
-    }
-
-    private ScheduledSequence Youngest() => _running.MaxBy(s => s.Number)!;
-
-    private void Join(ScheduledSequence sequence)
-    {
-        sequence.Slot = _running.Count;
-        sequence.Status = SequenceStatus.Running;
-        _running.Add(sequence);
+        var grown = _slots.LongestRunning;
+        if (longest > _capacity.MaxSlotLength) return new StepPlan.Refuse(grown);
+        var shape = _capacity.ShapeFor(longest);
+        return _slots.Rows > shape.Slots ? new StepPlan.Preempt(_slots.Youngest) : new StepPlan.Resize(shape, grown);
     }
 
     private SlotMove? Leave(ScheduledSequence sequence)
     {
-        var slot = sequence.Slot;
-        sequence.Slot = -1;
-        var isTop = sequence == _prefilling;
-        if (isTop) _prefilling = null;
-        var last = isTop ? sequence : _running[^1];
-        if (!isTop)
-        {
-            _running[slot] = last;
-            _running.RemoveAt(_running.Count - 1);
-        }
-
-        _pressure.OnLeave(Rows == 0);
-        if (Rows == 0) _kvTokens = limits.KvTokens;
-        if (last == sequence) return null;
-        last.Slot = slot;
-        return new SlotMove(_running.Count, slot, last.CachedLength);
+        var move = _slots.Leave(sequence);
+        var isEmpty = _slots.Rows == 0;
+        _pressure.OnLeave(isEmpty);
+        if (isEmpty) _capacity.Reset();
+        return move;
     }
 
     /// <summary>Whom a plan was for.</summary>

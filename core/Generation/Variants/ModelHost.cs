@@ -20,9 +20,9 @@ public sealed class ModelHost : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly HostedModels _models;
     private readonly ModelHostOptions _options;
-    private readonly VariantOpener _open;
+    private readonly RoomSignal _room = new();
+    private readonly VariantLoads _loads;
     private readonly TimeProvider _time;
-    private TaskCompletionSource? _changed;
     private long _uses;
     private int _waiting;
     private bool _stopping;
@@ -36,7 +36,7 @@ public sealed class ModelHost : IAsyncDisposable
     }
 
     internal ModelHost(HostedModels models, ModelHostOptions options, VariantOpener open, TimeProvider time) =>
-        (_models, _options, _open, _time) = (models, options, open, time);
+        (_models, _options, _time, _loads) = (models, options, time, new VariantLoads(models, options, open, _room, _gate, time));
 
     /// <summary>Every variant, in the order of the models and of their manifests.</summary>
     public IReadOnlyList<VariantStatus> Status
@@ -77,7 +77,7 @@ public sealed class ModelHost : IAsyncDisposable
         {
             _stopping = true;
             pending = [.. _models.All.SelectMany(one => new[] { one.Loading, one.Unloading }).OfType<Task>()];
-            Pulse();
+            _room.Pulse();
         }
 
         await Task.WhenAll(pending);
@@ -107,11 +107,11 @@ public sealed class ModelHost : IAsyncDisposable
                 (one, choice) = (chosen!, new VariantChoice(chosen!.Variant.Precision, reason));
                 if (one.Loaded is not null) return Claimed(one, choice);
                 if (_waiting >= _options.MaxWaiting) return Refused(InferenceErrorKind.QueueFull, "Too many requests wait for a model to be loaded. Retry later.");
-                if (one.Loading is null) TryLoad(one);
+                if (one.Loading is null) _loads.TryBegin(one);
                 loading = one.Loading;
                 // Counted from now on, so that the variant can't leave between its load and this request's first step.
                 if (loading is not null) Use(one);
-                else room = (_changed ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+                else room = _room.Next;
                 Interlocked.Increment(ref _waiting);
             }
 
@@ -139,8 +139,6 @@ public sealed class ModelHost : IAsyncDisposable
         }
     }
 
-    private static string Name(HostedVariant one) => $"{one.Folder.Name} {PrecisionName.Of(one.Variant.Precision)}";
-
     private static Placement Refused(InferenceErrorKind kind, string message) => new(null, new InferenceError(kind, message, RetryAfter: RetryLater));
 
     private Placement Claimed(HostedVariant one, VariantChoice choice)
@@ -160,15 +158,8 @@ public sealed class ModelHost : IAsyncDisposable
         lock (_gate)
         {
             one.LastUse = ++_uses;
-            if (--one.Leases == 0) Pulse();
+            if (--one.Leases == 0) _room.Pulse();
         }
-    }
-
-    /// <summary>Wakes those that wait for room. Under the lock.</summary>
-    private void Pulse()
-    {
-        _changed?.SetResult();
-        _changed = null;
     }
 
     /// <summary>Whether the variant is loaded now; if not, or if the caller has gone, it is no longer counted.</summary>
@@ -183,67 +174,5 @@ public sealed class ModelHost : IAsyncDisposable
         {
             if (!isLoaded) Release(one);
         }
-    }
-
-    /// <summary>Starts loading, if there is room or idle variants can make it. Under the lock.</summary>
-    private void TryLoad(HostedVariant one)
-    {
-        if (Eviction.Choose(_models.All, one.MemoryBytes, _options.MemoryBytes) is not { } leaving) return;
-        foreach (var idle in leaving)
-        {
-            idle.Unloading = UnloadAsync(idle, idle.Loaded!);
-            idle.Loaded = null;
-        }
-
-        // Also those that leave for others: what this load counts on may be theirs.
-        one.Loading = LoadAsync(one, [.. _models.All.Select(other => other.Unloading).OfType<Task>()]);
-    }
-
-    /// <summary>Never throws: whatever a load's fault is, it fails the requests for that variant and nothing else.</summary>
-    private async Task<bool> LoadAsync(HostedVariant one, Task[] before)
-    {
-        // The caller holds the lock.
-        await Task.Yield();
-        try
-        {
-            await Task.WhenAll(before);
-            var text = await one.Text.ReadAsync();
-            var loaded = await OwnThread.Start($"load {Name(one)}", () => _open(one.Folder, one.Variant, text));
-            lock (_gate)
-            {
-                (one.Loaded, one.Loading, one.Failure, _models.Device) = (loaded, null, null, loaded.Provider.Name);
-                // Those who asked for it may have left meanwhile: then it can make room for others at once.
-                Pulse();
-            }
-
-            _options.Progress?.Report($"Loaded {Name(one)} in {(loaded.LoadTime + loaded.WarmupTime).TotalSeconds:0.00} s.");
-            return true;
-        }
-        catch (Exception fault)
-        {
-            lock (_gate)
-            {
-                (one.Loading, one.Failure, one.FailedAt) = (null, fault, _time.GetTimestamp());
-                Pulse();
-            }
-
-            _options.Progress?.Report($"{Name(one)} could not be loaded: {fault.Message}");
-            return false;
-        }
-    }
-
-    private async Task UnloadAsync(HostedVariant one, LoadedVariant loaded)
-    {
-        await Task.Yield();
-        try
-        {
-            await loaded.DisposeAsync();
-        }
-        finally
-        {
-            lock (_gate) one.Unloading = null;
-        }
-
-        _options.Progress?.Report($"Unloaded {Name(one)} to make room.");
     }
 }

@@ -1,0 +1,75 @@
+using R1Serverless.Requests;
+
+namespace R1Serverless.Generation;
+
+/// <summary>Loads and unloads variants within the memory budget: one load per variant at a time and on a thread of its own; idle variants leave for it, the least
+/// recently used first.</summary>
+/// <param name="models">All there are; what changes of them is guarded by <paramref name="gate"/>.</param>
+/// <param name="room">Told when a load has ended, well or not.</param>
+/// <param name="gate">The host's lock.</param>
+internal sealed class VariantLoads(HostedModels models, ModelHostOptions options, VariantOpener open, RoomSignal room, Lock gate, TimeProvider time)
+{
+    /// <summary>Starts loading, if there is room or idle variants can make it. Under the lock.</summary>
+    public void TryBegin(HostedVariant one)
+    {
+        if (Eviction.Choose(models.All, one.MemoryBytes, options.MemoryBytes) is not { } leaving) return;
+        foreach (var idle in leaving)
+        {
+            idle.Unloading = UnloadAsync(idle, idle.Loaded!);
+            idle.Loaded = null;
+        }
+
+        // Also those that leave for others: what this load counts on may be theirs.
+        one.Loading = LoadAsync(one, [.. models.All.Select(other => other.Unloading).OfType<Task>()]);
+    }
+
+    private static string Name(HostedVariant one) => $"{one.Folder.Name} {PrecisionName.Of(one.Variant.Precision)}";
+
+    /// <summary>Never throws: whatever a load's fault is, it fails the requests for that variant and nothing else.</summary>
+    private async Task<bool> LoadAsync(HostedVariant one, Task[] before)
+    {
+        // The caller holds the lock.
+        await Task.Yield();
+        try
+        {
+            await Task.WhenAll(before);
+            var text = await one.Text.ReadAsync();
+            var loaded = await OwnThread.Start($"load {Name(one)}", () => open(one.Folder, one.Variant, text));
+            lock (gate)
+            {
+                (one.Loaded, one.Loading, one.Failure, models.Device) = (loaded, null, null, loaded.Provider.Name);
+                // Those who asked for it may have left meanwhile: then it can make room for others at once.
+                room.Pulse();
+            }
+
+            options.Progress?.Report($"Loaded {Name(one)} in {(loaded.LoadTime + loaded.WarmupTime).TotalSeconds:0.00} s.");
+            return true;
+        }
+        catch (Exception fault)
+        {
+            lock (gate)
+            {
+                (one.Loading, one.Failure, one.FailedAt) = (null, fault, time.GetTimestamp());
+                room.Pulse();
+            }
+
+            options.Progress?.Report($"{Name(one)} could not be loaded: {fault.Message}");
+            return false;
+        }
+    }
+
+    private async Task UnloadAsync(HostedVariant one, LoadedVariant loaded)
+    {
+        await Task.Yield();
+        try
+        {
+            await loaded.DisposeAsync();
+        }
+        finally
+        {
+            lock (gate) one.Unloading = null;
+        }
+
+        options.Progress?.Report($"Unloaded {Name(one)} to make room.");
+    }
+}
