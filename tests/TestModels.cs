@@ -1,5 +1,6 @@
 using R1Serverless.Building;
 using R1Serverless.Models;
+using R1Serverless.Requests;
 
 namespace R1Serverless.Tests;
 
@@ -9,6 +10,9 @@ internal static class TestModels
     private static readonly ModelRepository Built = new(Directory.CreateTempSubdirectory("r1-tests-").FullName);
     private static readonly Lazy<ModelFolder> LazyNano = new(() => Built.EnsureBuilt(NanoCheckpoint, ShippedModels.Nano, TimeProvider.System));
 
+    private static readonly Lazy<ModelFolder> LazyNanoKv8 = new(() =>
+        ModelBuilder.Build(NanoCheckpoint, Built.FolderOf("nano-kv8"), "nano-kv8", TimeProvider.System, [Precision.Fp32, Precision.Int8], kv: KvFormat.Int8));
+
     public static string RepositoryRoot { get; } = FindRoot();
 
     public static string NanoCheckpoint => Path.Combine(RepositoryRoot, "models", ShippedModels.Nano);
@@ -17,6 +21,9 @@ internal static class TestModels
     public static ModelRepository Repository => Built;
 
     public static ModelFolder Nano => LazyNano.Value;
+
+    /// <summary>The same with keys and values in 8 bits: FP32 and INT8.</summary>
+    public static ModelFolder NanoKv8 => LazyNanoKv8.Value;
 
     public static string NanoGraph => Nano.GraphPath(Nano.Manifest.Variants[0]);
 

@@ -14,11 +14,14 @@ internal sealed record DecoderGraphOptions
 
     /// <summary>Another layout than the precision's own, to be measured.</summary>
     public QuantizedLayout? Layout { get; init; }
+
+    /// <summary>Keys and values in 8 bits; null for the type of the states.</summary>
+    public KvScales? Kv { get; init; }
 }
 
 /// <summary>
 /// A Qwen2 or Llama decoder as an ONNX graph with onnxruntime-genai's names: input_ids and attention_mask int64 [batch, sequence] and [batch, total],
-/// past_key_values.N.key/value [batch, kv heads, past, head size], float16 at that precision and else float32; logits, float32, and present.N.key/value. Past and
+/// past_key_values.N.key/value [batch, kv heads, past, head size], int8 if wanted, float16 at that precision and else float32; logits, float32, and present.N.key/value. Past and
 /// present may be one buffer. The mask holds ones for a row's tokens, past and new, then zeros.
 /// </summary>
 internal sealed class DecoderGraph
@@ -150,8 +153,8 @@ internal sealed class DecoderGraph
         string[] past = [$"past_key_values.{layer}.key", $"past_key_values.{layer}.value"], present = [$"present.{layer}.key", $"present.{layer}.value"];
         foreach (var (before, after) in past.Zip(present))
         {
-            _graph.Input(before, _form.States, shape);
-            _graph.Output(after, _form.States, grown);
+            _graph.Input(before, KvType, shape);
+            _graph.Output(after, KvType, grown);
         }
 
         var packed = Linear(
@@ -163,10 +166,21 @@ internal sealed class DecoderGraph
         var name = $"/layers.{layer}/attention";
         return _graph.Node(
             "GroupQueryAttention", name,
-            [packed, "", "", .. past, "seqlens_k", "total_sequence_length", "cos_cache", "sin_cache"], [name, .. present], OnnxGraph.Contrib,
-            ("num_heads", _config.Heads), ("kv_num_heads", _config.KeyValueHeads), ("do_rotary", 1),
-            ("local_window_size", _config.Windows[layer] ?? EverythingBefore), ("scale", 1 / MathF.Sqrt(_config.HeadSize)))[0];
+            [packed, "", "", .. past, "seqlens_k", "total_sequence_length", "cos_cache", "sin_cache", .. KvInputs(layer)], [name, .. present], OnnxGraph.Contrib,
+            [
+                ("num_heads", _config.Heads), ("kv_num_heads", _config.KeyValueHeads), ("do_rotary", 1),
+                ("local_window_size", _config.Windows[layer] ?? EverythingBefore), ("scale", 1 / MathF.Sqrt(_config.HeadSize)), .. KvAttributes,
+            ])[0];
     }
+
+    private DataType KvType => _options.Kv is null ? _form.States : DataType.Int8;
+
+    private IEnumerable<(string Name, object Value)> KvAttributes =>
+        _options.Kv is null ? [] : [("k_quant_type", "PER_CHANNEL"), ("v_quant_type", "PER_CHANNEL"), ("kv_cache_bit_width", 8)];
+
+    /// <summary>Behind positions, bias and sinks, which the graph does without.</summary>
+    private IEnumerable<string> KvInputs(int layer) =>
+        _options.Kv is { } kv ? ["", "", "", _graph.Constant(kv.Keys(layer)), _graph.Constant(kv.Values(layer))] : [];
 
     /// <summary>One product for gate and up together would need a copy to part them, which costs more than the second call (measured).</summary>
     private string Mlp(int layer, string input)

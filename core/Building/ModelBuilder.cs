@@ -25,17 +25,18 @@ public static class ModelBuilder
     /// <param name="precisions">The variants to make; none named, FP32.</param>
     /// <param name="progress">Reported on the calling thread, often.</param>
     /// <param name="cancellation">Stops the build and removes what it has written.</param>
+    /// <param name="kv">How all the variants keep keys and values. For 8 bits the model is run for a while, to see how far they reach.</param>
     /// <exception cref="InvalidModelException">The checkpoint is damaged or not supported, or the target is no model folder.</exception>
     /// <exception cref="IOException">A file can't be read or written; where the disk is full, the message says what is needed.</exception>
     public static ModelFolder Build(
         string checkpoint, string target, string name, TimeProvider time, IReadOnlyCollection<Precision>? precisions = null,
-        IProgress<BuildProgress>? progress = null, CancellationToken cancellation = default) =>
-        Build(checkpoint, target, name, time, precisions, layout: null, progress, cancellation);
+        IProgress<BuildProgress>? progress = null, CancellationToken cancellation = default, KvFormat kv = KvFormat.Auto) =>
+        Build(checkpoint, target, name, time, precisions, layout: null, progress, cancellation, kv);
 
     /// <summary>The same, with another layout for what is quantised.</summary>
     internal static ModelFolder Build(
         string checkpoint, string target, string name, TimeProvider time, IReadOnlyCollection<Precision>? precisions, QuantizedLayout? layout,
-        IProgress<BuildProgress>? progress, CancellationToken cancellation)
+        IProgress<BuildProgress>? progress, CancellationToken cancellation, KvFormat kv = KvFormat.Auto)
     {
         precisions = precisions is { Count: > 0 } ? [.. precisions.Distinct().Order()] : [Precision.Fp32];
         if (!ModelRepository.IsName(name))
@@ -50,21 +51,25 @@ public static class ModelBuilder
             throw new InvalidModelException($"{checkpoint} holds no {ModelFolder.TokenizerFile}.");
         }
 
-        var graphs = precisions.Select(p => (Precision: p, Graph: DecoderGraph.Build(source, new DecoderGraphOptions { Precision = p, Layout = layout }))).ToList();
+        var calibration = kv == KvFormat.Int8 ? new KvCalibration(source, precisions, layout) : null;
+        var graphs = precisions
+            .Select(p => (Precision: p, Graph: DecoderGraph.Build(source, new DecoderGraphOptions { Precision = p, Layout = layout, Kv = calibration?.Scales }))).ToList();
         using var folder = BuildFolder.Create(target);
-        var total = graphs.Sum(g => g.Graph.Bytes);
+        var first = calibration?.Bytes ?? 0;
+        var total = first + graphs.Sum(g => g.Graph.Bytes);
         var disk = Path.GetDirectoryName(folder.Path)!;
         DiskSpace.Require(disk, total);
         List<ModelVariant> variants = [];
         ModelManifest manifest;
         try
         {
+            calibration?.Run(folder.Path, new Relay(progress, 0, total), cancellation);
             foreach (var (precision, graph) in graphs)
             {
-                var before = graphs.TakeWhile(g => g.Precision < precision).Sum(g => g.Graph.Bytes);
+                var before = first + graphs.TakeWhile(g => g.Precision < precision).Sum(g => g.Graph.Bytes);
                 var data = OnnxWriter.Write(graph, folder.Path, GraphFile(precision), Version, new Relay(progress, before, total), cancellation);
                 var bytes = new[] { GraphFile(precision), data }.Sum(file => file is null ? 0 : new FileInfo(Path.Combine(folder.Path, file)).Length);
-                variants.Add(new ModelVariant(precision, GraphFile(precision), data, bytes));
+                variants.Add(new ModelVariant(precision, GraphFile(precision), data, bytes) { Kv = kv });
             }
 
             foreach (var file in CopiedFiles.Where(file => File.Exists(Path.Combine(checkpoint, file))))
@@ -90,11 +95,13 @@ public static class ModelBuilder
         }
 
         folder.MoveTo(target, path => FindIntact(path) is { Manifest: var other }
-            && (other.Name, other.Fingerprint) == (manifest.Name, manifest.Fingerprint) && Has(other, precisions) && other.Created >= began);
+            && (other.Name, other.Fingerprint) == (manifest.Name, manifest.Fingerprint) && Has(other, precisions) && other.Variants.All(variant => variant.Kv == kv)
+            && other.Created >= began);
         return ModelFolder.Open(target);
     }
 
-    /// <summary>The repository's model of this name, built from the checkpoint unless it is there, from these very files, with the variants asked for (all, where none are named) at least.</summary>
+    /// <summary>The repository's model of this name, built from the checkpoint unless it is there, from these very files, with the variants asked for (all, where none
+    /// are named) at least. One that keeps keys and values in 8 bits goes on doing so.</summary>
     /// <exception cref="InvalidModelException">The checkpoint is damaged or not supported.</exception>
     public static ModelFolder EnsureBuilt(
         this ModelRepository repository, string checkpoint, string name, TimeProvider time, IReadOnlyCollection<Precision>? precisions = null,
@@ -102,9 +109,10 @@ public static class ModelBuilder
     {
         precisions ??= ShippedModels.Precisions;
         var target = repository.FolderOf(name);
-        return FindIntact(target) is { } built && built.Manifest.Fingerprint == Fingerprint(checkpoint) && Has(built.Manifest, precisions)
+        var built = FindIntact(target);
+        return built is not null && built.Manifest.Fingerprint == Fingerprint(checkpoint) && Has(built.Manifest, precisions)
             ? built
-            : Build(checkpoint, target, name, time, precisions, progress, cancellation);
+            : Build(checkpoint, target, name, time, precisions, progress, cancellation, built?.Manifest.Variants[0].Kv ?? KvFormat.Auto);
     }
 
     /// <summary>SHA-256 over the builder's version and the names and contents of the checkpoint's files, in hexadecimal.</summary>

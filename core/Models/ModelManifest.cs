@@ -88,6 +88,9 @@ public enum FolderLayout
 /// <param name="Bytes">Both files together.</param>
 public sealed record ModelVariant(Precision Precision, string File, string? DataFile, long Bytes)
 {
+    /// <summary>How its graph keeps keys and values.</summary>
+    public KvFormat Kv { get; init; }
+
     /// <summary>What `r1 model evaluate` measured, at most one per device.</summary>
     public IReadOnlyList<VariantEvaluation> Evaluations { get; init; } = [];
 }

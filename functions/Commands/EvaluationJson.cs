@@ -32,6 +32,7 @@ internal static class EvaluationJson
     {
         json.WriteStartObject();
         json.WriteString("precision", PrecisionName.Of(variant.Variant.Precision));
+        json.WriteString("kv", KvOption.Name(variant.Variant.Kv));
         WriteScore(json, "total", variant.Answers.Total);
         json.WriteStartObject("families");
         foreach (FamilyScore score in variant.Answers.Families) WriteScore(json, score.Family, score);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using R1Serverless.Generation;
 using R1Serverless.Hosting;
+using R1Serverless.Models;
 using R1Serverless.Requests;
 using Spectre.Console;
 
@@ -40,6 +41,8 @@ internal static class EvaluationPrinter
     {
         if (report.Reference.Variant.Precision != Precision.Fp32)
             console.WriteLine($"There is no fp32 variant: the others are compared to {Name(report.Reference)}.");
+        if (report.Reference.Variant.Kv == KvFormat.Int8)
+            console.WriteLine($"{Name(report.Reference)} keeps keys and values in 8 bits here: what that costs is in no drop. A model built with `--kv auto` tells it.");
         foreach (VariantReport variant in report.Variants)
         {
             if (!report.Evaluation(variant).IsWithinTolerance)

@@ -21,14 +21,14 @@ internal static class ModelBuildCommand
             Description = $"The variants to make, as a list with commas or one by one: {string.Join(", ", PrecisionName.All)}. Default: fp32 and int8.",
             HelpName = "LIST",
         };
-        var command = new Command("build", "Build a Qwen2 or Llama checkpoint from Hugging Face into ONNX.") { checkpoint, output, data, name, precision };
+        var command = new Command("build", "Build a Qwen2 or Llama checkpoint from Hugging Face into ONNX.") { checkpoint, output, data, name, precision, KvOption.Kv };
         command.SetAction((arguments, cancellation) => Task.FromResult(PlainErrors.Catch(() => Run(
             arguments.GetRequiredValue(checkpoint).FullName, arguments.GetValue(output)?.FullName, DataFolder.Repository(arguments.GetValue(data)), arguments.GetValue(name),
-            PrecisionList.Parse(arguments.GetValue(precision) ?? []), cancellation))));
+            PrecisionList.Parse(arguments.GetValue(precision) ?? []), arguments.GetValue(KvOption.Kv), cancellation))));
         return command;
     }
 
-    private static int Run(string checkpoint, string? output, ModelRepository repository, string? name, IReadOnlyList<Precision> precisions, CancellationToken cancellation)
+    private static int Run(string checkpoint, string? output, ModelRepository repository, string? name, IReadOnlyList<Precision> precisions, KvFormat kv, CancellationToken cancellation)
     {
         if (precisions.Count == 0) precisions = [Precision.Fp32, Precision.Int8];
         name ??= Path.GetFileName(Path.TrimEndingDirectorySeparator(output ?? checkpoint));
@@ -39,12 +39,13 @@ internal static class ModelBuildCommand
             .Start(context =>
             {
                 var bar = context.AddTask(Markup.Escape($"Building {name}"));
-                return ModelBuilder.Build(checkpoint, target, name, TimeProvider.System, precisions, new Bar(bar), cancellation);
+                return ModelBuilder.Build(checkpoint, target, name, TimeProvider.System, precisions, new Bar(bar), cancellation, kv);
             });
         var seconds = TimeProvider.System.GetElapsedTime(began).TotalSeconds;
         var size = model.Manifest.Variants.Sum(variant => variant.Bytes);
         Console.WriteLine($"Built {name}: {Quantities.Count(model.Manifest.Parameters)} parameters, {Quantities.Bytes(size)}, {seconds:0.0} s");
-        foreach (var variant in model.Manifest.Variants) Console.WriteLine($"  {PrecisionName.Of(variant.Precision)}   {Quantities.Bytes(variant.Bytes)}");
+        var kept = kv == KvFormat.Int8 ? ", keys and values in int8" : "";
+        foreach (var variant in model.Manifest.Variants) Console.WriteLine($"  {PrecisionName.Of(variant.Precision)}   {Quantities.Bytes(variant.Bytes)}{kept}");
         Console.WriteLine($"  in     {model.Path}");
         Console.WriteLine($"  serve  r1 serve --model {(target == DataFolder.Repository(null).FolderOf(name) ? name : model.Path)}");
         return 0;

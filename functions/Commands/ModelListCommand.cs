@@ -23,7 +23,7 @@ internal static class ModelListCommand
 
     private static int Run(ModelRepository repository)
     {
-        var table = new Table().Border(TableBorder.Simple).AddColumns("name", "precision", "parameters", "size", "context", "built", "measured on", "drop, points", $"tokens/s, {VariantSelection.ComparedRows} rows", "auto");
+        var table = new Table().Border(TableBorder.Simple).AddColumns("name", "precision", "keys, values", "parameters", "size", "context", "built", "measured on", "drop, points", $"tokens/s, {VariantSelection.ComparedRows} rows", "auto");
         foreach (var name in repository.Names())
         {
             AddRows(table, repository, name);
@@ -50,7 +50,7 @@ internal static class ModelListCommand
             {
                 string[] built =
                 [
-                    name, PrecisionName.Of(variant.Precision), model!.Manifest.Parameters is > 0 and var count ? Quantities.Count(count) : "–", Quantities.Bytes(variant.Bytes),
+                    name, PrecisionName.Of(variant.Precision), KvOption.Name(variant.Kv), model!.Manifest.Parameters is > 0 and var count ? Quantities.Count(count) : "–", Quantities.Bytes(variant.Bytes),
                     $"{model.Config.ContextLength}", $"{model.Manifest.Created:yyyy-MM-dd HH:mm}",
                 ];
                 if (variant.Evaluations.Count == 0) table.AddRow([.. built, "nothing"]);

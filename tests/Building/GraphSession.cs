@@ -18,11 +18,13 @@ internal sealed class GraphSession : IDisposable
 
     public GraphSession(
         string checkpointFolder, bool allLogits, int rows = 1, int length = 128, long inlineLimit = OnnxWriter.InlineLimit,
-        Precision precision = Precision.Fp32, QuantizedLayout? layout = null)
+        Precision precision = Precision.Fp32, QuantizedLayout? layout = null, KvFormat kv = KvFormat.Auto)
     {
         using var checkpoint = Checkpoint.Open(checkpointFolder);
         (_config, _length) = (checkpoint.Config, length);
-        var graph = DecoderGraph.Build(checkpoint, new DecoderGraphOptions { AllLogits = allLogits, Precision = precision, Layout = layout });
+        var calibration = kv == KvFormat.Int8 ? new KvCalibration(checkpoint, [precision], layout) : null;
+        calibration?.Run(_folder, new Progress<long>(), CancellationToken.None);
+        var graph = DecoderGraph.Build(checkpoint, new DecoderGraphOptions { AllLogits = allLogits, Precision = precision, Layout = layout, Kv = calibration?.Scales });
         DataFile = OnnxWriter.Write(graph, _folder, "model.onnx", "test", new Progress<long>(), CancellationToken.None, inlineLimit);
         using var options = new SessionOptions { IntraOpNumThreads = 2 };
         _session = new InferenceSession(Path.Combine(_folder, "model.onnx"), options);
@@ -49,7 +51,8 @@ internal sealed class GraphSession : IDisposable
             long[] shape = [rows, _config.KeyValueHeads, _length, _config.HeadSize];
             var type = _session.InputMetadata[name].ElementDataType;
             var cache = OrtValue.CreateAllocatedTensorValue(OrtAllocator.DefaultInstance, type, shape);
-            if (type == TensorElementType.Float16) cache.GetTensorMutableDataAsSpan<Float16>().Fill((Float16)7f);
+            if (type == TensorElementType.Int8) cache.GetTensorMutableDataAsSpan<sbyte>().Fill(7);
+            else if (type == TensorElementType.Float16) cache.GetTensorMutableDataAsSpan<Float16>().Fill((Float16)7f);
             else cache.GetTensorMutableDataAsSpan<float>().Fill(7);
             _caches.Add((name, cache));
         }

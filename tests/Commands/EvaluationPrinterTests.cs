@@ -1,5 +1,6 @@
 using System.Text.Json;
 using R1Serverless.Commands;
+using R1Serverless.Models;
 using R1Serverless.Requests;
 using Spectre.Console;
 
@@ -31,6 +32,13 @@ public sealed class EvaluationPrinterTests
     public void Without_fp32_it_says_what_the_others_are_compared_to() => Assert.Contains("There is no fp32 variant: the others are compared to fp16.", Table(Precision.Fp16));
 
     [Fact]
+    public void A_reference_with_8_bit_keys_and_values_is_no_measure_of_what_they_cost()
+    {
+        Assert.Contains("fp32 keeps keys and values in 8 bits here: what that costs is in no drop.", Table(Precision.Fp32, KvFormat.Int8));
+        Assert.DoesNotContain("8 bits", Table(Precision.Fp32));
+    }
+
+    [Fact]
     public void The_json_holds_every_variant_and_its_wrong_answers()
     {
         using MemoryStream output = new();
@@ -38,7 +46,7 @@ public sealed class EvaluationPrinterTests
         var json = JsonDocument.Parse(output.ToArray()).RootElement;
         Assert.Equal(("fp32", 1.2), (json.GetProperty("reference").GetString(), json.GetProperty("tolerance").GetDouble()));
         var int8 = json.GetProperty("variants")[1];
-        Assert.Equal("int8", int8.GetProperty("precision").GetString());
+        Assert.Equal(("int8", "auto"), (int8.GetProperty("precision").GetString(), int8.GetProperty("kv").GetString()));
         Assert.Equal(0.5, int8.GetProperty("total").GetProperty("accuracy").GetDouble());
         Assert.Equal(0, int8.GetProperty("families").GetProperty("times").GetProperty("accuracy").GetDouble());
         Assert.Equal(50, int8.GetProperty("accuracy_drop").GetDouble());
@@ -48,12 +56,14 @@ public sealed class EvaluationPrinterTests
         Assert.Equal("[2]*3", int8.GetProperty("wrong")[0].GetProperty("prompt").GetString());
     }
 
-    private static string Table(Precision reference)
+    private static string Table(Precision reference, KvFormat kv = KvFormat.Auto)
     {
+        var report = EvaluationReports.Of(reference, Precision.Int8);
+        report = report with { Variants = [.. report.Variants.Select(variant => variant with { Variant = variant.Variant with { Kv = kv } })] };
         using StringWriter writer = new();
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, Out = new AnsiConsoleOutput(writer) });
         console.Profile.Width = 140;
-        EvaluationPrinter.WriteTable(EvaluationReports.Of(reference, Precision.Int8), console);
+        EvaluationPrinter.WriteTable(report, console);
         return writer.ToString();
     }
 }

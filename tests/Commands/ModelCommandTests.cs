@@ -51,6 +51,23 @@ public sealed class ModelCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Keys_and_values_in_8_bits_are_told_and_other_forms_refused()
+    {
+        var target = Path.Combine(_models, "tiny");
+        var (code, output, _) = await RunAsync("model", "build", ReferenceCheckpoints.Folder("llama"), "--output", target, "--precision", "fp32,int8", "--kv", "int8");
+        Assert.Equal(0, code);
+        Assert.Matches("int8 +[0-9.]+ kB, keys and values in int8", output);
+        Assert.All(ModelFolder.Open(target).Manifest.Variants, variant => Assert.Equal(KvFormat.Int8, variant.Kv));
+        var (_, list, _) = await RunAsync("model", "list", "--data", _data);
+        Assert.Matches("tiny +fp32 +int8 ", list);
+
+        var (refused, _, error) = await RunAsync("model", "build", ReferenceCheckpoints.Folder("llama"), "--output", Path.Combine(_models, "other"), "--kv", "int4");
+        Assert.Equal(1, refused);
+        Assert.Contains("--kv must be auto or int8.", error);
+        Assert.False(Directory.Exists(Path.Combine(_models, "other")));
+    }
+
+    [Fact]
     public async Task List_tells_what_was_measured_of_each_variant()
     {
         ModelBuilder.Build(ReferenceCheckpoints.Folder("llama"), Path.Combine(_models, "tiny"), "tiny", TimeProvider.System);

@@ -36,6 +36,20 @@ public sealed class GraphKindsTests : IDisposable
     }
 
     [Fact]
+    public void Keys_and_values_in_8_bits_take_a_quarter_of_the_memory_and_cost_little()
+    {
+        var path = TestModels.NanoKv8.GraphPath(TestModels.NanoKv8.Manifest.Variants[0]);
+        using var runner = Open(path);
+        using var plain = Open(TestModels.NanoGraph);
+        Assert.Equal(plain.KvBytesPerToken, runner.KvBytesPerToken * 4);
+        var (expected, trace) = (Expected.Value, Trace(runner));
+        Assert.Equal(expected.Count, trace.Count);
+        for (var i = 0; i < trace.Count; i++) Assert.True(trace[i].Zip(expected[i], (a, b) => Math.Abs(a - b)).Max() < 2);
+        Assert.Equal(trace, Trace(Open(path, ExecutionProvider.Cpu(Options) with { HasOwnMemory = true })));
+        Assert.Equal(trace, Trace(Open(path, ExecutionProvider.Cpu(Options) with { TokenAlignment = 8 })));
+    }
+
+    [Fact]
     public void A_graph_that_takes_the_last_column_gets_no_padded_rows() => Assert.Equal(Expected.Value, Trace(Open(Save(new RewrittenGraph().WithLastColumn()))));
 
     [Fact]

@@ -1,13 +1,17 @@
 using R1Serverless.Batching;
+using R1Serverless.Models;
 using R1Serverless.Runtime;
 
 namespace R1Serverless.Tests.Runtime;
 
 /// <summary>The slots under the real graph: what a row computes does not depend on where it lies, who lies beside it, or what was there before.</summary>
-public sealed class OrtModelRunnerTests : IDisposable
+public abstract class OrtModelRunnerTests : IDisposable
 {
     private const int Steps = 20;
-    private readonly OrtModelRunner _runner = OrtModelRunner.Open(TestModels.Nano, TestModels.Nano.Manifest.Variants[0], new RuntimeOptions { Threads = 2 });
+    private readonly OrtModelRunner _runner;
+
+    private OrtModelRunnerTests(ModelFolder folder, int variant) =>
+        _runner = OrtModelRunner.Open(folder, folder.Manifest.Variants[variant], new RuntimeOptions { Threads = 2 });
 
     [Fact]
     public void Rows_of_a_ragged_batch_equal_the_rows_alone_bit_for_bit()
@@ -80,7 +84,11 @@ public sealed class OrtModelRunnerTests : IDisposable
         for (var step = 0; step < 6; step++) Completed(_runner.Decode([20, 21], [195 + step, 190 + step]));
     }
 
-    public void Dispose() => _runner.Dispose();
+    public void Dispose()
+    {
+        _runner.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     private static int[] Prompt(int seed, int length)
     {
@@ -105,4 +113,10 @@ public sealed class OrtModelRunnerTests : IDisposable
 
         return logits;
     }
+
+    public sealed class WithFloatKv() : OrtModelRunnerTests(TestModels.Nano, 0);
+
+    public sealed class WithInt8Kv() : OrtModelRunnerTests(TestModels.NanoKv8, 0);
+
+    public sealed class WithInt8WeightsAndKv() : OrtModelRunnerTests(TestModels.NanoKv8, 1);
 }
