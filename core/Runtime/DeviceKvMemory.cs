@@ -75,6 +75,10 @@ internal sealed class DeviceKvMemory : KvMemory
         }
     }
 
+    public override void CopyIn(nint host, nint to, long bytes) => Copy(OrtMemoryInfo.DefaultInstance, host, Info, to, bytes);
+
+    public override void CopyOut(nint from, nint host, long bytes) => Copy(Info, from, OrtMemoryInfo.DefaultInstance, host, bytes);
+
     public override void Dispose()
     {
         foreach (var allocation in _allocations.Values) allocation.Dispose();

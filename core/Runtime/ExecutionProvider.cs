@@ -19,6 +19,9 @@ public sealed record ExecutionProvider
     /// <summary>Keys and values lie in the device's own memory, where no pointer of ours reaches; inputs are copied there when they are bound.</summary>
     internal bool HasOwnMemory { get; init; }
 
+    /// <summary>Decode steps are recorded and replayed, over inputs and outputs at fixed addresses in the device's memory.</summary>
+    internal bool CapturesSteps { get; init; }
+
     /// <summary>Prompts that start from empty are padded to a multiple of this many tokens.</summary>
     internal int TokenAlignment { get; init; } = 1;
 
@@ -33,6 +36,7 @@ public sealed record ExecutionProvider
     internal static ExecutionProvider Cuda(RuntimeOptions options) => new()
     {
         Name = "cuda", Description = $"CUDA device {options.Cuda.DeviceId}", HasOwnMemory = true, TokenAlignment = TensorCoreStep,
+        CapturesSteps = options.Cuda.CaptureSteps,
     };
 
     /// <summary>Where the options put models, if the machine lets them.</summary>
@@ -40,9 +44,11 @@ public sealed record ExecutionProvider
     public static ExecutionProvider Preferred(RuntimeOptions options) => Candidates(options)[0];
 
     /// <summary>What to try, in order: a later one only where an earlier one can't be used on this machine.</summary>
-    /// <exception cref="ModelLoadException">CUDA is asked for, and this build has none.</exception>
+    /// <exception cref="ModelLoadException">CUDA, or what only CUDA can do, is asked for, and this build has none, or the device is another.</exception>
     internal static IReadOnlyList<ExecutionProvider> Candidates(RuntimeOptions options) => options.Device switch
     {
+        DeviceKind.Cpu when options.Cuda.CaptureSteps => throw new ModelLoadException("steps are captured on CUDA only: --cuda-graph does not go with --device cpu"),
+        DeviceKind.Auto when options.Cuda.CaptureSteps => Candidates(options with { Device = DeviceKind.Cuda }),
         DeviceKind.Cpu => [Cpu(options)],
         DeviceKind.Cuda when !BuiltWithCuda => throw new ModelLoadException(
             "this build of r1 has no CUDA: build it with `dotnet build -p:Gpu=true`, or choose --device cpu"),

@@ -24,6 +24,12 @@ internal abstract class KvMemory : IDisposable
     /// <summary>Copies tight pieces in.</summary>
     public abstract void Write(byte[] from, Pieces to, int count);
 
+    /// <summary>Copies from the host's memory into this one.</summary>
+    public abstract void CopyIn(nint host, nint to, long bytes);
+
+    /// <summary>Copies from this memory into the host's.</summary>
+    public abstract void CopyOut(nint from, nint host, long bytes);
+
     public abstract void Dispose();
 
     public static KvMemory For(OrtSession session) => session.Provider.HasOwnMemory ? new DeviceKvMemory(session) : new HostKvMemory();
@@ -62,6 +68,10 @@ internal sealed unsafe class HostKvMemory : KvMemory
         var tight = from.Length / count;
         for (var i = 0; i < count; i++) from.AsSpan(i * tight, tight).CopyTo(new Span<byte>((void*)to[i], tight));
     }
+
+    public override void CopyIn(nint host, nint to, long bytes) => Buffer.MemoryCopy((void*)host, (void*)to, bytes, bytes);
+
+    public override void CopyOut(nint from, nint host, long bytes) => Buffer.MemoryCopy((void*)from, (void*)host, bytes, bytes);
 
     public override void Dispose()
     {

@@ -9,8 +9,10 @@ internal sealed class OrtModelRunner : IModelRunner
 {
     private readonly OrtSession _session;
     private readonly GraphSignature _graph;
+    private readonly KvMemory _memory;
     private readonly KvCache _kv;
-    private readonly RunOptions _options = new();
+    private readonly RunOptions _options;
+    private readonly GraphCapture? _capture;
     private readonly IntegerBuffer _promptIds, _promptPositions, _promptMask, _decodeIds, _decodePositions;
     private readonly AttentionMask _decodeMask;
     private readonly LogitsBuffer _logits;
@@ -20,7 +22,9 @@ internal sealed class OrtModelRunner : IModelRunner
     /// <summary>Takes ownership of the session.</summary>
     public OrtModelRunner(OrtSession session, GraphSignature graph)
     {
-        (_session, _graph, _kv) = (session, graph, new KvCache(graph, KvMemory.For(session)));
+        (_session, _graph, _memory, _options) = (session, graph, KvMemory.For(session), session.CreateRunOptions());
+        _kv = new KvCache(graph, _memory);
+        if (session.Provider.CapturesSteps) _capture = new GraphCapture();
         (_promptIds, _decodeIds) = (new IntegerBuffer(graph.InputIds.Type), new IntegerBuffer(graph.InputIds.Type));
         var positions = (graph.PositionIds ?? graph.InputIds).Type;
         (_promptPositions, _decodePositions) = (new IntegerBuffer(positions), new IntegerBuffer(positions));
@@ -177,11 +181,18 @@ internal sealed class OrtModelRunner : IModelRunner
 
     private StepBinding DecodeBinding(int rows)
     {
-        if (!_decodeBindings.TryGetValue(rows, out var binding))
+        if (_decodeBindings.TryGetValue(rows, out var binding) && !binding.TakesMask(_decodeMask.Width))
         {
-            binding = new StepBinding(_session, _graph, _kv, 0, rows, _logits.View(rows, 1));
-            binding.BindTokens(_decodeIds.View(rows, 1), Positions(_decodePositions, rows, 1));
+            _decodeBindings.Remove(rows);
+            binding.Dispose();
+            binding = null;
+        }
+
+        if (binding is null)
+        {
+            binding = new StepBinding(_session, _graph, _kv, 0, rows, _logits.View(rows, 1), _capture is null ? null : (new FixedTensors(_memory), _capture.NextOptions()));
             _decodeBindings.Add(rows, binding);
+            binding.BindTokens(_decodeIds.View(rows, 1), Positions(_decodePositions, rows, 1));
         }
 
         if (binding.MaskWidth != _decodeMask.Width) binding.BindMask(_decodeMask.Buffer.View(rows, _decodeMask.Width), _decodeMask.Width);

@@ -40,10 +40,13 @@ internal sealed class OrtSession : IDisposable
         return new OrtSession(new InferenceSession(path, settings), provider, options);
     }
 
-    /// <summary>A second session beside this one, of a graph in memory.</summary>
+    /// <summary>For runs that are never captured.</summary>
+    public RunOptions CreateRunOptions() => Provider.CapturesSteps ? GraphCapture.NoneOptions() : new RunOptions();
+
+    /// <summary>A second session beside this one, of a graph in memory. Its runs are never captured.</summary>
     public InferenceSession OpenBeside(byte[] graph)
     {
-        using var settings = Settings(Options, Provider);
+        using var settings = Settings(Options with { Cuda = Options.Cuda with { CaptureSteps = false } }, Provider);
         return new InferenceSession(graph, settings);
     }
 

@@ -16,11 +16,12 @@ public sealed class RawBatch : IDisposable
     private readonly IntegerBuffer _ids, _prefillPositions, _decodePositions, _prefillMask, _decodeMask;
     private readonly LogitsBuffer _logits;
     private readonly StepBinding _prefill, _decode;
-    private readonly RunOptions _options = new();
+    private readonly RunOptions _options;
 
     internal RawBatch(OrtSession session, GraphSignature graph, int rows, int promptLength, int tokens)
     {
         (_session, _graph, _shape, _kv) = (session, graph, (rows, promptLength, tokens), new KvCache(graph, KvMemory.For(session)));
+        _options = session.CreateRunOptions();
         _kv.Resize(new KvShape(rows, LengthBuckets.For(promptLength + tokens, int.MaxValue)), []);
         _ids = Filled(graph.InputIds, rows * promptLength, Token);
         _prefillMask = Filled(graph.AttentionMask, rows * promptLength, 1);

@@ -24,10 +24,12 @@ public enum DeviceKind
     Cuda,
 }
 
-/// <summary>What the CUDA execution provider is told. Steps change their shape all the time, so graph capture, which replays one shape over fixed
-/// addresses, stays off; so does cuDNN's extra workspace, as decoders have no convolutions.</summary>
+/// <summary>What the CUDA execution provider is told. cuDNN's extra workspace stays off, as decoders have no convolutions.</summary>
 public sealed record CudaOptions
 {
+    /// <summary>Recordings of one session, at most: each keeps device memory until the session ends.</summary>
+    public const int MostCaptures = 64;
+
     /// <summary>Which GPU, from 0.</summary>
     public int DeviceId { get; init; }
 
@@ -40,6 +42,10 @@ public sealed record CudaOptions
     /// <summary>Whether the arena grows by powers of two, with fewer allocations, instead of by what is asked for, with less waste.</summary>
     public bool GrowByPowersOfTwo { get; init; }
 
+    /// <summary>Whether decode steps are recorded as CUDA graphs and replayed, one recording per number of rows, width of the mask and place of the buffers, at most
+    /// <see cref="MostCaptures"/> per session: fewer launches, more device memory. Asking for it is asking for CUDA.</summary>
+    public bool CaptureSteps { get; init; }
+
     /// <summary>As the provider names and writes them.</summary>
     internal Dictionary<string, string> ToProviderOptions()
     {
@@ -49,7 +55,7 @@ public sealed record CudaOptions
             ["arena_extend_strategy"] = GrowByPowersOfTwo ? "kNextPowerOfTwo" : "kSameAsRequested",
             ["use_tf32"] = UseTf32 ? "1" : "0",
             ["cudnn_conv_use_max_workspace"] = "0",
-            ["enable_cuda_graph"] = "0",
+            ["enable_cuda_graph"] = CaptureSteps ? "1" : "0",
         };
         if (MemoryLimit > 0) options["gpu_mem_limit"] = $"{MemoryLimit}";
         return options;

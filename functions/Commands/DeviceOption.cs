@@ -36,8 +36,18 @@ internal static class DeviceOption
 
     private static readonly Option<bool> Tf32 = new("--tf32") { Description = "Let float32 products on the GPU round their inputs to TF32: faster, less exact." };
 
+    private static readonly Option<bool> CudaGraph = new("--cuda-graph")
+    {
+        Description = $"Record decode steps on the GPU as CUDA graphs and replay them, up to {CudaOptions.MostCaptures} per loaded variant: fewer launches, more GPU memory. Needs CUDA.",
+    };
+
     static DeviceOption()
     {
+        CudaGraph.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<bool>() && !ExecutionProvider.BuiltWithCuda)
+                result.AddError("--cuda-graph: this build of r1 has no CUDA: build it with `dotnet build -p:Gpu=true`, or leave the option out.");
+        });
         Gpu.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<int>() is < 0 or > 63) result.AddError("--gpu must be from 0 to 63.");
@@ -50,7 +60,7 @@ internal static class DeviceOption
 
     public static void AddTo(Command command)
     {
-        foreach (Option option in (Option[])[Device, Gpu, GpuMemory, Tf32]) command.Options.Add(option);
+        foreach (Option option in (Option[])[Device, Gpu, GpuMemory, Tf32, CudaGraph]) command.Options.Add(option);
     }
 
     public static RuntimeOptions Read(ParseResult arguments, int threads = 0) => new()
@@ -62,6 +72,7 @@ internal static class DeviceOption
             DeviceId = arguments.GetValue(Gpu),
             MemoryLimit = arguments.GetValue(GpuMemory) is { } size ? MemorySize.Parse(size) ?? 0 : 0,
             UseTf32 = arguments.GetValue(Tf32),
+            CaptureSteps = arguments.GetValue(CudaGraph),
         },
     };
 }

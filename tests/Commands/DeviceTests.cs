@@ -15,6 +15,15 @@ public sealed class DeviceTests
         Assert.Contains("-p:Gpu=true", fault.Message);
     }
 
+    [Theory]
+    [InlineData(DeviceKind.Auto, "-p:Gpu=true")]
+    [InlineData(DeviceKind.Cpu, "does not go with --device cpu")]
+    public void Capture_without_cuda_is_refused_instead_of_ignored(DeviceKind device, string says)
+    {
+        var options = new RuntimeOptions { Device = device, Cuda = new CudaOptions { CaptureSteps = true } };
+        Assert.Contains(says, Assert.Throws<ModelLoadException>(() => OrtSession.Open(TestModels.NanoGraph, options)).Message);
+    }
+
     [Fact]
     public void Auto_is_the_cpu_where_there_is_no_cuda()
     {
@@ -30,6 +39,7 @@ public sealed class DeviceTests
             [("arena_extend_strategy", "kSameAsRequested"), ("cudnn_conv_use_max_workspace", "0"), ("device_id", "1"), ("enable_cuda_graph", "0"), ("gpu_mem_limit", "8589934592"), ("use_tf32", "1")],
             options.Select(o => (o.Key, o.Value)).Order());
         Assert.DoesNotContain("gpu_mem_limit", new CudaOptions().ToProviderOptions().Keys);
+        Assert.Equal("1", new CudaOptions { CaptureSteps = true }.ToProviderOptions()["enable_cuda_graph"]);
     }
 
     [Fact]
@@ -62,6 +72,7 @@ public sealed class DeviceTests
     [InlineData("--device must be auto, cpu or cuda.", "--device", "tpu")]
     [InlineData("at least 256MB", "--gpu-memory", "1MB")]
     [InlineData("--gpu must be from 0 to 63.", "--gpu", "64")]
+    [InlineData("--cuda-graph: this build of r1 has no CUDA: build it with `dotnet build -p:Gpu=true`", "--cuda-graph")]
     public async Task Wrong_wishes_are_refused_in_words(string message, params string[] arguments)
     {
         var (code, output, errors) = await RunToolAsync(["model", "evaluate", "r1-nano", .. arguments]);

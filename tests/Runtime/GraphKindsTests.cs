@@ -60,6 +60,14 @@ public sealed class GraphKindsTests : IDisposable
     }
 
     [Fact]
+    public void Steps_bound_to_fixed_addresses_as_a_capture_wants_them_keep_every_bit()
+    {
+        var device = ExecutionProvider.Cpu(Options) with { HasOwnMemory = true, CapturesSteps = true };
+        Assert.Equal(Expected.Value, Trace(Open(TestModels.NanoGraph, device)));
+        Assert.Equal(Expected.Value, Trace(Open(Save(new RewrittenGraph().WithPositions()), device)));
+    }
+
+    [Fact]
     public void Prompts_padded_for_the_device_give_the_same_logits()
     {
         var device = ExecutionProvider.Cpu(Options) with { TokenAlignment = 8 };
