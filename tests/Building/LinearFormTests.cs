@@ -26,6 +26,17 @@ public sealed class LinearFormTests : IDisposable
         }
     }
 
+    [Fact]
+    public void A_token_of_zeros_gives_the_bias_and_leaves_the_others_alone()
+    {
+        const int inputs = 48;
+        var (weights, bias, states) = Numbers(inputs);
+        Array.Clear(states, inputs, inputs);
+        var actual = Run(graph => new RowForm(graph, new QuantizedLayout.Rows(63, false)), weights, bias, states, inputs);
+        Assert.Equal(bias, actual[Outputs..(2 * Outputs)]);
+        AssertProduct(Rounded(states, inputs, 127), Rounded(weights, inputs, 63), bias, inputs, actual, 1e-5);
+    }
+
     [Theory]
     [InlineData(64, 4)]
     [InlineData(48, 4)]
@@ -57,7 +68,7 @@ public sealed class LinearFormTests : IDisposable
 
     private static float[] Rounded(float[] values, int width, int limit) => [.. values.Chunk(width).SelectMany(row =>
     {
-        var scale = row.Max(MathF.Abs) / limit;
+        var scale = MathF.Max(row.Max(MathF.Abs), 1e-10f) / limit;
         return row.Select(value => MathF.Round(value / scale) * scale);
     })];
 

@@ -15,7 +15,7 @@ internal sealed class IntegerRows(int limit, bool unsigned = false) : RowFormat(
     public const int Zero = 128;
 
     /// <summary>Keeps a row of zeros from dividing by zero.</summary>
-    public const float LeastMagnitude = 1e-10f;
+    private const float LeastMagnitude = 1e-10f;
 
     private float[] _scales = [];
 

@@ -8,13 +8,12 @@ namespace R1Serverless.Building;
 /// </summary>
 internal sealed class RowForm(OnnxGraph graph, QuantizedLayout.Rows layout) : LinearForm(graph, DataType.Float)
 {
-    private const float LargestActivation = 127;
+    /// <summary>Of an activation that is divided by its token's greatest.</summary>
+    private const float ActivationStep = 1f / 127;
 
-    private readonly Dictionary<string, (string Rows, string Scales)> _quantized = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (string Rows, string Greatest)> _quantized = new(StringComparer.Ordinal);
 
-    private (string Zero, string WeightZero, string Least, string Largest, string One, string Columns)? _constants;
-
-    public override bool IsFlat => true;
+    private (string Zero, string WeightZero, string Step, string Last)? _constants;
 
     public override string Embed(string name, CheckpointTensor table, string ids)
     {
@@ -22,18 +21,18 @@ internal sealed class RowForm(OnnxGraph graph, QuantizedLayout.Rows layout) : Li
         var weight = Graph.Constant(new WeightInitializer("model.embed_tokens.weight", [table], format));
         var scales = Graph.Constant(new ScaleInitializer($"{weight}_scale", format, table.Shape[0], table.Shape[1]));
         var rows = Graph.Node("Cast", $"{name}/rows/cast", [Graph.Node("Gather", $"{name}/rows", [weight, ids])], "", ("to", (int)DataType.Float));
-        var scale = Graph.Node("Unsqueeze", $"{name}/scales/column", [Graph.Node("Gather", $"{name}/scales", [scales, ids]), Constants.Columns]);
+        var scale = Graph.Node("Unsqueeze", $"{name}/scales/column", [Graph.Node("Gather", $"{name}/scales", [scales, ids]), Constants.Last]);
         return Graph.Node("Mul", name, [rows, scale]);
     }
 
     public override string Product(string name, string input, IReadOnlyList<CheckpointTensor> weights, IReadOnlyList<CheckpointTensor> biases)
     {
-        var (rows, rowScales) = Quantize(input);
+        var (rows, greatest) = Quantize(input);
         var format = new IntegerRows(layout.Limit, layout.Unsigned);
         var weight = Graph.Constant(new WeightInitializer($"{name}.weight", weights, format, transposed: true));
-        var scales = Graph.Constant(new ScaleInitializer($"{weight}_scale", format, weights.Sum(part => part.Shape[0]), weights[0].Shape[1]));
+        var scales = Graph.Constant(new ScaleInitializer($"{weight}_scale", format, weights.Sum(part => part.Shape[0]), weights[0].Shape[1], ActivationStep));
         var product = Graph.Node(
-            "MatMulIntegerToFloat", biases.Count > 0 ? $"{name}/product" : name, [rows, weight, rowScales, scales, Constants.Zero, Constants.WeightZero], OnnxGraph.Contrib);
+            "MatMulIntegerToFloat", biases.Count > 0 ? $"{name}/product" : name, [rows, weight, greatest, scales, Constants.Zero, Constants.WeightZero], OnnxGraph.Contrib);
         // Not the operator's own bias: it is added before the rows' scales are applied (measured).
         return biases.Count > 0 ? Graph.Node("Add", name, [product, Plain($"{name}.bias", biases)]) : product;
     }
@@ -41,24 +40,23 @@ internal sealed class RowForm(OnnxGraph graph, QuantizedLayout.Rows layout) : Li
     /// <summary>A tied embedding is stored twice: rows for looking up, columns for the product.</summary>
     public override string Logits(string name, string input, CheckpointTensor head, bool tied) => Product(name, input, [head], []);
 
-    /// <summary>Activations as uint8 around 128 and their scales [tokens, 1]; made once for all products of one input.</summary>
-    private (string Rows, string Scales) Quantize(string input)
+    /// <summary>
+    /// Activations as uint8 around 128, and each token's greatest magnitude [.., 1]; made once for all products of one input. At one token a node costs its call, so
+    /// there are as few as can be: the step is part of the weights' scales. A token of zeros is divided by zero, and whatever that rounds to is multiplied by zero.
+    /// </summary>
+    private (string Rows, string Greatest) Quantize(string input)
     {
         if (_quantized.TryGetValue(input, out var known)) return known;
         var magnitudes = Graph.Node("Abs", $"{input}/magnitudes", [input]);
-        var furthest = Graph.Node("ReduceMax", $"{input}/furthest", [magnitudes, Constants.Columns]);
-        var positive = Graph.Node("Max", $"{input}/positive", [furthest, Constants.Least]);
-        var scales = Graph.Node("Div", $"{input}/scales", [positive, Constants.Largest]);
-        var scaled = Graph.Node("Div", $"{input}/scaled", [input, scales]);
-        var rows = Graph.Node("QuantizeLinear", $"{input}/rows", [scaled, Constants.One, Constants.Zero]);
-        return _quantized[input] = (rows, scales);
+        var greatest = Graph.Node("ReduceMax", $"{input}/greatest", [magnitudes, Constants.Last]);
+        var parts = Graph.Node("Div", $"{input}/parts", [input, greatest]);
+        var rows = Graph.Node("QuantizeLinear", $"{input}/rows", [parts, Constants.Step, Constants.Zero]);
+        return _quantized[input] = (rows, greatest);
     }
 
-    private (string Zero, string WeightZero, string Least, string Largest, string One, string Columns) Constants => _constants ??= (
+    private (string Zero, string WeightZero, string Step, string Last) Constants => _constants ??= (
         Graph.Scalar("activation_zero", DataType.Uint8, (byte)IntegerRows.Zero),
         layout.Unsigned ? Graph.Scalar("weight_zero", DataType.Uint8, (byte)IntegerRows.Zero) : Graph.Scalar("weight_zero", DataType.Int8, (sbyte)0),
-        Graph.Scalar("least_magnitude", DataType.Float, IntegerRows.LeastMagnitude),
-        Graph.Scalar("largest_activation", DataType.Float, LargestActivation),
-        Graph.Scalar("one", DataType.Float, 1f),
-        Graph.Integers("columns", 1));
+        Graph.Scalar("activation_step", DataType.Float, ActivationStep),
+        Graph.Integers("last_axis", -1));
 }

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 
 namespace R1Serverless.Building;
@@ -100,10 +101,16 @@ internal sealed class WeightInitializer(string name, IReadOnlyList<CheckpointTen
 }
 
 /// <summary>The scales of a quantised weight; added to the graph after the weight, since they are known when that is written.</summary>
-internal sealed class ScaleInitializer(string name, IScaled format, long rows, long width)
+/// <param name="step">What one unit of the weight's other factor is worth, where a scale is for both.</param>
+internal sealed class ScaleInitializer(string name, IScaled format, long rows, long width, float step = 1)
     : Initializer(name, Onnx.TensorProto.Types.DataType.Float, [.. format.ScaleShape(rows, width)])
 {
-    public override void Write(Stream stream) => stream.Write(MemoryMarshal.AsBytes(format.TakeScales().AsSpan()));
+    public override void Write(Stream stream)
+    {
+        var scales = format.TakeScales();
+        TensorPrimitives.Multiply(scales, step, scales);
+        stream.Write(MemoryMarshal.AsBytes(scales.AsSpan()));
+    }
 }
 
 /// <summary>The zero points of a weight in blocks; added to the graph after the weight.</summary>
