@@ -25,6 +25,8 @@ public sealed class ArchitectureTests
         ["Runtime"] = ["Requests", "Models", "Batching"],
         ["Building"] = ["Requests", "Models"],
         ["Generation"] = ["Requests", "Models", "Batching", "Runtime", "Telemetry"],
+        ["Queues"] = ["Requests", "Telemetry"],
+        ["Batches"] = ["Requests", "Queues", "Telemetry"],
     };
 
     [Fact]
@@ -44,12 +46,18 @@ public sealed class ArchitectureTests
         AssertNone(Imports().Where(i => Within(i.To, "Microsoft.ML.OnnxRuntime") && i.From is not ("Runtime" or "Building")));
 
     [Fact]
+    public void Only_the_transports_know_their_services() =>
+        AssertNone(Imports().Where(i => (Within(i.To, "Azure") || Within(i.To, "Amqp") || Within(i.To, "Microsoft.Data.Sqlite"))
+            && !i.Type.StartsWith("R1Serverless.Queues.Embedded", StringComparison.Ordinal) && !i.Type.StartsWith("R1Serverless.Queues.AzureStorage", StringComparison.Ordinal)
+            && !i.Type.StartsWith("R1Serverless.Queues.ServiceBus", StringComparison.Ordinal)));
+
+    [Fact]
     public void Core_knows_no_web_server() => AssertNone(Imports().Where(i => Core.ContainsKey(i.From) && Within(i.To, "Microsoft.AspNetCore")));
 
     [Fact]
     public void Json_names_stand_only_on_wire_types_reports_and_model_files() =>
         AssertNone(Imports().Where(i =>
-            Within(i.To, "System.Text.Json.Serialization") && i.To.EndsWith("Attribute", StringComparison.Ordinal) && i.From is not ("OpenAi" or "Bench" or "Models" or "Building")));
+            Within(i.To, "System.Text.Json.Serialization") && i.To.EndsWith("Attribute", StringComparison.Ordinal) && i.From is not ("OpenAi" or "Bench" or "Models" or "Building" or "Queues" or "Batches")));
 
     [Fact]
     public void The_wire_knows_no_engine() =>

@@ -24,4 +24,13 @@ public enum InferenceErrorKind
 
     /// <summary>A fault of ours.</summary>
     Internal,
+
+    /// <summary>The client took the request back.</summary>
+    Cancelled,
+
+    /// <summary>The request's deadline passed before it was finished.</summary>
+    DeadlineExceeded,
+
+    /// <summary>Every delivery to a worker ended without a result.</summary>
+    Undeliverable,
 }

@@ -10,6 +10,13 @@ public sealed record InferenceRequest
 
     public required Prompt Prompt { get; init; }
 
+    /// <summary>Who asks: a fingerprint of the API key, never the key; empty where the server asks for none. Limits and fair order go by it, and only the owner
+    /// may come back for the result.</summary>
+    public string Owner { get; init; } = "";
+
+    /// <summary>How long after it was taken in the request may take, waiting included; null sets no limit. Later it is not started, and what runs is stopped.</summary>
+    public TimeSpan? Deadline { get; init; }
+
     public PrecisionWish Precision { get; init; } = new() { IsServerDefault = true };
 
     public SamplingOptions Sampling { get; init; } = new();

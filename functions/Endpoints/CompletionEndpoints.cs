@@ -49,7 +49,7 @@ internal sealed class CompletionEndpoints(Serving serving, ServeOptions options,
             return;
         }
 
-        AnswerFold fold = new(call, head);
+        ResultFold fold = new(call.Request.Id);
         while (await events.MoveNextAsync())
         {
             if (events.Current is InferenceEvent.Failed failed)
@@ -63,8 +63,9 @@ internal sealed class CompletionEndpoints(Serving serving, ServeOptions options,
         }
 
         if (!fold.IsComplete) throw new InvalidOperationException("The engine's events ended without Finished.");
-        if (call.Api == CompletionApi.Chat) await JsonAnswers.WriteAsync(context, StatusCodes.Status200OK, fold.Chat(), WireJson.Relaxed.ChatAnswer);
-        else await JsonAnswers.WriteAsync(context, StatusCodes.Status200OK, fold.Text(), WireJson.Relaxed.TextAnswer);
+        InferenceResult result = fold.Result();
+        if (call.Api == CompletionApi.Chat) await JsonAnswers.WriteAsync(context, StatusCodes.Status200OK, AnswerWriter.Chat(result, head), WireJson.Relaxed.ChatAnswer);
+        else await JsonAnswers.WriteAsync(context, StatusCodes.Status200OK, AnswerWriter.Text(result, head), WireJson.Relaxed.TextAnswer);
     }
 
     /// <summary>The first event decides the status, if it comes before the first heartbeat is due. A request that waits longer, for a model to load or for others to

@@ -48,6 +48,9 @@ internal sealed record ApiError(
         InferenceErrorKind.QueueFull => new(
             StatusCodes.Status429TooManyRequests, "rate_limit_error", error.Message, error.Field, "queue_full", error.RetryAfter ?? DefaultRetry),
         InferenceErrorKind.Unavailable => Unavailable(error.Message, "unavailable", error.RetryAfter ?? DefaultRetry),
+        InferenceErrorKind.Cancelled => new(StatusCodes.Status409Conflict, InvalidRequestType, error.Message, error.Field, "cancelled"),
+        InferenceErrorKind.DeadlineExceeded => new(StatusCodes.Status408RequestTimeout, "timeout_error", error.Message, error.Field ?? "deadline", "deadline_exceeded"),
+        InferenceErrorKind.Undeliverable => new(StatusCodes.Status502BadGateway, "server_error", error.Message, error.Field, "undeliverable"),
         _ => Internal(requestId),
     };
 }

@@ -1,0 +1,69 @@
+namespace R1Serverless.Queues;
+
+/// <summary>
+/// The durable queues between gateways and workers, one per <see cref="WorkClass"/>. Delivery is at least once: a lease that is neither completed nor renewed
+/// ends, and the request is delivered again. All times are the queue's own clock's, so that processes need not agree on the time.
+/// Every method may throw <see cref="TransportException"/> when the transport can't be reached; nothing is lost by it, and the caller tries again.
+/// Safe for several threads and processes.
+/// </summary>
+public interface IRequestQueue
+{
+    /// <summary>Puts requests at the end of their queues. They are durable when the task completes; if it fails, some of them may be in the queue.</summary>
+    ValueTask EnqueueAsync(IReadOnlyList<QueuedRequest> requests, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Leases up to <paramref name="most"/> requests for <see cref="LeaseTime"/>. Waits for the first for up to <paramref name="patience"/>, then takes what is
+    /// there; empty if nothing came. Messages that can't be read are dead-lettered on the way, with the reason.
+    /// </summary>
+    ValueTask<IReadOnlyList<Lease>> LeaseAsync(WorkClass workClass, int most, TimeSpan patience, CancellationToken cancellationToken);
+
+    /// <summary>How long a lease lasts unless renewed: renew after a third of it.</summary>
+    TimeSpan LeaseTime { get; }
+
+    ValueTask<QueueStatistics> StatisticsAsync(WorkClass workClass, CancellationToken cancellationToken);
+
+    /// <summary>Looks at the oldest waiting requests without leasing them.</summary>
+    ValueTask<IReadOnlyList<QueuedMessage>> PeekAsync(WorkClass workClass, int most, CancellationToken cancellationToken);
+
+    ValueTask<IReadOnlyList<DeadLetter>> PeekDeadLettersAsync(WorkClass workClass, int most, CancellationToken cancellationToken);
+
+    /// <summary>Puts up to <paramref name="most"/> dead letters back into the queue with a fresh delivery count; returns how many. Those that can't be read stay.</summary>
+    ValueTask<int> RedriveAsync(WorkClass workClass, int most, CancellationToken cancellationToken);
+}
+
+/// <summary>Ownership of one queued request for a while. Each ending may be asked for once; all of them return false, and change nothing, if the lease has been
+/// lost, which means that the request may already run elsewhere.</summary>
+public abstract class Lease(QueuedRequest message, int dequeueCount, TimeSpan age)
+{
+    public QueuedRequest Message { get; } = message;
+
+    /// <summary>How often the request has been delivered, this time included: from 1.</summary>
+    public int DequeueCount { get; } = dequeueCount;
+
+    /// <summary>How long ago it was enqueued when it was leased, by the queue's clock.</summary>
+    public TimeSpan Age { get; } = age;
+
+    public abstract ValueTask<bool> RenewAsync(CancellationToken cancellationToken);
+
+    /// <summary>The request has ended; it leaves the queue.</summary>
+    public abstract ValueTask<bool> CompleteAsync(CancellationToken cancellationToken);
+
+    /// <summary>Gives the request back, to be delivered again after <paramref name="delay"/>.</summary>
+    public abstract ValueTask<bool> AbandonAsync(TimeSpan delay, CancellationToken cancellationToken);
+
+    /// <summary>Puts the request aside for the operator.</summary>
+    public abstract ValueTask<bool> DeadLetterAsync(string reason, CancellationToken cancellationToken);
+}
+
+/// <param name="Waiting">Requests that nobody has leased; an estimate where the service gives no better.</param>
+/// <param name="Leased">Null where the service does not tell.</param>
+/// <param name="DeadLetters">Requests put aside.</param>
+/// <param name="OldestAge">How long the oldest waiting request has waited; null where none waits.</param>
+public sealed record QueueStatistics(long Waiting, long? Leased, long DeadLetters, TimeSpan? OldestAge);
+
+/// <summary>A waiting request as an operator sees it. Prompts are not shown.</summary>
+/// <param name="RequestId">Null where the message can't be read.</param>
+public sealed record QueuedMessage(string? RequestId, string? Model, string? Batch, int DequeueCount, TimeSpan Age);
+
+/// <param name="RequestId">Null where the message can't be read.</param>
+public sealed record DeadLetter(string? RequestId, string Reason, int DequeueCount, TimeSpan Age);

@@ -1,0 +1,21 @@
+using R1Serverless.Requests;
+
+namespace R1Serverless.Queues;
+
+/// <summary>A request on its way to a worker. What the worker makes of it goes to the result store under the request's id, and, if somebody listens, to a
+/// reply address as it happens.</summary>
+public sealed record QueuedRequest
+{
+    public required InferenceRequest Request { get; init; }
+
+    public required WorkClass Class { get; init; }
+
+    /// <summary>Where events go, see <see cref="IReplyChannel.Address"/>; null where nobody listens.</summary>
+    public string? ReplyTo { get; init; }
+
+    /// <summary>The batch that the request is a line of; null for none. A cancelled batch cancels its lines.</summary>
+    public string? Batch { get; init; }
+
+    /// <summary>The trace that the request belongs to, as in W3C Trace Context; null where none is kept.</summary>
+    public string? TraceParent { get; init; }
+}

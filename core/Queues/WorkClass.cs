@@ -1,0 +1,11 @@
+namespace R1Serverless.Queues;
+
+/// <summary>The two request queues. A worker takes interactive work first and keeps a share for bulk work, so that neither starves.</summary>
+public enum WorkClass
+{
+    /// <summary>Somebody waits for the answer.</summary>
+    Interactive,
+
+    /// <summary>Nobody waits: lines of batches, and jobs that producers drop.</summary>
+    Bulk,
+}

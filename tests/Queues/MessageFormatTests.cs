@@ -1,0 +1,103 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using R1Serverless.Queues;
+using R1Serverless.Requests;
+
+namespace R1Serverless.Tests.Queues;
+
+public sealed class MessageFormatTests
+{
+    private static readonly InferenceRequest Full = new()
+    {
+        Id = new RequestId("r1"),
+        Model = "m",
+        Prompt = new Prompt.Chat([new ChatMessage(ChatRole.System, "be brief"), new ChatMessage(ChatRole.User, "7 × 8 = ? 🙂")]),
+        Owner = "k1",
+        Deadline = TimeSpan.FromSeconds(90.5),
+        Precision = new PrecisionWish(Precision.Int8, 0.5),
+        Sampling = new SamplingOptions { Temperature = 0.6f, TopP = 0.95f, TopK = 5, MinP = 0.1f, Seed = long.MaxValue, FrequencyPenalty = 1, LogitBias = new Dictionary<int, float> { [7] = -100 } },
+        MaxTokens = 77,
+        Stop = ["\n", "END"],
+        IgnoreEndOfSequence = true,
+        Choices = 3,
+        TopLogprobs = 2,
+    };
+
+    public static TheoryData<string> Broken => ["", "null", "[]", "{}", "7", """{"version":1}""", """{"version":2,"body":{}}""", """{"version":1,"body":{"class":"bulk"}}""", "{\"version\":1,\"body\":\u0000"];
+
+    [Fact]
+    public void A_request_comes_back_as_it_went()
+    {
+        QueuedRequest sent = new() { Request = Full, Class = WorkClass.Bulk, ReplyTo = "g1", Batch = "b1", TraceParent = "00-1-2-01" };
+
+        QueuedRequest back = MessageFormat.ReadRequest(MessageFormat.Write(sent));
+
+        Assert.Equivalent(sent, back, strict: true);
+        Assert.Equal(((Prompt.Chat)Full.Prompt).Messages, ((Prompt.Chat)back.Request.Prompt).Messages);
+        Assert.Equal(Full.Sampling.LogitBias, back.Request.Sampling.LogitBias);
+    }
+
+    [Fact]
+    public void What_a_request_leaves_out_stays_out()
+    {
+        InferenceRequest least = new() { Id = new RequestId("r2"), Model = "m", Prompt = new Prompt.Tokens([1, 2, 3]) };
+
+        InferenceRequest back = MessageFormat.ReadRequest(MessageFormat.Write(new QueuedRequest { Request = least, Class = WorkClass.Interactive })).Request;
+
+        Assert.Equivalent(least, back, strict: true);
+        Assert.Equal([1, 2, 3], ((Prompt.Tokens)back.Prompt).Ids);
+        Assert.Equal(1, back.Choices);
+    }
+
+    [Fact]
+    public void A_result_comes_back_as_it_went()
+    {
+        ResultFold fold = new(new RequestId("r3"));
+        foreach (InferenceEvent happened in Events()) fold.Add(happened);
+        InferenceResult sent = fold.Result();
+
+        InferenceResult back = MessageFormat.ReadResult(MessageFormat.Write(sent));
+
+        Assert.Equivalent(sent, back, strict: true);
+        Assert.Equal(["think ", "56"], back.Choices[0].Parts.Select(part => part.Text));
+        Assert.Equal(float.NegativeInfinity, back.Choices[0].Logprobs![0].Top[0].Logprob);
+    }
+
+    [Fact]
+    public void Replies_come_back_as_they_went()
+    {
+        Reply[] sent = [new Reply(new RequestId("r4"), 2, 17, [.. Events()]), new Reply(new RequestId("r5"), 1, 0, [new InferenceEvent.Failed(new InferenceError(InferenceErrorKind.QueueFull, "full", "model", TimeSpan.FromSeconds(2)))])];
+
+        IReadOnlyList<Reply> back = MessageFormat.ReadReplies(MessageFormat.Write(sent));
+
+        Assert.Equal(sent.Select(reply => (reply.Id, reply.Delivery, reply.First, reply.Events.Count)), back.Select(reply => (reply.Id, reply.Delivery, reply.First, reply.Events.Count)));
+        Assert.Equal(sent[0].Events.Select(one => one.GetType()), back[0].Events.Select(one => one.GetType()));
+        Assert.Equal(sent[1].Events, back[1].Events);
+    }
+
+    [Theory]
+    [MemberData(nameof(Broken))]
+    public void What_is_no_message_is_said_to_be_none(string json) =>
+        Assert.Throws<MalformedMessageException>(() => MessageFormat.ReadRequest(Encoding.UTF8.GetBytes(json)));
+
+    [Fact]
+    public void A_field_of_a_later_build_is_ignored_and_a_missing_one_is_noticed()
+    {
+        JsonObject message = JsonNode.Parse(MessageFormat.Write(new QueuedRequest { Request = Full, Class = WorkClass.Bulk }))!.AsObject();
+        message["body"]!["request"]!["invented"] = "later";
+        Assert.Equal(Full.Id, MessageFormat.ReadRequest(Encoding.UTF8.GetBytes(message.ToJsonString())).Request.Id);
+
+        message["body"]!["request"]!.AsObject().Remove("sampling");
+        Assert.Throws<MalformedMessageException>(() => MessageFormat.ReadRequest(Encoding.UTF8.GetBytes(message.ToJsonString())));
+    }
+
+    private static IEnumerable<InferenceEvent> Events()
+    {
+        yield return new InferenceEvent.Admitted(5, new VariantChoice(Precision.Int4, "fastest"));
+        yield return new InferenceEvent.Delta(0, DeltaKind.Reasoning, "think ", [new TokenLogprob("t", [116], -0.5f, [new TokenLogprob("u", [117], float.NegativeInfinity, [])])]);
+        yield return new InferenceEvent.Delta(0, DeltaKind.Answer, "5");
+        yield return new InferenceEvent.Delta(0, DeltaKind.Answer, "6");
+        yield return new InferenceEvent.ChoiceFinished(0, FinishReason.Length);
+        yield return new InferenceEvent.Finished(new Usage(5, 4, 2));
+    }
+}
