@@ -1,11 +1,15 @@
+using System.Runtime.CompilerServices;
 using R1Serverless.Requests;
 
 namespace R1Serverless.Queues;
 
-/// <summary>The results of requests by their ids, <c>results/{id}.json</c>. The first result of a request stays: that makes the effect of several deliveries one.</summary>
+/// <summary>The results of requests by their ids: <c>results/{id}.json</c>, or <c>results/{group}/{rest}.json</c> where the id is <c>{group}-{rest}</c>, as those of
+/// a batch's lines are. The first result of a request stays: that makes the effect of several deliveries one.</summary>
 public sealed class ResultStore(IObjectStore store)
 {
     public const string Folder = "results/";
+
+    private const string Extension = ".json";
 
     /// <summary>False if the request has a result already, which stays.</summary>
     public async ValueTask<bool> TryPutAsync(InferenceResult result, CancellationToken cancellationToken) =>
@@ -19,5 +23,16 @@ public sealed class ResultStore(IObjectStore store)
 
     public ValueTask<bool> DeleteAsync(RequestId id, CancellationToken cancellationToken) => store.DeleteAsync(Name(id), cancellationToken);
 
-    private static string Name(RequestId id) => $"{Folder}{id.Value}.json";
+    /// <summary>The ids <c>{group}-{rest}</c> that have a result, in no particular order.</summary>
+    public async IAsyncEnumerable<RequestId> ListAsync(string group, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        string prefix = $"{Folder}{group}/";
+        await foreach (ObjectEntry entry in store.ListAsync(prefix, cancellationToken))
+        {
+            if (entry.Name.EndsWith(Extension, StringComparison.Ordinal)) yield return new RequestId($"{group}-{entry.Name[prefix.Length..^Extension.Length]}");
+        }
+    }
+
+    private static string Name(RequestId id) =>
+        id.Value.LastIndexOf('-') is > 0 and var at ? $"{Folder}{id.Value[..at]}/{id.Value[(at + 1)..]}{Extension}" : $"{Folder}{id.Value}{Extension}";
 }
