@@ -21,9 +21,16 @@ internal sealed class Answer
         _promptTokens = prompt.Ids.Length;
         _open = request.Choices;
         _ended = new bool[request.Choices];
-        _readers = [.. Enumerable.Range(0, request.Choices).Select(choice => NewReader(request, model, prompt, choice))];
+        _readers = new AnswerReader[request.Choices];
+        var sequences = new Sequence[request.Choices];
         var seed = request.Sampling.Seed ?? BitConverter.ToInt64(RandomNumberGenerator.GetBytes(8));
-        Sequences = [.. Enumerable.Range(0, request.Choices).Select(choice => NewSequence(request, model, prompt, output, choice, seed))];
+        for (var choice = 0; choice < request.Choices; choice++)
+        {
+            _readers[choice] = NewReader(request, model, prompt, choice);
+            sequences[choice] = NewSequence(request, model, prompt, output, choice, seed);
+        }
+
+        Sequences = sequences;
     }
 
     public IReadOnlyList<Sequence> Sequences { get; }

@@ -14,11 +14,21 @@ internal sealed class Engine : IAsyncDisposable
     private readonly Queue<(Sequence Sequence, bool Cancels)> _inbox = new();
     private readonly AutoResetEvent _wake = new(false);
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ReturningCrowd _crowd;
     private readonly StepLoop _loop;
     private readonly EngineOptions _options;
     private readonly Task _published;
     private long _numbers;
     private int _open;
+
+    /// <summary>Cancellations in the inbox.</summary>
+    private int _cancels;
+
+    /// <summary>Entries of the inbox that wake the thread; no number does while it works.</summary>
+    private int _enough = int.MaxValue;
+
+    /// <summary>Sequences that this turn has ended.</summary>
+    private int _ended;
     private volatile bool _stopping;
 
     public Engine(IModelRunner runner, int contextLength, EngineOptions options, string model, TimeProvider time)
@@ -26,7 +36,8 @@ internal sealed class Engine : IAsyncDisposable
         _options = options;
         Limits = new SchedulerLimits(contextLength, Math.Max(1, options.KvMemory / runner.KvBytesPerToken), options.StepTime);
         var publisher = new Publisher(time);
-        _loop = new StepLoop(runner, Limits, model, time, publisher, () => Interlocked.Decrement(ref _open));
+        _crowd = new ReturningCrowd(time);
+        _loop = new StepLoop(runner, Limits, model, time, publisher, OnEnded);
         _published = publisher.RunAsync();
         new Thread(Run) { IsBackground = true, Name = $"engine {model}" }.Start();
     }
@@ -40,28 +51,33 @@ internal sealed class Engine : IAsyncDisposable
     /// <summary>Takes all sequences of a request, or none. A request is never refused for its own size, only for those that wait before it.</summary>
     public Submission TrySubmit(IReadOnlyList<Sequence> sequences)
     {
+        bool wakes;
         lock (_gate)
         {
             if (_stopping) return Submission.Stopping;
             if (Load.Waiting >= _options.MaxWaiting) return Submission.Full;
             Interlocked.Add(ref _open, sequences.Count);
             foreach (var sequence in sequences) _inbox.Enqueue((sequence, false));
+            wakes = _inbox.Count >= _enough;
         }
 
-        _wake.Set();
+        if (wakes) _wake.Set();
         return Submission.Accepted;
     }
 
     /// <summary>Frees what the sequence holds at the next step; nothing if it has ended.</summary>
     public void Cancel(Sequence sequence)
     {
+        bool wakes;
         lock (_gate)
         {
             if (_stopping) return;
             _inbox.Enqueue((sequence, true));
+            _cancels++;
+            wakes = _enough < int.MaxValue;
         }
 
-        _wake.Set();
+        if (wakes) _wake.Set();
     }
 
     /// <summary>Ends what still runs and stops the thread. Whoever wants to drain waits for <see cref="Load"/> to fall to zero first.</summary>
@@ -78,18 +94,48 @@ internal sealed class Engine : IAsyncDisposable
         while (!_stopping)
         {
             TakeInbox();
-            if (!_loop.Turn()) _wake.WaitOne();
+            _ended = 0;
+            var worked = _loop.Turn();
+            _crowd.OnTurn(_ended, _loop.Scheduler.Running.Count);
+            if (!worked) Rest();
         }
 
+        _crowd.Forget();
         TakeInbox();
         _loop.Stop(new InferenceError(InferenceErrorKind.Unavailable, "The worker is shutting down.", RetryAfter: TimeSpan.FromSeconds(1)));
         _stopped.SetResult();
     }
 
+    private void OnEnded()
+    {
+        Interlocked.Decrement(ref _open);
+        _ended++;
+    }
+
+    /// <summary>Waits for something to do.</summary>
+    private void Rest()
+    {
+        TimeSpan left;
+        lock (_gate)
+        {
+            left = _crowd.Wait(_inbox.Count);
+            if (_stopping || _cancels > 0 || (_inbox.Count > 0 && left == TimeSpan.Zero)) return;
+            _enough = Math.Max(1, _crowd.Expected);
+        }
+
+        // The rest of a crowd that does not come is waited for once.
+        if (left == TimeSpan.Zero) _wake.WaitOne();
+        else if (!_wake.WaitOne(left)) _crowd.Forget();
+        lock (_gate) _enough = int.MaxValue;
+    }
+
+    /// <summary>Takes what was submitted and cancelled, unless more of a crowd is to come.</summary>
     private void TakeInbox()
     {
         lock (_gate)
         {
+            if (_cancels == 0 && _crowd.Wait(_inbox.Count) > TimeSpan.Zero) return;
+            _cancels = 0;
             while (_inbox.TryDequeue(out var entry))
             {
                 if (entry.Cancels) _loop.Cancel(entry.Sequence);

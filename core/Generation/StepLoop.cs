@@ -23,7 +23,7 @@ internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, stri
     public EngineLoad Load => new(
         Volatile.Read(ref _running), 0, Interlocked.Read(ref _steps), Interlocked.Read(ref _generated), Elapsed(ref _runTicks), Elapsed(ref _commitTicks));
 
-    /// <summary>For invariant checks in tests.</summary>
+    /// <summary>Who runs and who waits; read by the engine's thread, and by tests for invariants.</summary>
     public Scheduler Scheduler => _scheduler;
 
     public void Enqueue(Sequence sequence)

@@ -25,6 +25,7 @@ internal sealed class HostedText(ModelFolder folder)
     public async ValueTask<ModelText?> FindAsync(CancellationToken cancellationToken)
     {
         var reading = ReadAsync();
+        if (reading.IsCompletedSuccessfully) return await reading;
         Task waited = reading.WaitAsync(cancellationToken);
         await waited.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         cancellationToken.ThrowIfCancellationRequested();

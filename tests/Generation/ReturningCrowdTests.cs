@@ -1,0 +1,75 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.Time.Testing;
+using R1Serverless.Generation;
+using R1Serverless.Models;
+using R1Serverless.Requests;
+
+namespace R1Serverless.Tests.Generation;
+
+public sealed class ReturningCrowdTests
+{
+    private readonly FakeTimeProvider _time = new();
+
+    [Fact]
+    public void Newcomers_wait_until_as_many_are_there_as_ended_together()
+    {
+        var crowd = new ReturningCrowd(_time);
+        Assert.Equal(TimeSpan.Zero, crowd.Wait(0));
+        crowd.OnTurn(ended: 8, running: 2);
+        crowd.OnTurn(ended: 0, running: 2);
+        Assert.Equal((8, ReturningCrowd.Patience), (crowd.Expected, crowd.Wait(0)));
+        _time.Advance(ReturningCrowd.Patience / 3);
+        Assert.Equal(ReturningCrowd.Patience - (ReturningCrowd.Patience / 3), crowd.Wait(7));
+        Assert.Equal(TimeSpan.Zero, crowd.Wait(8));
+        Assert.Equal((0, TimeSpan.Zero), (crowd.Expected, crowd.Wait(1)));
+    }
+
+    [Fact]
+    public void But_a_moment_at_most()
+    {
+        var crowd = new ReturningCrowd(_time);
+        crowd.OnTurn(ended: 8, running: 0);
+        _time.Advance(ReturningCrowd.Patience);
+        Assert.Equal((TimeSpan.Zero, 0), (crowd.Wait(1), crowd.Expected));
+    }
+
+    [Theory]
+    [InlineData(3, 0)]
+    [InlineData(8, 3)]
+    [InlineData(1, 0)]
+    public void Few_among_many_are_no_crowd(int ended, int running)
+    {
+        var crowd = new ReturningCrowd(_time);
+        crowd.OnTurn(ended, running);
+        Assert.Equal(TimeSpan.Zero, crowd.Wait(0));
+    }
+
+    [Fact]
+    public async Task An_engine_takes_those_that_come_though_the_rest_of_the_crowd_stays_away()
+    {
+        // The clock stands still: only the engine's own wait can end.
+        await using var engine = new Engine(new FakeRunner(), 4096, new EngineOptions { KvMemory = 1 << 20 }, "fake", _time);
+        for (var wave = 0; wave < 3; wave++)
+        {
+            var answers = Channel.CreateUnbounded<SequenceOutput>();
+            Assert.Equal(Submission.Accepted, engine.TrySubmit([.. Enumerable.Range(0, 8).Select(_ => Sequence(engine, answers))]));
+            await EndAsync(answers, 8);
+            Assert.Equal(Submission.Accepted, engine.TrySubmit([Sequence(engine, answers)]));
+            await EndAsync(answers, 1);
+        }
+    }
+
+    private static async Task EndAsync(Channel<SequenceOutput> answers, int sequences)
+    {
+        while (sequences > 0)
+        {
+            if ((await answers.Reader.ReadAsync(TestContext.Current.CancellationToken)).End is not null) sequences--;
+        }
+    }
+
+    private static Sequence Sequence(Engine engine, Channel<SequenceOutput> answers) => new()
+    {
+        Number = engine.NextNumber(), PromptLength = 3, Prompt = new[] { 5, 6, 7 }, Choice = 0, MaxTokens = 4, EndTokens = [], Output = answers.Writer,
+        Sampler = new Sampler(new SamplingOptions { Temperature = 0 }, new GenerationDefaults(), 97, seed: 1, topLogprobs: null),
+    };
+}
