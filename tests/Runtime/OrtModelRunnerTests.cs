@@ -8,10 +8,15 @@ namespace R1Serverless.Tests.Runtime;
 public abstract class OrtModelRunnerTests : IDisposable
 {
     private const int Steps = 20;
+    private readonly ModelFolder _folder;
+    private readonly ModelVariant _variant;
     private readonly OrtModelRunner _runner;
 
-    private OrtModelRunnerTests(ModelFolder folder, int variant) =>
-        _runner = OrtModelRunner.Open(folder, folder.Manifest.Variants[variant], new RuntimeOptions { Threads = 2 });
+    private OrtModelRunnerTests(ModelFolder folder, int variant)
+    {
+        (_folder, _variant) = (folder, folder.Manifest.Variants[variant]);
+        _runner = OrtModelRunner.Open(_folder, _variant, new RuntimeOptions { Threads = 2 });
+    }
 
     [Fact]
     public void Rows_of_a_ragged_batch_equal_the_rows_alone_bit_for_bit()
@@ -74,6 +79,25 @@ public abstract class OrtModelRunnerTests : IDisposable
             return _runner.Logits(0).ToArray();
         }).ToArray();
         Assert.Equal(answers[0], answers[1]);
+    }
+
+    [Fact]
+    public void A_long_text_goes_on_alone_as_in_company_where_threads_are_many()
+    {
+        const int longest = 3900;
+        using var runner = OrtModelRunner.Open(_folder, _variant, new RuntimeOptions { Threads = 64 });
+        Completed(runner.Resize(new KvShape(2, 4096), []));
+        var prompt = Prompt(8, longest);
+        foreach (var slot in new[] { 0, 1 })
+        {
+            for (var start = 0; start < longest; start += PrefillRules.ChunkTokens)
+                Completed(runner.PrefillChunk(slot, start, prompt.AsMemory(start, PrefillRules.ChunkLength(longest, start))));
+        }
+
+        Completed(runner.Decode([20], [longest]));
+        var alone = runner.Logits(0).ToArray();
+        Completed(runner.Decode([20, 21], [longest, longest - 50]));
+        Assert.Equal(alone, runner.Logits(0).ToArray());
     }
 
     [Fact]
