@@ -45,7 +45,7 @@ internal static class ServeCommand
     private static readonly Option<int> MaxWaiting = Bounded(
         "--max-waiting", 1024, 1, 1_000_000, "Requests that may wait for a slot, per variant of a model; beyond that clients get 429.");
 
-    private static readonly Option<int> Threads = Bounded("--threads", 0, 0, 1024, "Threads of one step of a model; 0 means one for each core.");
+    private static readonly Option<int> Threads = Bounded("--threads", 0, 0, 1024, "Threads of one step of a model, never more than it has heads; 0 means one for each core.");
 
     private static readonly Option<int> Grace = Bounded("--grace", 30, 0, 3600, "Seconds that running answers may take to finish after the signal to stop.");
 
