@@ -1,0 +1,226 @@
+using System.Runtime.CompilerServices;
+using Azure;
+using Azure.Storage;
+using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
+
+namespace R1Serverless.Queues.AzureStorage;
+
+/// <summary>Objects as block blobs of one container. Tags are ETags; times are the service's.</summary>
+public sealed class BlobStore : IObjectStore
+{
+    /// <summary>Objects up to this size are read into memory; larger ones, which may change or go while they are read, into a temporary file.</summary>
+    private const int MostInMemory = 4 << 20;
+
+    /// <summary>Of the attempt that wrote a blob: tells one's own write, whose answer was lost, from another's.</summary>
+    private const string Attempt = "r1attempt";
+
+    // Two blocks under way and two being filled: 16 MiB at most, whatever the object's size.
+    private static readonly StorageTransferOptions Blocks = new() { InitialTransferSize = MostInMemory, MaximumTransferSize = MostInMemory, MaximumConcurrency = 2 };
+
+    private readonly BlobContainerClient container;
+    private readonly StorageService service;
+
+    /// <exception cref="TransportException">The options can't be used; the message says which.</exception>
+    public BlobStore(StorageOptions options)
+        : this(new StorageClients(options))
+    {
+    }
+
+    internal BlobStore(StorageClients clients) => (container, service) = (clients.Container, clients.BlobService);
+
+    /// <summary>Creates the container if it is missing.</summary>
+    /// <exception cref="TransportException">It can't be reached, or may not be used; the message says what to do.</exception>
+    public async ValueTask OpenAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            // Asked for first, since whoever may only use the container need not be allowed to create it.
+            if (!await container.ExistsAsync(cancellationToken)) await container.CreateIfNotExistsAsync(cancellationToken: cancellationToken);
+        }
+        catch (Exception fault) when (service.Knows(fault, cancellationToken))
+        {
+            throw service.Explain(fault);
+        }
+    }
+
+    public async ValueTask<string?> PutAsync(string name, ReadOnlyMemory<byte> content, PutCondition condition, CancellationToken cancellationToken)
+    {
+        BlobClient blob = Blob(name);
+        string attempt = Guid.NewGuid().ToString("N");
+        BlobUploadOptions options = new()
+        {
+            Conditions = new BlobRequestConditions { IfNoneMatch = condition.IfAbsent ? ETag.All : null, IfMatch = condition.IfTag is { } tag ? new ETag(tag) : null },
+            Metadata = new Dictionary<string, string>(StringComparer.Ordinal) { [Attempt] = attempt },
+            TransferOptions = Blocks,
+        };
+        try
+        {
+            Response<BlobContentInfo> written = await blob.UploadAsync(BinaryData.FromBytes(content), options, cancellationToken);
+            return written.Value.ETag.ToString();
+        }
+        catch (RequestFailedException failed) when (Unmet(failed))
+        {
+            return await PropertiesAsync(blob, cancellationToken) is { } found && found.Metadata.TryGetValue(Attempt, out string? last) && last == attempt ? found.ETag.ToString() : null;
+        }
+        catch (Exception fault) when (service.Knows(fault, cancellationToken))
+        {
+            throw service.Explain(fault);
+        }
+    }
+
+    public async ValueTask PutAsync(string name, Stream content, CancellationToken cancellationToken)
+    {
+        BlobClient blob = Blob(name);
+        try
+        {
+            await blob.UploadAsync(content, new BlobUploadOptions { TransferOptions = Blocks }, cancellationToken);
+        }
+        catch (Exception fault) when (service.Knows(fault, cancellationToken))
+        {
+            throw service.Explain(fault);
+        }
+    }
+
+    public async ValueTask<StoredObject?> GetAsync(string name, CancellationToken cancellationToken)
+    {
+        BlobClient blob = Blob(name);
+        try
+        {
+            Response<BlobDownloadResult> read = await blob.DownloadContentAsync(cancellationToken);
+            return new StoredObject(read.Value.Content.ToMemory(), read.Value.Details.ETag.ToString());
+        }
+        catch (RequestFailedException failed) when (StorageService.IsMissing(failed))
+        {
+            return null;
+        }
+        catch (Exception fault) when (service.Knows(fault, cancellationToken))
+        {
+            throw service.Explain(fault);
+        }
+    }
+
+    public async ValueTask<Stream?> OpenAsync(string name, CancellationToken cancellationToken)
+    {
+        BlobClient blob = Blob(name);
+        while (await PropertiesAsync(blob, cancellationToken) is { } found)
+        {
+            if (found.ContentLength <= MostInMemory)
+            {
+                return await GetAsync(name, cancellationToken) is { } whole ? new MemoryStream(whole.Content.ToArray(), writable: false) : null;
+            }
+
+            if (await SpoolAsync(blob, found, cancellationToken) is { } file) return file;
+        }
+
+        return null;
+    }
+
+    public async ValueTask<bool> ExistsAsync(string name, CancellationToken cancellationToken) => await PropertiesAsync(Blob(name), cancellationToken) is not null;
+
+    public async ValueTask<bool> DeleteAsync(string name, CancellationToken cancellationToken)
+    {
+        BlobClient blob = Blob(name);
+        try
+        {
+            await blob.DeleteAsync(DeleteSnapshotsOption.IncludeSnapshots, cancellationToken: cancellationToken);
+            return true;
+        }
+        catch (RequestFailedException failed) when (StorageService.IsMissing(failed))
+        {
+            return false;
+        }
+        catch (Exception fault) when (service.Knows(fault, cancellationToken))
+        {
+            throw service.Explain(fault);
+        }
+    }
+
+    public async IAsyncEnumerable<ObjectEntry> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        ObjectName.CheckPrefix(prefix);
+        await using IAsyncEnumerator<Page<BlobItem>> pages =
+            container.GetBlobsAsync(new GetBlobsOptions { Prefix = prefix }, cancellationToken).AsPages().GetAsyncEnumerator(cancellationToken);
+        while (await NextAsync())
+        {
+            DateTimeOffset? now = pages.Current.GetRawResponse().Headers.Date;
+            foreach (BlobItem item in pages.Current.Values)
+            {
+                TimeSpan age = now - item.Properties.LastModified ?? TimeSpan.Zero;
+                yield return new ObjectEntry(item.Name, item.Properties.ContentLength ?? 0, age < TimeSpan.Zero ? TimeSpan.Zero : age);
+            }
+        }
+
+        async ValueTask<bool> NextAsync()
+        {
+            try
+            {
+                return await pages.MoveNextAsync();
+            }
+            catch (Exception fault) when (service.Knows(fault, cancellationToken))
+            {
+                throw service.Explain(fault);
+            }
+        }
+    }
+
+    private static bool Unmet(RequestFailedException failed) =>
+        failed.Status == 412 || (failed.Status == 409 && failed.ErrorCode == "BlobAlreadyExists") || StorageService.IsMissing(failed);
+
+    private BlobClient Blob(string name)
+    {
+        ObjectName.Check(name);
+        return container.GetBlobClient(name);
+    }
+
+    /// <summary>Null if there is no such blob.</summary>
+    private async ValueTask<BlobProperties?> PropertiesAsync(BlobClient blob, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await blob.GetPropertiesAsync(cancellationToken: cancellationToken);
+        }
+        catch (RequestFailedException failed) when (StorageService.IsMissing(failed))
+        {
+            return null;
+        }
+        catch (Exception fault) when (service.Knows(fault, cancellationToken))
+        {
+            throw service.Explain(fault);
+        }
+    }
+
+    /// <summary>Null if the blob has changed or gone meanwhile.</summary>
+    private async ValueTask<FileStream?> SpoolAsync(BlobClient blob, BlobProperties found, CancellationToken cancellationToken)
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"r1-{Guid.NewGuid():N}");
+        FileStream? file = null;
+        try
+        {
+            file = new FileStream(path, new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.None, BufferSize = 0, Options = FileOptions.DeleteOnClose | FileOptions.Asynchronous,
+            });
+            await blob.DownloadToAsync(file, new BlobDownloadToOptions { Conditions = new BlobRequestConditions { IfMatch = found.ETag }, TransferOptions = Blocks }, cancellationToken);
+            file.Position = 0;
+            (FileStream whole, file) = (file, null);
+            return whole;
+        }
+        catch (RequestFailedException failed) when (failed.Status == 412 || StorageService.IsMissing(failed))
+        {
+            return null;
+        }
+        catch (IOException fault)
+        {
+            throw new TransportException($"The temporary folder {Path.GetTempPath()} can't take the {found.ContentLength} bytes of '{blob.Name}': {fault.Message}", fault);
+        }
+        catch (Exception fault) when (service.Knows(fault, cancellationToken))
+        {
+            throw service.Explain(fault);
+        }
+        finally
+        {
+            if (file is not null) await file.DisposeAsync();
+        }
+    }
+}

@@ -1,0 +1,89 @@
+using System.Text.RegularExpressions;
+using Azure.Core;
+using Azure.Storage.Blobs;
+using Azure.Storage.Queues;
+
+namespace R1Serverless.Queues.AzureStorage;
+
+/// <summary>The client library's own clients for what <see cref="StorageOptions"/> say, bounded in their patience: callers try again themselves.</summary>
+internal sealed partial class StorageClients
+{
+    private const string BlobRole = "Storage Blob Data Contributor";
+    private const string QueueRole = "Storage Queue Data Contributor";
+
+    /// <exception cref="TransportException">The options can't be used; the message says which.</exception>
+    public StorageClients(StorageOptions options)
+    {
+        if (!ContainerName().IsMatch(options.Container)) throw Wrong($"'{options.Container}' is no name for a container: 3 to 63 lower-case letters, digits and single dashes");
+        if (!Prefix().IsMatch(options.QueuePrefix)) throw Wrong($"'{options.QueuePrefix}' can't begin the names of queues: 1 to 24 lower-case letters, digits and single dashes, a dash not first");
+        if (options.LeaseTime < TimeSpan.FromSeconds(1) || options.LeaseTime > TimeSpan.FromHours(1)) throw Wrong("a lease lasts from 1 second to 1 hour");
+        if (options.ConnectionString is null == options.Account is null) throw Wrong("give either a connection string or an account");
+
+        BlobServiceClient blobs;
+        BlobClientOptions blobOptions = Bounded(new BlobClientOptions(), options);
+        QueueClientOptions queueOptions = Bounded(new QueueClientOptions { MessageEncoding = QueueMessageEncoding.None }, options);
+        if (options.ConnectionString is { } connection)
+        {
+            try
+            {
+                blobs = new BlobServiceClient(connection, blobOptions);
+                Queues = new QueueServiceClient(connection, queueOptions);
+            }
+            catch (Exception fault) when (fault is FormatException or ArgumentException or InvalidOperationException)
+            {
+                throw Wrong("the connection string can't be read: it has the form 'DefaultEndpointsProtocol=https;AccountName=…;AccountKey=…;EndpointSuffix=core.windows.net'");
+            }
+        }
+        else
+        {
+            TokenCredential credential = options.Credential ?? AzureCredentials.Default();
+            Uri endpoint = BlobEndpoint(options.Account!);
+            blobs = new BlobServiceClient(endpoint, credential, blobOptions);
+            Queues = new QueueServiceClient(new Uri(endpoint.AbsoluteUri.Replace(".blob.", ".queue.", StringComparison.Ordinal)), credential, queueOptions);
+        }
+
+        Container = blobs.GetBlobContainerClient(options.Container);
+        BlobService = new StorageService(blobs.Uri.Authority, BlobRole);
+        QueueService = new StorageService(Queues.Uri.Authority, QueueRole);
+    }
+
+    public BlobContainerClient Container { get; }
+
+    public QueueServiceClient Queues { get; }
+
+    public StorageService BlobService { get; }
+
+    public StorageService QueueService { get; }
+
+    private static Uri BlobEndpoint(string account)
+    {
+        if (AccountName().IsMatch(account)) return new Uri($"https://{account}.blob.core.windows.net/");
+        string url = account.Contains("://", StringComparison.Ordinal) ? account : $"https://{account}";
+        if (Uri.TryCreate(url, UriKind.Absolute, out Uri? endpoint) && endpoint is { Scheme: "https", AbsolutePath: "/" } && endpoint.Host.Contains(".blob.", StringComparison.Ordinal)) return endpoint;
+        throw Wrong($"'{account}' is no storage account: give its name (3 to 24 lower-case letters and digits) or its blob endpoint (https://NAME.blob.…)");
+    }
+
+    /// <summary>An attempt and two more within a second or so, where the service refuses or the connection breaks.</summary>
+    private static T Bounded<T>(T client, StorageOptions options)
+        where T : ClientOptions
+    {
+        client.Retry.Mode = RetryMode.Exponential;
+        client.Retry.MaxRetries = 2;
+        client.Retry.Delay = TimeSpan.FromMilliseconds(100);
+        client.Retry.MaxDelay = TimeSpan.FromSeconds(1);
+        client.Retry.NetworkTimeout = TimeSpan.FromSeconds(15);
+        if (options.Http is { } http) client.Transport = http;
+        return client;
+    }
+
+    private static TransportException Wrong(string what) => new($"Azure Storage can't be used: {what}.", isPermanent: true);
+
+    [GeneratedRegex("^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex ContainerName();
+
+    [GeneratedRegex("^(?=.{1,24}$)[a-z0-9]+(-[a-z0-9]+)*-?$", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Prefix();
+
+    [GeneratedRegex("^[a-z0-9]{3,24}$", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex AccountName();
+}

@@ -1,0 +1,91 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.RegularExpressions;
+
+namespace R1Serverless.Tests.Queues.AzureStorage;
+
+/// <summary>A running Azurite, the stand-in for Azure Storage, of its own on free ports.</summary>
+internal sealed partial class Azurite : IAsyncDisposable
+{
+    private const string Account = "r1tests";
+    private static readonly TimeSpan MostStartTime = TimeSpan.FromSeconds(60);
+
+    private readonly string? folder;
+    private readonly string key;
+    private Process? process;
+
+    private Azurite(string? folder, string key) => (this.folder, this.key) = (folder, key);
+
+    /// <summary>Stays the same over restarts.</summary>
+    public string ConnectionString => $"DefaultEndpointsProtocol=http;AccountName={Account};AccountKey={key};"
+        + $"BlobEndpoint=http://127.0.0.1:{BlobPort}/{Account};QueueEndpoint=http://127.0.0.1:{QueuePort}/{Account};";
+
+    public int BlobPort { get; private set; }
+
+    public int QueuePort { get; private set; }
+
+    /// <param name="folder">Where what it holds outlives the process; null for memory.</param>
+    public static async Task<Azurite> StartAsync(string? folder)
+    {
+        Azurite azurite = new(folder, Convert.ToBase64String(RandomNumberGenerator.GetBytes(64)));
+        await azurite.StartAsync();
+        return azurite;
+    }
+
+    /// <summary>Starts it again after <see cref="KillAsync"/>, on the same ports.</summary>
+    public async Task StartAsync()
+    {
+        string script = RepositoryFiles.Path("tests", "azurite", "node_modules", "azurite", "dist", "src", "azurite.js");
+        if (!File.Exists(script)) throw new InvalidOperationException("Azurite is not installed: tests/run does that, or `npm ci` in tests/azurite.");
+        ProcessStartInfo start = new("node") { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true };
+        string[] arguments =
+        [
+            "--require", RepositoryFiles.Path("tests", "azurite", "ends-with-parent.cjs"), script, "--silent", "--disableTelemetry", "--skipApiVersionCheck",
+            "--blobPort", Number(BlobPort), "--queuePort", Number(QueuePort), "--tablePort", "0",
+        ];
+        foreach (string argument in arguments) start.ArgumentList.Add(argument);
+        if (folder is null)
+        {
+            start.ArgumentList.Add("--inMemoryPersistence");
+        }
+        else
+        {
+            start.ArgumentList.Add("--location");
+            start.ArgumentList.Add(folder);
+        }
+
+        start.Environment["AZURITE_ACCOUNTS"] = $"{Account}:{key}";
+        process = Process.Start(start)!;
+        using CancellationTokenSource late = new(MostStartTime);
+        for (int ready = 0; ready < 2;)
+        {
+            string line = await process.StandardOutput.ReadLineAsync(late.Token) ?? throw new InvalidOperationException("Azurite ended before it was ready.");
+            if (Listening().Match(line) is not { Success: true } match) continue;
+            int port = int.Parse(match.Groups["port"].Value, CultureInfo.InvariantCulture);
+            if (match.Groups["service"].Value == "Blob") BlobPort = port;
+            else QueuePort = port;
+            ready++;
+        }
+
+        // Read on, so that the pipe never fills.
+        _ = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
+    }
+
+    /// <summary>As a power cut would.</summary>
+    public async Task KillAsync()
+    {
+        if (process is null) return;
+        process.Kill();
+        await process.WaitForExitAsync();
+        process.Dispose();
+        process = null;
+    }
+
+    public async ValueTask DisposeAsync() => await KillAsync();
+
+    private static string Number(int port) => port.ToString(CultureInfo.InvariantCulture);
+
+    [GeneratedRegex(@"Azurite (?<service>Blob|Queue) service is successfully listening at http://127\.0\.0\.1:(?<port>\d+)", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Listening();
+}

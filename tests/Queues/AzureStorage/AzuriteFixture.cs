@@ -1,0 +1,36 @@
+using R1Serverless.Queues.AzureStorage;
+using R1Serverless.Tests.Queues.AzureStorage;
+
+[assembly: AssemblyFixture(typeof(AzuriteFixture))]
+
+namespace R1Serverless.Tests.Queues.AzureStorage;
+
+/// <summary>One Azurite in memory for all tests that need one, started by the first of them.</summary>
+public sealed class AzuriteFixture : IAsyncDisposable
+{
+    private readonly SemaphoreSlim starting = new(1);
+    private Azurite? azurite;
+
+    /// <summary>A container and queues that no other test uses; nothing of them exists yet.</summary>
+    public async Task<StorageOptions> OptionsAsync()
+    {
+        await starting.WaitAsync();
+        try
+        {
+            azurite ??= await Azurite.StartAsync(folder: null);
+        }
+        finally
+        {
+            starting.Release();
+        }
+
+        string own = $"t{Guid.NewGuid():N}"[..20];
+        return new StorageOptions { ConnectionString = azurite.ConnectionString, Container = own, QueuePrefix = $"{own}-", LeaseTime = TimeSpan.FromSeconds(1) };
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (azurite is not null) await azurite.DisposeAsync();
+        starting.Dispose();
+    }
+}

@@ -1,0 +1,149 @@
+using System.Buffers.Binary;
+using System.Text;
+using Azure;
+using R1Serverless.Queues;
+using R1Serverless.Queues.AzureStorage;
+
+namespace R1Serverless.Tests.Queues.AzureStorage;
+
+/// <summary>What the contract of all object stores does not tell: blocks, lost answers, files that change while they are read.</summary>
+public sealed class BlobStoreTests(AzuriteFixture azurite)
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+
+    [Fact]
+    public async Task A_stream_of_many_blocks_comes_back_whole_even_when_it_is_replaced_and_deleted_meanwhile()
+    {
+        BlobStore store = await OpenAsync(await azurite.OptionsAsync());
+        const int length = (9 << 20) + 7;
+        await store.PutAsync("files/large", new Counting(length), None);
+
+        await using Stream read = (await store.OpenAsync("files/large", None))!;
+        await store.PutAsync("files/large", "other"u8.ToArray(), PutCondition.Always, None);
+        await store.DeleteAsync("files/large", None);
+
+        await using Counting expected = new(length);
+        Assert.True(await SameAsync(expected, read));
+    }
+
+    [Fact]
+    public async Task An_upload_that_breaks_leaves_what_was_there()
+    {
+        BlobStore store = await OpenAsync(await azurite.OptionsAsync());
+        await store.PutAsync("files/a", "before"u8.ToArray(), PutCondition.Always, None);
+
+        await Assert.ThrowsAsync<InvalidDataException>(async () => await store.PutAsync("files/a", new Counting(10 << 20, breakAt: 9 << 20), None));
+
+        Assert.Equal("before", Text(await store.GetAsync("files/a", None)));
+    }
+
+    [Fact]
+    public async Task A_conditional_write_whose_answer_was_lost_is_still_ones_own()
+    {
+        int lost = 0;
+        StorageOptions options = await azurite.OptionsAsync();
+        BlobStore store = await OpenAsync(options with
+        {
+            Http = new FaultyHttp(after: message =>
+            {
+                if (message.Request.Method.Method == "PUT" && message.Request.Uri.Path.Contains("marks", StringComparison.Ordinal) && Interlocked.Increment(ref lost) == 1)
+                    throw new RequestFailedException(0, "The answer was lost.", new IOException("reset"));
+            }),
+        });
+
+        string? mine = await store.PutAsync("marks/x", "mine"u8.ToArray(), PutCondition.Absent, None);
+        string? again = await store.PutAsync("marks/x", "other"u8.ToArray(), PutCondition.Absent, None);
+
+        Assert.Equal(3, lost);
+        Assert.NotNull(mine);
+        Assert.Null(again);
+        Assert.NotNull(await store.PutAsync("marks/x", "mine too"u8.ToArray(), PutCondition.Unchanged(mine), None));
+    }
+
+    [Fact]
+    public async Task Age_is_by_the_services_clock_and_names_are_in_order()
+    {
+        BlobStore store = await OpenAsync(await azurite.OptionsAsync());
+        foreach (string name in (string[])["a/c", "a/B", "a/b.1", "a/b/z", "b/a", "a-x"]) await store.PutAsync(name, new byte[3], PutCondition.Always, None);
+
+        List<ObjectEntry> listed = [];
+        await foreach (ObjectEntry entry in store.ListAsync("a/", None)) listed.Add(entry);
+
+        Assert.Equal(["a/B", "a/b.1", "a/b/z", "a/c"], listed.Select(entry => entry.Name));
+        Assert.All(listed, entry => Assert.Equal(3, entry.Bytes));
+        Assert.All(listed, entry => Assert.InRange(entry.Age, TimeSpan.Zero, TimeSpan.FromSeconds(30)));
+    }
+
+    [Fact]
+    public async Task A_container_that_was_deleted_is_a_fault_not_an_absent_object()
+    {
+        BlobStore store = new(await azurite.OptionsAsync());
+
+        TransportException fault = await Assert.ThrowsAsync<TransportException>(async () => await store.GetAsync("a/b", None));
+
+        Assert.Contains("has been deleted", fault.Message, StringComparison.Ordinal);
+        Assert.False(fault.IsPermanent);
+    }
+
+    private static async Task<BlobStore> OpenAsync(StorageOptions options)
+    {
+        BlobStore store = new(options);
+        await store.OpenAsync(None);
+        return store;
+    }
+
+    private static string? Text(StoredObject? stored) => stored is null ? null : Encoding.UTF8.GetString(stored.Content.Span);
+
+    private static async Task<bool> SameAsync(Stream expected, Stream actual)
+    {
+        byte[] a = new byte[1 << 16];
+        byte[] b = new byte[1 << 16];
+        while (true)
+        {
+            int count = await expected.ReadAtLeastAsync(a, a.Length, throwOnEndOfStream: false);
+            if (await actual.ReadAtLeastAsync(b, b.Length, throwOnEndOfStream: false) != count || !a.AsSpan(0, count).SequenceEqual(b.AsSpan(0, count))) return false;
+            if (count == 0) return true;
+        }
+    }
+
+    /// <summary>A stream of known content that can only be read forwards, as an upload is.</summary>
+    private sealed class Counting(long length, long breakAt = long.MaxValue) : Stream
+    {
+        private long at;
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => false;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position { get => at; set => throw new NotSupportedException(); }
+
+        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+
+        public override int Read(Span<byte> buffer)
+        {
+            if (at >= breakAt) throw new InvalidDataException("The client went away.");
+            int count = (int)Math.Min(Math.Min(buffer.Length, length - at), 8000);
+            Span<byte> number = stackalloc byte[8];
+            for (int i = 0; i < count; i++)
+            {
+                BinaryPrimitives.WriteInt64LittleEndian(number, (at + i) / 8 * 2654435761);
+                buffer[i] = number[(int)((at + i) % 8)];
+            }
+
+            at += count;
+            return count;
+        }
+
+        public override void Flush() => throw new NotSupportedException();
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    }
+}
