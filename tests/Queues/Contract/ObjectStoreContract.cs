@@ -1,0 +1,223 @@
+using System.Security.Cryptography;
+using System.Text;
+using R1Serverless.Queues;
+
+namespace R1Serverless.Tests.Queues.Contract;
+
+public abstract class ObjectStoreContract : TransportContract
+{
+    private IObjectStore Store => Gateway.Store;
+
+    private IObjectStore Other => Worker.Store;
+
+    [Fact]
+    public async Task What_was_put_is_there_for_every_instance()
+    {
+        byte[] content = [.. Enumerable.Range(0, 1000).Select(i => (byte)i)];
+        string? tag = await Store.PutAsync("results/a.json", content, PutCondition.Always, Stop);
+        Assert.NotNull(tag);
+
+        StoredObject? stored = await Other.GetAsync("results/a.json", Stop);
+        Assert.Equal(content, stored!.Content.ToArray());
+        Assert.Equal(tag, stored.Tag);
+        Assert.True(await Other.ExistsAsync("results/a.json", Stop));
+        Assert.True(await Other.DeleteAsync("results/a.json", Stop));
+        Assert.False(await Store.ExistsAsync("results/a.json", Stop));
+    }
+
+    [Fact]
+    public async Task Nothing_is_null_and_no_error()
+    {
+        Assert.Null(await Store.GetAsync("no/such", Stop));
+        Assert.Null(await Store.OpenAsync("no/such", Stop));
+        Assert.False(await Store.ExistsAsync("no/such", Stop));
+        Assert.False(await Store.DeleteAsync("no/such", Stop));
+        Assert.Null(await Store.PutAsync("no/such", Bytes("x"), PutCondition.Unchanged((await Store.PutAsync("some", Bytes("y"), PutCondition.Always, Stop))!), Stop));
+        Assert.Empty(await NamesAsync("no/"));
+    }
+
+    [Fact]
+    public async Task An_empty_object_is_an_object()
+    {
+        Assert.NotNull(await Store.PutAsync("empty", ReadOnlyMemory<byte>.Empty, PutCondition.Absent, Stop));
+        Assert.Equal(0, (await Store.GetAsync("empty", Stop))!.Content.Length);
+    }
+
+    [Fact]
+    public async Task Every_write_gives_a_new_tag_even_of_the_same_content()
+    {
+        HashSet<string> tags = new(StringComparer.Ordinal);
+        for (int i = 0; i < 20; i++) Assert.True(tags.Add((await Store.PutAsync("a", Bytes("same"), PutCondition.Always, Stop))!));
+    }
+
+    [Fact]
+    public async Task Of_many_who_write_if_absent_one_wins()
+    {
+        string?[] tags = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => (i % 2 == 0 ? Store : Other).PutAsync("results/race", Bytes($"writer {i}"), PutCondition.Absent, Stop).AsTask()));
+        int winner = Assert.Single(Enumerable.Range(0, 20), i => tags[i] is not null);
+        Assert.Equal($"writer {winner}", await ReadAsync("results/race"));
+        Assert.Null(await Store.PutAsync("results/race", Bytes("late"), PutCondition.Absent, Stop));
+    }
+
+    [Fact]
+    public async Task Of_many_who_write_if_unchanged_none_overwrites_another()
+    {
+        const int Writers = 8, Rounds = 5;
+        await Store.PutAsync("count", Bytes("0"), PutCondition.Always, Stop);
+
+        await Task.WhenAll(Enumerable.Range(0, Writers).Select(async i =>
+        {
+            IObjectStore store = i % 2 == 0 ? Store : Other;
+            for (int done = 0; done < Rounds;)
+            {
+                StoredObject read = (await store.GetAsync("count", Stop))!;
+                int value = int.Parse(Encoding.UTF8.GetString(read.Content.Span));
+                if (await store.PutAsync("count", Bytes($"{value + 1}"), PutCondition.Unchanged(read.Tag), Stop) is not null) done++;
+            }
+        }));
+
+        Assert.Equal($"{Writers * Rounds}", await ReadAsync("count"));
+    }
+
+    [Fact]
+    public async Task A_tag_of_an_object_that_was_replaced_or_deleted_does_not_hold()
+    {
+        string first = (await Store.PutAsync("a", Bytes("1"), PutCondition.Always, Stop))!;
+        string second = (await Store.PutAsync("a", Bytes("2"), PutCondition.Unchanged(first), Stop))!;
+        Assert.Null(await Store.PutAsync("a", Bytes("3"), PutCondition.Unchanged(first), Stop));
+        Assert.True(await Store.DeleteAsync("a", Stop));
+        Assert.Null(await Store.PutAsync("a", Bytes("3"), PutCondition.Unchanged(second), Stop));
+        Assert.NotNull(await Store.PutAsync("a", Bytes("1"), PutCondition.Absent, Stop));
+        Assert.Null(await Store.PutAsync("a", Bytes("3"), PutCondition.Unchanged(first), Stop));
+        Assert.Equal("1", await ReadAsync("a"));
+    }
+
+    [Fact]
+    public async Task A_list_is_in_ordinal_order_and_holds_what_lies_below()
+    {
+        string[] names = ["l/a", "l/a-b", "l/a.b", "l/B", "l/b/c/d", "l/b/c2", "l/b-", "l/b0", "l/_"];
+        foreach (string name in names) await Store.PutAsync(name, Bytes(name), PutCondition.Always, Stop);
+        await Store.PutAsync("l2/a", Bytes("x"), PutCondition.Always, Stop);
+        await Store.PutAsync("l-", Bytes("x"), PutCondition.Always, Stop);
+
+        List<ObjectEntry> entries = [];
+        await foreach (ObjectEntry entry in Other.ListAsync("l/", Stop)) entries.Add(entry);
+        Assert.Equal(names.Order(StringComparer.Ordinal), entries.Select(entry => entry.Name));
+        Assert.All(entries, entry => Assert.Equal(entry.Name.Length, entry.Bytes));
+        Assert.All(entries, entry => Assert.InRange(entry.Age, TimeSpan.Zero, TimeSpan.FromMinutes(1)));
+        Assert.Equal(["l/b/c/d", "l/b/c2"], await NamesAsync("l/b/"));
+    }
+
+    [Fact]
+    public async Task A_list_may_be_long()
+    {
+        foreach (int i in Enumerable.Range(0, 60)) await Store.PutAsync($"many/{i:D4}", Bytes("x"), PutCondition.Always, Stop);
+        Assert.Equal(Enumerable.Range(0, 60).Select(i => $"many/{i:D4}"), await NamesAsync("many/"));
+    }
+
+    [Fact]
+    public async Task Age_is_counted_since_the_last_write()
+    {
+        await Store.PutAsync("m/a", Bytes("x"), PutCondition.Always, Stop);
+        await Store.PutAsync("m/b", Bytes("x"), PutCondition.Always, Stop);
+        await Fixture.PassAsync(TimeSpan.FromSeconds(3));
+        await Store.PutAsync("m/b", Bytes("y"), PutCondition.Always, Stop);
+
+        List<ObjectEntry> entries = [];
+        await foreach (ObjectEntry entry in Store.ListAsync("m/", Stop)) entries.Add(entry);
+        Assert.True(entries[0].Age - entries[1].Age >= TimeSpan.FromSeconds(1));
+    }
+
+    [Fact]
+    public async Task Fifty_megabytes_are_streamed_in_pieces()
+    {
+        const int Bytes = 50 << 20;
+        using PatternStream source = new(Bytes);
+        await Store.PutAsync("files/large", source, Stop);
+        Assert.InRange(source.LargestRead, 1, 8 << 20);
+
+        using Stream stored = (await Other.OpenAsync("files/large", Stop))!;
+        using PatternStream again = new(Bytes);
+        Assert.Equal(await SHA256.HashDataAsync(again, Stop), await SHA256.HashDataAsync(stored, Stop));
+        await foreach (ObjectEntry entry in Store.ListAsync("files/", Stop)) Assert.Equal(Bytes, entry.Bytes);
+    }
+
+    [Fact]
+    public async Task A_stream_that_breaks_leaves_what_was_there()
+    {
+        await Store.PutAsync("files/a", Bytes("old"), PutCondition.Always, Stop);
+        using PatternStream breaks = new(9 << 20, breakAt: 5 << 20), breaksToo = new(9 << 20, breakAt: 5 << 20);
+        await Assert.ThrowsAnyAsync<Exception>(async () => await Store.PutAsync("files/a", breaks, Stop));
+        await Assert.ThrowsAnyAsync<Exception>(async () => await Store.PutAsync("files/b", breaksToo, Stop));
+        Assert.Equal("old", await ReadAsync("files/a"));
+        Assert.Equal(["files/a"], await NamesAsync("files/"));
+    }
+
+    [Fact]
+    public async Task Who_reads_sees_one_version_whole_while_others_write()
+    {
+        await Store.PutAsync("a", Whole(0), PutCondition.Always, Stop);
+        Task writing = WriteAsync();
+        do
+        {
+            using Stream stream = (await Other.OpenAsync("a", Stop))!;
+            using MemoryStream read = new();
+            await stream.CopyToAsync(read, Stop);
+            Assert.Equal(200_000, read.Length);
+            Assert.Equal(-1, read.ToArray().AsSpan().IndexOfAnyExcept(read.ToArray()[0]));
+        }
+        while (!writing.IsCompleted);
+
+        await writing;
+
+        async Task WriteAsync()
+        {
+            for (byte i = 1; i <= 30; i++) await Store.PutAsync("a", Whole(i), PutCondition.Always, Stop);
+        }
+
+        static byte[] Whole(byte value) => [.. Enumerable.Repeat(value, 200_000)];
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("/")]
+    [InlineData("/a")]
+    [InlineData("a/")]
+    [InlineData("a//b")]
+    [InlineData("..")]
+    [InlineData("a/../b")]
+    [InlineData(".hidden")]
+    [InlineData("a/.b")]
+    [InlineData("a b")]
+    [InlineData("a\\b")]
+    [InlineData("é")]
+    [InlineData("a\0")]
+    [InlineData("0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789")]
+    public async Task Other_names_are_refused(string name)
+    {
+        await Assert.ThrowsAsync<ArgumentException>(async () => await Store.PutAsync(name, Bytes("x"), PutCondition.Always, Stop));
+        await Assert.ThrowsAsync<ArgumentException>(async () => await Store.PutAsync(name, Stream.Null, Stop));
+        await Assert.ThrowsAsync<ArgumentException>(async () => await Store.GetAsync(name, Stop));
+        await Assert.ThrowsAsync<ArgumentException>(async () => await Store.OpenAsync(name, Stop));
+        await Assert.ThrowsAsync<ArgumentException>(async () => await Store.ExistsAsync(name, Stop));
+        await Assert.ThrowsAsync<ArgumentException>(async () => await Store.DeleteAsync(name, Stop));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("a")]
+    [InlineData("../")]
+    [InlineData("a//")]
+    public async Task Other_prefixes_are_refused(string prefix) => await Assert.ThrowsAsync<ArgumentException>(() => NamesAsync(prefix));
+
+    private static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
+
+    private async Task<string> ReadAsync(string name) => Encoding.UTF8.GetString((await Other.GetAsync(name, Stop))!.Content.Span);
+
+    private async Task<List<string>> NamesAsync(string prefix)
+    {
+        List<string> names = [];
+        await foreach (ObjectEntry entry in Other.ListAsync(prefix, Stop)) names.Add(entry.Name);
+        return names;
+    }
+}
