@@ -1,0 +1,95 @@
+using R1Serverless.Requests;
+
+namespace R1Serverless.Queues;
+
+/// <summary>
+/// Makes one stream of events for the client of what arrives: replies of one or several deliveries, some of them lost or twice, and at last the stored result.
+/// Nothing is given twice: a telling that begins anew is compared with what was given, and only what goes beyond it is passed on.
+/// </summary>
+internal sealed class AnswerAssembly
+{
+    private readonly List<GivenText> _choices = [];
+    private int _delivery;
+    private long _next;
+    private bool _isAdmitted;
+    private bool _hasGap;
+
+    /// <summary>The last event has been given.</summary>
+    public bool IsEnded { get; private set; }
+
+    /// <summary>The delivery at hand has ended, but what came before its end is missing: the result is in the store.</summary>
+    public bool NeedsResult { get; private set; }
+
+    public void Take(Reply reply, List<InferenceEvent> given)
+    {
+        if (IsEnded || reply.Delivery < _delivery) return;
+        if (reply.Delivery > _delivery) Begin(reply.Delivery);
+        _hasGap |= reply.First > _next;
+        if (_hasGap)
+        {
+            NeedsResult |= reply.Events is [.., InferenceEvent.Finished or InferenceEvent.Failed];
+            return;
+        }
+
+        foreach (InferenceEvent happened in reply.Events.Skip((int)Math.Min(_next - reply.First, int.MaxValue))) Take(happened, given);
+        _next = Math.Max(_next, reply.First + reply.Events.Count);
+    }
+
+    public void Take(InferenceResult result, List<InferenceEvent> given)
+    {
+        if (IsEnded) return;
+        Begin(_delivery);
+        foreach (InferenceEvent happened in ResultEvents.Of(result)) Take(happened, given);
+    }
+
+    /// <summary>Ends the stream for a reason of the gateway's own.</summary>
+    public void Fail(InferenceError error, List<InferenceEvent> given)
+    {
+        IsEnded = true;
+        given.Add(new InferenceEvent.Failed(error));
+    }
+
+    private void Begin(int delivery)
+    {
+        (_delivery, _next, _hasGap, NeedsResult) = (delivery, 0, false, false);
+        foreach (GivenText choice in _choices) choice.Rewind();
+    }
+
+    private void Take(InferenceEvent happened, List<InferenceEvent> given)
+    {
+        if (IsEnded) return;
+        switch (happened)
+        {
+            case InferenceEvent.Admitted:
+                if (!_isAdmitted) given.Add(happened);
+                _isAdmitted = true;
+                break;
+            case InferenceEvent.Delta delta:
+                if (!ChoiceAt(delta.Choice).TryAdd(delta, out InferenceEvent.Delta? fresh)) FailDifferent(given);
+                else if (fresh is not null) given.Add(fresh);
+                break;
+            case InferenceEvent.ChoiceFinished finished:
+                GivenText choice = ChoiceAt(finished.Choice);
+                if (!choice.IsCaughtUp) FailDifferent(given);
+                else if (!choice.IsFinished) given.Add(happened);
+                choice.IsFinished = true;
+                break;
+            case InferenceEvent.Finished when !_choices.TrueForAll(each => each.IsCaughtUp):
+                FailDifferent(given);
+                break;
+            case InferenceEvent.Finished or InferenceEvent.Failed:
+                IsEnded = true;
+                given.Add(happened);
+                break;
+        }
+    }
+
+    private void FailDifferent(List<InferenceEvent> given) => Fail(
+        new InferenceError(InferenceErrorKind.Internal, "The worker was lost, and the answer, begun anew, came out differently from what was sent. Retry the request."), given);
+
+    private GivenText ChoiceAt(int index)
+    {
+        while (_choices.Count <= index) _choices.Add(new GivenText());
+        return _choices[index];
+    }
+}

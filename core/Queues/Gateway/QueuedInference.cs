@@ -1,0 +1,149 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using Microsoft.Extensions.Logging;
+using R1Serverless.Requests;
+using R1Serverless.Telemetry;
+
+namespace R1Serverless.Queues;
+
+/// <summary>
+/// Answers requests with the workers behind the queues. Whatever happens to workers, a stream goes on where it was: another delivery repeats the answer, and the
+/// client gets only what it has not got.
+/// </summary>
+public sealed partial class QueuedInference(Transport transport, QueuedInferenceOptions options, TimeProvider time, ILogger log) : IInference, IAsyncDisposable
+{
+    private const int MostLooks = 16;
+
+    private static readonly TimeSpan FirstFollow = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LongestFollow = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(1);
+
+    private readonly ConcurrentDictionary<RequestId, AwaitedAnswer> _awaited = new();
+    private readonly ResultStore _results = new(transport.Store);
+    private readonly SemaphoreSlim _looks = new(MostLooks, MostLooks);
+    private readonly TransportRetry _retry = new(time, log);
+    private readonly Withdrawals _withdrawals = new(transport.Store, time, log);
+    private volatile bool _leavesRunning;
+
+    /// <summary>Requests whose clients wait here.</summary>
+    public int Awaited => _awaited.Count;
+
+    /// <summary>Takes in what workers reply, until cancelled. To be run once, for as long as requests run.</summary>
+    public async Task ReceiveAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await foreach (Reply reply in transport.Replies.ReceiveAsync(cancellationToken))
+            {
+                if (_awaited.TryGetValue(reply.Id, out AwaitedAnswer? answer)) answer.Add(reply);
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // As told.
+        }
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        AwaitedAnswer answer = new(request, _results, _looks, options.DeadlineMargin, time);
+        if (!_awaited.TryAdd(request.Id, answer))
+        {
+            yield return new InferenceEvent.Failed(new InferenceError(InferenceErrorKind.InvalidRequest, $"Request {request.Id} runs already."));
+            yield break;
+        }
+
+        try
+        {
+            if (await TryEnqueueAsync(request, cancellationToken) is { } error)
+            {
+                yield return new InferenceEvent.Failed(error);
+                yield break;
+            }
+
+            while (!answer.IsEnded)
+            {
+                foreach (InferenceEvent happened in await answer.NextAsync(cancellationToken)) yield return happened;
+            }
+        }
+        finally
+        {
+            _awaited.TryRemove(request.Id, out _);
+            if (!answer.IsEnded && !_leavesRunning) _withdrawals.Begin(request.Id);
+        }
+    }
+
+    /// <summary>Enqueues a request that nobody listens to; it is durable when the task completes, and its result goes to the store.</summary>
+    /// <param name="batch">The batch that it is a line of; null for none.</param>
+    /// <exception cref="TransportException">The queue can't be reached; the request may be in it all the same.</exception>
+    public ValueTask SubmitAsync(InferenceRequest request, WorkClass workClass, string? batch, CancellationToken cancellationToken) =>
+        EnqueueAsync(new QueuedRequest { Request = Seeded(request), Class = workClass, Batch = batch, TraceParent = Trace }, cancellationToken);
+
+    /// <summary>The events of a request that somebody else has submitted, once it has ended; waits for that for as long as it takes.</summary>
+    /// <exception cref="MalformedMessageException">The result can't be read.</exception>
+    public async IAsyncEnumerable<InferenceEvent> FollowAsync(RequestId id, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        TimeSpan pause = FirstFollow;
+        while (true)
+        {
+            InferenceResult? result = await _retry.RunAsync("look for a result", stop => _results.FindAsync(id, stop), cancellationToken);
+            if (result is not null)
+            {
+                foreach (InferenceEvent happened in ResultEvents.Of(result)) yield return happened;
+                yield break;
+            }
+
+            await Task.Delay(pause, time, cancellationToken);
+            pause = pause * 1.5 < LongestFollow ? pause * 1.5 : LongestFollow;
+        }
+    }
+
+    /// <summary>Takes a request back: it ends as cancelled unless it has ended, and a worker that runs it stops within two seconds.</summary>
+    /// <returns>Whether this ended it.</returns>
+    /// <exception cref="TransportException">The store can't be reached; ask again.</exception>
+    public async ValueTask<bool> CancelAsync(RequestId id, CancellationToken cancellationToken)
+    {
+        bool ended = await _withdrawals.WithdrawAsync(id, cancellationToken);
+        if (_awaited.TryGetValue(id, out AwaitedAnswer? answer)) answer.Look();
+        return ended;
+    }
+
+    /// <summary>From now on a stream that is cut off leaves its request running: the gateway stops, and clients come back for the result.</summary>
+    public void LeaveRunning() => _leavesRunning = true;
+
+    public ValueTask DisposeAsync() => _withdrawals.DisposeAsync();
+
+    private static string? Trace => Activity.Current is { IdFormat: ActivityIdFormat.W3C, Id: { } id } ? id : null;
+
+    /// <summary>Another delivery has to repeat the same text: a random answer needs a seed that stays.</summary>
+    private static InferenceRequest Seeded(InferenceRequest request) => request.Sampling.Seed is not null
+        ? request
+        : request with { Sampling = request.Sampling with { Seed = Random.Shared.NextInt64() } };
+
+    private async ValueTask EnqueueAsync(QueuedRequest message, CancellationToken cancellationToken)
+    {
+        await transport.Queue.EnqueueAsync([message], cancellationToken);
+        QueueInstruments.OnEnqueued(WorkClassName.Of(message.Class), 1);
+    }
+
+    /// <summary>Why the request could not be enqueued; null if it was.</summary>
+    private async ValueTask<InferenceError?> TryEnqueueAsync(InferenceRequest request, CancellationToken cancellationToken)
+    {
+        QueuedRequest message = new() { Request = Seeded(request), Class = WorkClass.Interactive, ReplyTo = transport.Replies.Address, TraceParent = Trace };
+        try
+        {
+            await EnqueueAsync(message, cancellationToken);
+            return null;
+        }
+        catch (TransportException fault)
+        {
+            LogNotEnqueued(request.Id.Value, fault.Message);
+            return new InferenceError(InferenceErrorKind.Unavailable, "The request queue can't be reached. Retry later.", RetryAfter: RetryLater);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Request {RequestId} could not be enqueued: {Fault}")]
+    private partial void LogNotEnqueued(string requestId, string fault);
+}

@@ -1,0 +1,75 @@
+using Microsoft.Extensions.Logging;
+using R1Serverless.Requests;
+
+namespace R1Serverless.Queues;
+
+/// <summary>Takes requests back whose clients have gone, in the background: a few at a time, and none for ever.</summary>
+internal sealed partial class Withdrawals(IObjectStore store, TimeProvider time, ILogger log) : IAsyncDisposable
+{
+    private const int MostAtOnce = 8;
+    private const int MostWaiting = 4096;
+
+    private static readonly TimeSpan LongestTry = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LongestClose = TimeSpan.FromSeconds(5);
+
+    private readonly ResultStore _results = new(store);
+    private readonly CancellationMarks _marks = new(store);
+    private readonly TransportRetry _retry = new(time, log);
+    private readonly SemaphoreSlim _turns = new(MostAtOnce, MostAtOnce);
+    private readonly Lock _gate = new();
+    private readonly HashSet<Task> _running = [];
+
+    /// <summary>Ends a request as cancelled and stops it wherever it runs; false if it had ended.</summary>
+    public async ValueTask<bool> WithdrawAsync(RequestId id, CancellationToken cancellationToken)
+    {
+        InferenceResult cancelled = new() { Id = id, Outcome = RequestOutcome.Cancelled, Error = DeliveryRules.Cancelled };
+        bool ended = await _results.TryPutAsync(cancelled, cancellationToken);
+        // An earlier try may have come as far as the result, and no further.
+        if (!ended && await _results.FindAsync(id, cancellationToken) is not { Outcome: RequestOutcome.Cancelled }) return false;
+        await _marks.SetAsync(id.Value, cancellationToken);
+        return ended;
+    }
+
+    /// <summary>The same, without waiting for it.</summary>
+    public void Begin(RequestId id)
+    {
+        lock (_gate)
+        {
+            _running.RemoveWhere(task => task.IsCompleted);
+            if (_running.Count < MostWaiting) _running.Add(TryWithdrawAsync(id));
+            else LogNotWithdrawn(id.Value);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Task all;
+        lock (_gate) all = Task.WhenAll(_running);
+        await Pulse.WaitAsync(all, LongestClose, time, CancellationToken.None);
+    }
+
+    private async Task TryWithdrawAsync(RequestId id)
+    {
+        await Task.Yield();
+        using CancellationTokenSource patience = new(LongestTry, time);
+        try
+        {
+            await _turns.WaitAsync(patience.Token);
+            try
+            {
+                await _retry.RunAsync("cancel a request", stop => WithdrawAsync(id, stop), patience.Token);
+            }
+            finally
+            {
+                _turns.Release();
+            }
+        }
+        catch (OperationCanceledException) when (patience.IsCancellationRequested)
+        {
+            LogNotWithdrawn(id.Value);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Request {RequestId}, whose client has gone, could not be cancelled: it runs to its end")]
+    private partial void LogNotWithdrawn(string requestId);
+}

@@ -1,0 +1,32 @@
+using R1Serverless.Requests;
+
+namespace R1Serverless.Queues;
+
+/// <summary>What becomes of a delivery: whether it is started, and what a failure means for it.</summary>
+internal static class DeliveryRules
+{
+    public static InferenceError Cancelled { get; } = new(InferenceErrorKind.Cancelled, "The request was cancelled.");
+
+    public static InferenceError Expired { get; } = new(InferenceErrorKind.DeadlineExceeded, "The deadline passed before the request was finished.");
+
+    /// <summary>Why a delivery is not started; null if it is.</summary>
+    /// <param name="delivery">From 1.</param>
+    public static InferenceError? Refusal(bool isCancelled, StopReason reason, int delivery, int maxDeliveries) => 0 switch
+    {
+        _ when isCancelled => Cancelled,
+        _ when reason == StopReason.Expired => Expired,
+        _ when delivery > maxDeliveries => new(InferenceErrorKind.Undeliverable, $"The request was delivered {maxDeliveries} times, and no worker came to its end."),
+        _ => null,
+    };
+
+    /// <summary>Whether another delivery may end better.</summary>
+    public static bool IsRetryable(InferenceErrorKind kind) => kind is InferenceErrorKind.Unavailable or InferenceErrorKind.QueueFull or InferenceErrorKind.Internal;
+
+    /// <summary>What a failed delivery leaves: the error as the request's own, one that says that all deliveries failed, or null if it is to be given back.</summary>
+    public static InferenceError? Final(InferenceError error, int delivery, int maxDeliveries) => 0 switch
+    {
+        _ when !IsRetryable(error.Kind) => error,
+        _ when delivery < maxDeliveries => null,
+        _ => new(InferenceErrorKind.Undeliverable, $"The request was delivered {delivery} times and failed each time, at last with: {error.Message}"),
+    };
+}

@@ -1,0 +1,128 @@
+using R1Serverless.Requests;
+
+namespace R1Serverless.Queues;
+
+/// <summary>A lease that this worker holds, and why what runs under it has to stop. Renewal and ending never overlap. Safe for several threads.</summary>
+internal sealed class HeldLease : IDisposable
+{
+    // A timer's own limit is 49 days; no worker lives as long.
+    private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(40);
+
+    private readonly Lease _lease;
+    private readonly TimeSpan _leaseTime;
+    private readonly TimeProvider _time;
+    private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly CancellationTokenSource _lost = new();
+    private readonly ITimer? _deadline;
+    private long _renewed;
+    private int _reason;
+    private bool _ended;
+
+    public HeldLease(Lease lease, TimeSpan leaseTime, TimeProvider time)
+    {
+        (_lease, _leaseTime, _time) = (lease, leaseTime, time);
+        _renewed = time.GetTimestamp();
+        if (lease.Message.Request.Deadline is not { } deadline) return;
+        if (lease.Age >= deadline) Stop(StopReason.Expired);
+        else _deadline = time.CreateTimer(held => ((HeldLease)held!).Stop(StopReason.Expired), this, Shorter(deadline - lease.Age, LongestTimer), Timeout.InfiniteTimeSpan);
+    }
+
+    public QueuedRequest Message => _lease.Message;
+
+    public RequestId Id => Message.Request.Id;
+
+    public WorkClass Class => Message.Class;
+
+    public int Delivery => _lease.DequeueCount;
+
+    public TimeSpan AgeWhenLeased => _lease.Age;
+
+    /// <summary>Why the run has to stop; the first reason stays.</summary>
+    public StopReason Reason => (StopReason)Volatile.Read(ref _reason);
+
+    /// <summary>Cancelled when the run has to stop, for whichever <see cref="Reason"/>.</summary>
+    public CancellationToken Stopping => _stopping.Token;
+
+    /// <summary>Cancelled when the lease is no longer ours: nothing more may be published.</summary>
+    public CancellationToken Lost => _lost.Token;
+
+    public bool IsLost => _lost.IsCancellationRequested;
+
+    /// <summary>Since the queue last said that the lease is ours.</summary>
+    public TimeSpan SinceRenewal => _time.GetElapsedTime(Volatile.Read(ref _renewed));
+
+    public void Stop(StopReason reason)
+    {
+        if (Interlocked.CompareExchange(ref _reason, (int)reason, (int)StopReason.None) == (int)StopReason.None) _stopping.Cancel();
+    }
+
+    public void Lose()
+    {
+        _lost.Cancel();
+        Stop(StopReason.LeaseLost);
+    }
+
+    /// <summary>Renews the lease unless it has ended; loses it if the queue says so.</summary>
+    /// <exception cref="TransportException">The queue can't be reached; the lease may still be ours.</exception>
+    public async ValueTask RenewAsync(CancellationToken cancellationToken)
+    {
+        await _turn.WaitAsync(cancellationToken);
+        try
+        {
+            if (_ended || IsLost) return;
+            long before = _time.GetTimestamp();
+            if (await _lease.RenewAsync(cancellationToken)) Volatile.Write(ref _renewed, before);
+            else Lose();
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>Loses the lease if it has not been renewed for as long as it lasts, since then it may run elsewhere.</summary>
+    public void LoseIfOver()
+    {
+        if (!Volatile.Read(ref _ended) && SinceRenewal >= _leaseTime) Lose();
+    }
+
+    /// <summary>Completes, abandons or dead-letters; false if the lease was lost.</summary>
+    /// <exception cref="TransportException">The queue can't be reached; it may be asked again.</exception>
+    public async ValueTask<bool> EndAsync(Func<Lease, CancellationToken, ValueTask<bool>> ending, CancellationToken cancellationToken)
+    {
+        await _turn.WaitAsync(cancellationToken);
+        try
+        {
+            bool ours = await ending(_lease, cancellationToken);
+            Volatile.Write(ref _ended, true);
+            return ours;
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    public void Dispose() => _deadline?.Dispose();
+
+    private static TimeSpan Shorter(TimeSpan a, TimeSpan b) => a < b ? a : b;
+}
+
+/// <summary>Why a run stops before its end.</summary>
+internal enum StopReason
+{
+    None,
+
+    /// <summary>The client, or the owner of the batch, took it back.</summary>
+    Cancelled,
+
+    /// <summary>Its deadline passed.</summary>
+    Expired,
+
+    /// <summary>The worker stops: the request is handed back.</summary>
+    Drained,
+
+    /// <summary>It may run elsewhere by now.</summary>
+    LeaseLost,
+}

@@ -1,0 +1,93 @@
+namespace R1Serverless.Queues;
+
+/// <summary>All leases that a worker holds or has asked for, and with them how many more it may ask for. Safe for several threads.</summary>
+internal sealed class LeaseBook(Func<WorkerLoad> load, int most, TimeProvider time)
+{
+    private readonly Lock _gate = new();
+    private readonly HashSet<HeldLease> _held = [];
+    private readonly HashSet<HeldLease> _starting = [];
+    private readonly int[] _reserved = new int[2];
+    private long _pausedAt;
+    private TimeSpan _pause;
+
+    /// <summary>Beats when a lease has ended or has been started: there may be room.</summary>
+    public Pulse Changes { get; } = new();
+
+    public IReadOnlyList<HeldLease> Held
+    {
+        get
+        {
+            lock (_gate) return [.. _held];
+        }
+    }
+
+    public bool IsEmpty
+    {
+        get
+        {
+            lock (_gate) return _held.Count == 0;
+        }
+    }
+
+    /// <summary>Sets aside room for as many leases of a class as are wanted now, 0 if none; <see cref="Settle"/> gives it back.</summary>
+    public int Reserve(WorkClass workClass)
+    {
+        WorkerLoad now = load();
+        lock (_gate)
+        {
+            if (time.GetElapsedTime(_pausedAt) < _pause) return 0;
+            int room = LeasePlan.Room(workClass, now, Count(workClass), Count(1 - workClass), most);
+            _reserved[(int)workClass] += room;
+            return room;
+        }
+    }
+
+    /// <summary>Puts the leases that came in the place of the room set aside for them.</summary>
+    public void Settle(WorkClass workClass, int room, IReadOnlyList<HeldLease> leases)
+    {
+        lock (_gate)
+        {
+            _reserved[(int)workClass] -= room;
+            foreach (HeldLease held in leases)
+            {
+                _held.Add(held);
+                _starting.Add(held);
+            }
+        }
+    }
+
+    /// <summary>The engine has taken the request: its load shows it from now on.</summary>
+    public void Begun(HeldLease held)
+    {
+        lock (_gate)
+        {
+            if (!_starting.Remove(held)) return;
+        }
+
+        Changes.Beat();
+    }
+
+    public void Remove(HeldLease held)
+    {
+        lock (_gate)
+        {
+            _starting.Remove(held);
+            _held.Remove(held);
+        }
+
+        Changes.Beat();
+    }
+
+    /// <summary>Asks for nothing for a while: the engine takes none.</summary>
+    public void Pause(TimeSpan duration)
+    {
+        lock (_gate)
+        {
+            _pausedAt = time.GetTimestamp();
+            _pause = duration;
+        }
+    }
+
+    private LeaseCount Count(WorkClass workClass) =>
+        new(_held.Count(held => held.Class == workClass), _starting.Count(held => held.Class == workClass), _reserved[(int)workClass]);
+}

@@ -1,0 +1,193 @@
+using Microsoft.Extensions.Logging;
+using R1Serverless.Requests;
+using R1Serverless.Telemetry;
+
+namespace R1Serverless.Queues;
+
+/// <summary>
+/// Brings one leased request to its end. The result is written before the lease is completed: a crash in between gives a delivery that finds the result and runs
+/// nothing. Whatever ends without a result is given back, or falls back to the queue when its lease ends.
+/// </summary>
+internal sealed partial class LeaseRunner(
+    IInference inference, ResultStore results, ReplySender replies, CancellationWatch marks, LeaseBook book, QueueWorkerOptions options, TimeProvider time, ILogger log)
+{
+    // The engine takes none for the moment: other leases would only use up their deliveries.
+    private static readonly TimeSpan PauseWhenRefused = TimeSpan.FromSeconds(1);
+
+    private readonly TransportRetry _retry = new(time, log);
+
+    /// <summary>Never throws; the lease has left the book afterwards.</summary>
+    public async Task RunAsync(HeldLease held)
+    {
+        await Task.Yield(); // the caller goes on to the next lease
+        QueueInstruments.OnLeased(WorkClassName.Of(held.Class), held.Delivery, held.AgeWhenLeased);
+        try
+        {
+            await HandleAsync(held);
+        }
+        catch (OperationCanceledException) when (held.IsLost)
+        {
+            // Told below.
+        }
+        catch (Exception fault)
+        {
+            // The boundary of one request: the lease runs out, and another delivery tries again.
+            LogBroken(fault, held.Id.Value);
+            held.Lose();
+        }
+
+        if (held.IsLost)
+        {
+            QueueInstruments.OnLeaseLost(WorkClassName.Of(held.Class));
+            LogLost(held.Id.Value, held.Delivery);
+        }
+
+        book.Remove(held);
+        held.Dispose();
+    }
+
+    private async Task HandleAsync(HeldLease held)
+    {
+        if (await FindResultAsync(held) is not { } exists)
+        {
+            await DeadLetterAsync(held, "The request's id is none that a result can be stored under.");
+            return;
+        }
+
+        if (exists)
+        {
+            await CompleteAsync(held, "existing");
+            return;
+        }
+
+        Run run = new(held);
+        bool isCancelled = await marks.IsCancelledAsync(held.Message, held.Lost);
+        if (DeliveryRules.Refusal(isCancelled, held.Reason, held.Delivery, options.MaxDeliveries) is { } refusal)
+        {
+            await EndAsync(run, new InferenceEvent.Failed(refusal));
+            return;
+        }
+
+        InferenceEvent? last = held.Reason == StopReason.None ? await AttemptAsync(run) : null;
+        held.Lost.ThrowIfCancellationRequested();
+        last ??= held.Reason switch
+        {
+            StopReason.Cancelled => new InferenceEvent.Failed(DeliveryRules.Cancelled),
+            StopReason.Expired => new InferenceEvent.Failed(DeliveryRules.Expired),
+            _ => null,
+        };
+        if (last is null) await AbandonAsync(held, TimeSpan.Zero, "drain");
+        else if (last is not InferenceEvent.Failed { Error: var error }) await EndAsync(run, last);
+        else if (DeliveryRules.Final(error, held.Delivery, options.MaxDeliveries) is { } final) await EndAsync(run, new InferenceEvent.Failed(final));
+        else await RetryLaterAsync(held, error);
+    }
+
+    /// <summary>Null if the id can't be that of a stored result.</summary>
+    private async ValueTask<bool?> FindResultAsync(HeldLease held)
+    {
+        try
+        {
+            return await _retry.RunAsync("look for a result", stop => results.ExistsAsync(held.Id, stop), held.Lost);
+        }
+        catch (ArgumentException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The last event; null if the run was stopped before.</summary>
+    private async Task<InferenceEvent?> AttemptAsync(Run run)
+    {
+        HeldLease held = run.Held;
+        try
+        {
+            await foreach (InferenceEvent happened in inference.RunAsync(held.Message.Request, held.Stopping))
+            {
+                book.Begun(held);
+                if (happened is InferenceEvent.Finished or InferenceEvent.Failed) return happened;
+                if (held.Reason != StopReason.None) return null;
+                run.Fold.Add(happened);
+                replies.Add(run.Replies, happened);
+            }
+
+            return held.Reason != StopReason.None ? null : new InferenceEvent.Failed(new InferenceError(InferenceErrorKind.Internal, "The answer broke off."));
+        }
+        catch (OperationCanceledException) when (held.Stopping.IsCancellationRequested)
+        {
+            return null;
+        }
+        catch (Exception fault)
+        {
+            LogFaulted(fault, held.Id.Value);
+            return new InferenceEvent.Failed(new InferenceError(InferenceErrorKind.Internal, "The worker failed."));
+        }
+    }
+
+    private async Task RetryLaterAsync(HeldLease held, InferenceError error)
+    {
+        if (error.Kind is InferenceErrorKind.Unavailable or InferenceErrorKind.QueueFull) book.Pause(error.RetryAfter ?? PauseWhenRefused);
+        TimeSpan delay = Backoff.Redelivery.After(held.Delivery, Random.Shared.NextDouble());
+        if (error.RetryAfter is { } asked && asked > delay) delay = asked;
+        LogRetried(held.Id.Value, held.Delivery, error.Kind, delay.TotalSeconds);
+        await AbandonAsync(held, delay, error.Kind.ToString());
+    }
+
+    private async Task EndAsync(Run run, InferenceEvent last)
+    {
+        HeldLease held = run.Held;
+        run.Fold.Add(last);
+        InferenceResult result = run.Fold.Result();
+        bool isFirst = await _retry.RunAsync("write a result", stop => results.TryPutAsync(result, stop), held.Lost);
+        if (isFirst) replies.Add(run.Replies, last);
+        if (result.Outcome == RequestOutcome.DeadLettered) await DeadLetterAsync(held, result.Error!.Message);
+        else await CompleteAsync(held, isFirst ? result.Outcome.ToString() : "existing");
+    }
+
+    private async Task CompleteAsync(HeldLease held, string outcome)
+    {
+        if (await EndLeaseAsync(held, "complete a lease", (lease, stop) => lease.CompleteAsync(stop))) QueueInstruments.OnCompleted(WorkClassName.Of(held.Class), outcome);
+    }
+
+    private async Task AbandonAsync(HeldLease held, TimeSpan delay, string reason)
+    {
+        if (await EndLeaseAsync(held, "give a request back", (lease, stop) => lease.AbandonAsync(delay, stop))) QueueInstruments.OnAbandoned(WorkClassName.Of(held.Class), reason);
+    }
+
+    private async Task DeadLetterAsync(HeldLease held, string reason)
+    {
+        if (!await EndLeaseAsync(held, "dead-letter a request", (lease, stop) => lease.DeadLetterAsync(reason, stop))) return;
+        QueueInstruments.OnDeadLettered(WorkClassName.Of(held.Class));
+        LogDeadLettered(held.Id.Value, held.Delivery, reason);
+    }
+
+    private async ValueTask<bool> EndLeaseAsync(HeldLease held, string what, Func<Lease, CancellationToken, ValueTask<bool>> ending)
+    {
+        bool ours = await _retry.RunAsync(what, stop => held.EndAsync(ending, stop), held.Lost);
+        if (!ours) held.Lose();
+        return ours;
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Request {RequestId} failed in the engine")]
+    private partial void LogFaulted(Exception fault, string requestId);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Request {RequestId} could not be brought to its end; it falls back to the queue")]
+    private partial void LogBroken(Exception fault, string requestId);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The lease of request {RequestId} was lost in delivery {Delivery}; it may run elsewhere")]
+    private partial void LogLost(string requestId, int delivery);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Request {RequestId} failed in delivery {Delivery} ({Kind}); again in {Delay:0.0} s")]
+    private partial void LogRetried(string requestId, int delivery, InferenceErrorKind kind, double delay);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Request {RequestId} was dead-lettered in delivery {Delivery}: {Reason}")]
+    private partial void LogDeadLettered(string requestId, int delivery, string reason);
+
+    private sealed class Run(HeldLease held)
+    {
+        public HeldLease Held { get; } = held;
+
+        public ResultFold Fold { get; } = new(held.Id);
+
+        public ReplyStream Replies { get; } = new(held);
+    }
+}

@@ -1,0 +1,85 @@
+using R1Serverless.Requests;
+
+namespace R1Serverless.Queues;
+
+/// <summary>Events on their way to one gateway, until the next message to it. Not safe for several threads.</summary>
+internal sealed class ReplyOutbox
+{
+    private const int LongestText = 1024;
+
+    private readonly List<PendingReply> _pending = [];
+
+    /// <summary>Whether a pump is at work on this outbox.</summary>
+    public bool IsPumped { get; set; }
+
+    /// <summary>Beats when something has come that should not wait.</summary>
+    public Pulse Urgent { get; } = new();
+
+    public bool IsUrgent { get; private set; }
+
+    public void Add(ReplyStream stream, InferenceEvent happened)
+    {
+        if (stream.Pending is not { } pending)
+        {
+            stream.Pending = pending = new PendingReply(stream);
+            _pending.Add(pending);
+        }
+
+        if (!TryMerge(pending.Events, happened)) pending.Events.Add(happened);
+        if (!stream.IsUrgent(happened) || IsUrgent) return;
+        IsUrgent = true;
+        Urgent.Beat();
+    }
+
+    /// <summary>What has come since, numbered; nothing of requests whose lease was lost.</summary>
+    public IReadOnlyList<Reply> Take()
+    {
+        List<Reply> replies = new(_pending.Count);
+        foreach (PendingReply pending in _pending)
+        {
+            ReplyStream stream = pending.Stream;
+            stream.Pending = null;
+            if (!stream.Lease.IsLost) replies.Add(new Reply(stream.Lease.Id, stream.Lease.Delivery, stream.Sent, pending.Events));
+            stream.Sent += pending.Events.Count;
+        }
+
+        _pending.Clear();
+        IsUrgent = false;
+        return replies;
+    }
+
+    /// <summary>Text that follows text of its kind is one event: numbers are given when a message leaves.</summary>
+    private static bool TryMerge(List<InferenceEvent> events, InferenceEvent happened)
+    {
+        if (happened is not InferenceEvent.Delta next || events is not [.., InferenceEvent.Delta last]) return false;
+        if (last.Choice != next.Choice || last.Kind != next.Kind || last.Text.Length + next.Text.Length > LongestText) return false;
+        events[^1] = last with { Text = last.Text + next.Text, Logprobs = (last.Logprobs, next.Logprobs) is ({ } a, { } b) ? [.. a, .. b] : last.Logprobs ?? next.Logprobs };
+        return true;
+    }
+}
+
+internal sealed record PendingReply(ReplyStream Stream)
+{
+    public List<InferenceEvent> Events { get; } = [];
+}
+
+/// <summary>The replies of one delivery of a request.</summary>
+internal sealed class ReplyStream(HeldLease lease)
+{
+    private bool _hasText;
+
+    public HeldLease Lease { get; } = lease;
+
+    /// <summary>Events that have left, or were given up.</summary>
+    public long Sent { get; set; }
+
+    public PendingReply? Pending { get; set; }
+
+    /// <summary>The first event, the first text and the end should reach the client at once.</summary>
+    public bool IsUrgent(InferenceEvent happened)
+    {
+        bool isFirstText = happened is InferenceEvent.Delta && !_hasText;
+        _hasText |= isFirstText;
+        return isFirstText || happened is InferenceEvent.Finished or InferenceEvent.Failed || (Sent == 0 && Pending is { Events.Count: 1 });
+    }
+}

@@ -1,0 +1,90 @@
+using Microsoft.Extensions.Logging;
+using R1Serverless.Requests;
+
+namespace R1Serverless.Queues;
+
+/// <summary>
+/// Sends events to the gateways: to each one message at a time, with what all requests have for it since the last. In between it waits a moment, so that a stream
+/// costs few messages. What can't be sent for a while is given up, and the gateway takes it from the result. Safe for several threads.
+/// </summary>
+internal sealed partial class ReplySender(IReplyChannel channel, TimeProvider time, ILogger log)
+{
+    public static readonly TimeSpan Coalescing = TimeSpan.FromMilliseconds(30);
+    public static readonly TimeSpan LongestTry = TimeSpan.FromSeconds(30);
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, ReplyOutbox> _outboxes = new(StringComparer.Ordinal);
+    private readonly Dictionary<ReplyOutbox, Task> _pumps = [];
+    private readonly TransportRetry _retry = new(time, log);
+
+    public void Add(ReplyStream stream, InferenceEvent happened)
+    {
+        if (stream.Lease.Message.ReplyTo is not { } address || stream.Lease.IsLost) return;
+        lock (_gate)
+        {
+            if (!_outboxes.TryGetValue(address, out ReplyOutbox? outbox)) _outboxes[address] = outbox = new ReplyOutbox();
+            outbox.Add(stream, happened);
+            if (outbox.IsPumped) return;
+            outbox.IsPumped = true;
+            _pumps[outbox] = PumpAsync(address, outbox);
+        }
+    }
+
+    /// <summary>Ends when all that has been added has been sent or given up.</summary>
+    public Task FlushAsync()
+    {
+        lock (_gate) return Task.WhenAll(_pumps.Values);
+    }
+
+    private async Task PumpAsync(string address, ReplyOutbox outbox)
+    {
+        await Task.Yield(); // out of the caller's lock
+        while (Take(address, outbox) is { } replies)
+        {
+            if (replies.Count > 0) await SendAsync(address, replies);
+            Task urgent = outbox.Urgent.Next;
+            if (!IsUrgent(outbox)) await Pulse.WaitAsync(urgent, Coalescing, time, CancellationToken.None);
+        }
+    }
+
+    private bool IsUrgent(ReplyOutbox outbox)
+    {
+        lock (_gate) return outbox.IsUrgent;
+    }
+
+    /// <summary>What is to be sent; null, and no pump any more, if nothing came.</summary>
+    private IReadOnlyList<Reply>? Take(string address, ReplyOutbox outbox)
+    {
+        lock (_gate)
+        {
+            IReadOnlyList<Reply> replies = outbox.Take();
+            if (replies.Count > 0) return replies;
+            _outboxes.Remove(address);
+            _pumps.Remove(outbox);
+            return null;
+        }
+    }
+
+    private async Task SendAsync(string address, IReadOnlyList<Reply> replies)
+    {
+        using CancellationTokenSource patience = new(LongestTry, time);
+        try
+        {
+            await _retry.RunAsync(
+                "send replies",
+                async stop =>
+                {
+                    await channel.SendAsync(address, replies, stop);
+                    return true;
+                },
+                patience.Token);
+        }
+        catch (OperationCanceledException) when (patience.IsCancellationRequested)
+        {
+            LogGivenUp(replies.Count, address);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Gave up replies of {Requests} requests to {Address}: their results are in the store")]
+    private partial void LogGivenUp(int requests, string address);
+}
