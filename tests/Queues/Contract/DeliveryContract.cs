@@ -107,7 +107,7 @@ public abstract class DeliveryContract : TransportContract
     [Fact]
     public async Task A_long_prompt_travels_like_a_short_one()
     {
-        string prompt = string.Concat(Enumerable.Range(0, 60_000).Select(i => $"{i % 997} é"));
+        string prompt = string.Concat(Enumerable.Range(0, 70_000).Select(i => $"{i % 997} é"));
         Assert.True(prompt.Length > 300_000);
         await Gateway.Queue.EnqueueAsync([Request("a"), Request("long", prompt: prompt), Request("b")], Stop);
 

@@ -1,0 +1,70 @@
+namespace R1Serverless.Queues.Embedded;
+
+/// <summary>A file that is written aside, on the same disk, and then moved to its place whole; if it is not, it goes.</summary>
+internal sealed class AsideFile : IAsyncDisposable
+{
+    private readonly string _path;
+    private readonly FileStream _stream;
+
+    public AsideFile(string folder)
+    {
+        string path = Path.Combine(folder, Guid.NewGuid().ToString("N"));
+        _path = path;
+        _stream = StoreFault.Guard(path, () => new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.Asynchronous));
+    }
+
+    public async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _stream.WriteAsync(bytes, cancellationToken);
+        }
+        catch (Exception fault) when (StoreFault.Is(fault))
+        {
+            throw StoreFault.Of(_path, fault);
+        }
+    }
+
+    /// <summary>No more is written.</summary>
+    public void Close() => _stream.Dispose();
+
+    /// <summary>False if there is a file at the place already. Of several that try, one succeeds.</summary>
+    public bool TryPlace(string path, DateTime written)
+    {
+        File.SetLastWriteTimeUtc(_path, written);
+        try
+        {
+            Move(path, overwrite: false);
+            return true;
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            return false;
+        }
+    }
+
+    public void Replace(string path, DateTime written)
+    {
+        File.SetLastWriteTimeUtc(_path, written);
+        Move(path, overwrite: true);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stream.DisposeAsync();
+        File.Delete(_path);
+    }
+
+    private void Move(string path, bool overwrite)
+    {
+        try
+        {
+            File.Move(_path, path, overwrite);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            File.Move(_path, path, overwrite);
+        }
+    }
+}

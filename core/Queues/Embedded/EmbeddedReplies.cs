@@ -1,0 +1,103 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using R1Serverless.Requests;
+
+namespace R1Serverless.Queues.Embedded;
+
+/// <summary>Replies: to this instance itself directly, to others through a table in <c>queue.db</c>, which they look at every 2 to 25 ms.</summary>
+internal sealed class EmbeddedReplies(QueueDatabase database, TimeProvider time, EmbeddedOptions options) : IReplyChannel
+{
+    private const int SendsPerPurge = 500;
+
+    private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(500);
+
+    private readonly Channel<Reply> _own = Channel.CreateUnbounded<Reply>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Wakeup _wakeup = new();
+    private int _sends;
+
+    public string Address { get; } = RequestId.New().Value;
+
+    public async ValueTask SendAsync(string address, IReadOnlyList<Reply> replies, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        if (address == Address)
+        {
+            foreach (Reply reply in replies) _own.Writer.TryWrite(reply);
+            _wakeup.Signal();
+            return;
+        }
+
+        byte[] body = MessageFormat.Write(replies);
+        await database.WriteAsync(tables => tables.Replies.Add(address, options.Milliseconds, body));
+        if (Interlocked.Increment(ref _sends) % SendsPerPurge == 0) await PurgeAsync();
+    }
+
+    public async IAsyncEnumerable<Reply> ReceiveAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        Polling polling = new(time);
+        while (true)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            Task woken = _wakeup.Next;
+            bool any = false;
+            while (_own.Reader.TryRead(out Reply? reply))
+            {
+                any = true;
+                yield return reply;
+            }
+
+            foreach (byte[] body in await TakeAsync(cancellationToken))
+            {
+                any = true;
+                foreach (Reply reply in Read(body)) yield return reply;
+            }
+
+            if (any) polling.Reset();
+            else await polling.WaitAsync(woken, TimeSpan.MaxValue, cancellationToken);
+        }
+    }
+
+    /// <summary>Removes what was sent to gateways that are gone.</summary>
+    public Task<int> PurgeAsync() => database.WriteAsync(tables => tables.Replies.Purge(options.Milliseconds - (long)options.ReplyAge.TotalMilliseconds));
+
+    /// <summary>Removes what can't be received any more.</summary>
+    public async ValueTask CloseAsync()
+    {
+        try
+        {
+            await database.WriteAsync(tables => tables.Replies.RemoveAll(Address));
+        }
+        catch (Exception fault) when (fault is TransportException or InvalidOperationException)
+        {
+            // Never opened, closed already, or out of reach: age will remove them.
+        }
+    }
+
+    /// <summary>What a later version wrote is left out: the result store has the whole.</summary>
+    private static IReadOnlyList<Reply> Read(byte[] body)
+    {
+        try
+        {
+            return MessageFormat.ReadReplies(body);
+        }
+        catch (MalformedMessageException)
+        {
+            return [];
+        }
+    }
+
+    private async ValueTask<List<byte[]>> TakeAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                return await database.ReadAsync(tables => tables.Replies.IsThere(Address)) ? await database.WriteAsync(tables => tables.Replies.Take(Address)) : [];
+            }
+            catch (TransportException fault) when (!fault.IsPermanent)
+            {
+                await Task.Delay(RetryPause, time, cancellationToken);
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+namespace R1Serverless.Queues.Embedded;
+
+/// <summary>A lock per object, shared by a few files: within the process by a semaphore, between processes by <see cref="FileLock"/>.</summary>
+internal sealed class FileLocks(string folder, TimeProvider time)
+{
+    private const int Count = 64;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly SemaphoreSlim[] _semaphores = [.. Enumerable.Range(0, Count).Select(_ => new SemaphoreSlim(1))];
+
+    public void Open() => Directory.CreateDirectory(folder);
+
+    /// <summary>Dispose to give back.</summary>
+    /// <exception cref="TransportException">It was not to be had.</exception>
+    public async ValueTask<IDisposable> TakeAsync(string name, CancellationToken cancellationToken)
+    {
+        int index = Index(name);
+        await _semaphores[index].WaitAsync(cancellationToken);
+        try
+        {
+            return new Held(_semaphores[index], await FileLock.TakeAsync(Path.Combine(folder, index.ToString("x2")), time, Patience, cancellationToken));
+        }
+        catch
+        {
+            _semaphores[index].Release();
+            throw;
+        }
+    }
+
+    /// <summary>The same in every process, unlike a string's own hash.</summary>
+    private static int Index(string name)
+    {
+        uint hash = 2166136261;
+        foreach (char one in name) hash = (hash ^ one) * 16777619;
+        return (int)(hash % Count);
+    }
+
+    private sealed class Held(SemaphoreSlim semaphore, IDisposable file) : IDisposable
+    {
+        public void Dispose()
+        {
+            file.Dispose();
+            semaphore.Release();
+        }
+    }
+}

@@ -1,0 +1,144 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
+
+namespace R1Serverless.Queues.Embedded;
+
+/// <summary>
+/// Objects as plain files of their names below a folder, written aside and moved to their place. A file's time of writing is its tag: a writer that replaces one
+/// holds its lock and sets a later time. An object can't have the name of a folder that others lie in.
+/// </summary>
+internal sealed class FileObjectStore(string folder, TimeProvider time, TimeProvider clock) : IObjectStore
+{
+    private const int BufferBytes = 128 << 10;
+
+    private static readonly TimeSpan AbandonedAfter = TimeSpan.FromDays(1);
+
+    private readonly FileLocks _locks = new(Path.Combine(folder, ".locks"), time);
+    private readonly string _aside = Path.Combine(folder, ".new");
+
+    /// <summary>Creates the folders, and removes what killed writers left.</summary>
+    public void Open()
+    {
+        _locks.Open();
+        DateTime now = clock.GetUtcNow().UtcDateTime;
+        foreach (FileInfo left in Directory.CreateDirectory(_aside).EnumerateFiles())
+        {
+            if (now - left.LastWriteTimeUtc > AbandonedAfter) left.Delete();
+        }
+    }
+
+    public async ValueTask<string?> PutAsync(string name, ReadOnlyMemory<byte> content, PutCondition condition, CancellationToken cancellationToken)
+    {
+        string path = PathOf(name);
+        if (condition.IfAbsent && File.Exists(path)) return null;
+        await using AsideFile aside = new(_aside);
+        await aside.WriteAsync(content, cancellationToken);
+        aside.Close();
+        return await PlaceAsync(name, path, aside, condition, cancellationToken);
+    }
+
+    public async ValueTask PutAsync(string name, Stream content, CancellationToken cancellationToken)
+    {
+        string path = PathOf(name);
+        await using AsideFile aside = new(_aside);
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
+        try
+        {
+            while (await content.ReadAsync(buffer, cancellationToken) is > 0 and var read) await aside.WriteAsync(buffer.AsMemory(0, read), cancellationToken);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+
+        aside.Close();
+        await PlaceAsync(name, path, aside, PutCondition.Always, cancellationToken);
+    }
+
+    public async ValueTask<StoredObject?> GetAsync(string name, CancellationToken cancellationToken)
+    {
+        await using FileStream? stream = Find(name, bufferSize: 0);
+        if (stream is null) return null;
+        byte[] content = new byte[stream.Length];
+        await stream.ReadExactlyAsync(content, cancellationToken);
+        return new StoredObject(content, Tag(File.GetLastWriteTimeUtc(stream.SafeFileHandle)));
+    }
+
+    public ValueTask<Stream?> OpenAsync(string name, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return ValueTask.FromResult<Stream?>(Find(name, BufferBytes));
+    }
+
+    public ValueTask<bool> ExistsAsync(string name, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return ValueTask.FromResult(File.Exists(PathOf(name)));
+    }
+
+    public async ValueTask<bool> DeleteAsync(string name, CancellationToken cancellationToken)
+    {
+        string path = PathOf(name);
+        if (!File.Exists(path)) return false;
+        using IDisposable held = await _locks.TakeAsync(name, cancellationToken);
+        return StoreFault.Guard(name, () =>
+        {
+            if (!File.Exists(path)) return false;
+            File.Delete(path);
+            return true;
+        });
+    }
+
+    public async IAsyncEnumerable<ObjectEntry> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        ObjectName.CheckPrefix(prefix);
+        // The walk is synchronous: the caller's thread is not to bear it.
+        await Task.Yield();
+        foreach (ObjectEntry entry in FileWalk.Entries(new DirectoryInfo(Path.Combine(folder, prefix)), prefix, clock.GetUtcNow().UtcDateTime))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            yield return entry;
+        }
+    }
+
+    private static string Tag(DateTime written) => written.Ticks.ToString("x");
+
+    private async ValueTask<string?> PlaceAsync(string name, string path, AsideFile aside, PutCondition condition, CancellationToken cancellationToken)
+    {
+        DateTime now = clock.GetUtcNow().UtcDateTime;
+        if (condition.IfAbsent)
+            return StoreFault.Guard(name, () => aside.TryPlace(path, now) ? Tag(now) : null);
+
+        using IDisposable held = await _locks.TakeAsync(name, cancellationToken);
+        return StoreFault.Guard(name, () =>
+        {
+            DateTime? old = File.Exists(path) ? File.GetLastWriteTimeUtc(path) : null;
+            if (condition.IfTag is { } tag && (old is null || Tag(old.Value) != tag)) return null;
+            DateTime written = old >= now ? old.Value.AddTicks(1) : now;
+            aside.Replace(path, written);
+            return Tag(written);
+        });
+    }
+
+    private FileStream? Find(string name, int bufferSize)
+    {
+        string path = PathOf(name);
+        return StoreFault.Guard(name, () =>
+        {
+            try
+            {
+                return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize, FileOptions.Asynchronous);
+            }
+            catch (Exception fault) when (fault is FileNotFoundException or DirectoryNotFoundException || Directory.Exists(path))
+            {
+                return null;
+            }
+        });
+    }
+
+    private string PathOf(string name)
+    {
+        ObjectName.Check(name);
+        return Path.Combine(folder, name);
+    }
+}

@@ -1,0 +1,20 @@
+using Microsoft.Data.Sqlite;
+
+namespace R1Serverless.Queues.Embedded;
+
+/// <summary>What can be done with the tables of <c>queue.db</c>, by the thread that owns the connection.</summary>
+internal sealed class QueueTables
+{
+    public QueueTables(SqliteConnection connection)
+    {
+        Requests = new RequestTables(connection);
+        Operator = new OperatorTables(connection, Requests);
+        Replies = new ReplyTable(connection);
+    }
+
+    public RequestTables Requests { get; }
+
+    public OperatorTables Operator { get; }
+
+    public ReplyTable Replies { get; }
+}

@@ -1,0 +1,18 @@
+using R1Serverless.Tests.Queues.Contract;
+
+namespace R1Serverless.Tests.Queues.Embedded;
+
+public sealed class EmbeddedQueueTests : RequestQueueContract
+{
+    protected override ValueTask<TransportFixture> CreateFixtureAsync() => ValueTask.FromResult<TransportFixture>(new EmbeddedFixture());
+}
+
+public sealed class EmbeddedReplyTests : ReplyChannelContract
+{
+    protected override ValueTask<TransportFixture> CreateFixtureAsync() => ValueTask.FromResult<TransportFixture>(new EmbeddedFixture());
+}
+
+public sealed class EmbeddedStoreTests : ObjectStoreContract
+{
+    protected override ValueTask<TransportFixture> CreateFixtureAsync() => ValueTask.FromResult<TransportFixture>(new EmbeddedFixture());
+}
