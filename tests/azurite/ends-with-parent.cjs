@@ -1,2 +1,2 @@
-// Azurite ends when whoever started it does, even by force: the pipe to it closes.
-process.stdin.on("close", () => process.exit()).resume();
+// Azurite ends, and saves what it holds, when whoever started it closes the pipe to it, or ends by force.
+process.stdin.on("close", () => process.kill(process.pid, "SIGTERM")).resume();

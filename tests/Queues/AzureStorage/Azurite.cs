@@ -33,7 +33,7 @@ internal sealed partial class Azurite : IAsyncDisposable
         return azurite;
     }
 
-    /// <summary>Starts it again after <see cref="KillAsync"/>, on the same ports.</summary>
+    /// <summary>Starts it again after <see cref="StopAsync"/>, on the same ports.</summary>
     public async Task StartAsync()
     {
         string script = RepositoryFiles.Path("tests", "azurite", "node_modules", "azurite", "dist", "src", "azurite.js");
@@ -72,17 +72,21 @@ internal sealed partial class Azurite : IAsyncDisposable
         _ = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
     }
 
-    /// <summary>As a power cut would.</summary>
-    public async Task KillAsync()
+    /// <summary>Ends it once it has saved what it holds: killed, it would lose what it had acknowledged, as no service does.</summary>
+    public async Task StopAsync()
     {
         if (process is null) return;
-        process.Kill();
+        process.StandardInput.Close();
         await process.WaitForExitAsync();
         process.Dispose();
         process = null;
     }
 
-    public async ValueTask DisposeAsync() => await KillAsync();
+    public async ValueTask DisposeAsync()
+    {
+        if (folder is null) process?.Kill();
+        await StopAsync();
+    }
 
     private static string Number(int port) => port.ToString(CultureInfo.InvariantCulture);
 

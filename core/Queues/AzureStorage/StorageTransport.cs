@@ -1,0 +1,42 @@
+using Microsoft.Extensions.Logging;
+
+namespace R1Serverless.Queues.AzureStorage;
+
+/// <summary>
+/// One storage account as the transport. Queues <c>{prefix}interactive</c> and <c>{prefix}bulk</c>, each with <c>…-dead</c> beside it, and <c>{prefix}replies-{address}</c> for each
+/// instance; one container.
+/// </summary>
+public sealed class StorageTransport : Transport
+{
+    private readonly BlobStore store;
+    private readonly StorageRequestQueue queue;
+    private readonly StorageReplyChannel replies;
+
+    /// <exception cref="TransportException">The options can't be used; the message says which.</exception>
+    public StorageTransport(StorageOptions options, TimeProvider time, ILogger log)
+    {
+        StorageClients clients = new(options);
+        store = new BlobStore(clients);
+        ClaimCheck claims = new(store, MessageQueue.MostBytes);
+        replies = new StorageReplyChannel(clients, $"{options.QueuePrefix}replies-", claims, time, log);
+        queue = new StorageRequestQueue(Lane("interactive"), Lane("bulk"), replies, claims, options.LeaseTime, time);
+        Description = $"Azure Storage at {clients.QueueService.Host}, {options}";
+
+        StorageLane Lane(string name) => new(clients, $"{options.QueuePrefix}{name}", claims, time, log);
+    }
+
+    public override string Description { get; }
+
+    public override IRequestQueue Queue => queue;
+
+    public override IReplyChannel Replies => replies;
+
+    public override IObjectStore Store => store;
+
+    public override async ValueTask OpenAsync(CancellationToken cancellationToken)
+    {
+        await Task.WhenAll(store.OpenAsync(cancellationToken).AsTask(), queue.OpenAsync(cancellationToken).AsTask(), replies.OpenAsync(cancellationToken).AsTask());
+    }
+
+    public override ValueTask DisposeAsync() => replies.DisposeAsync();
+}

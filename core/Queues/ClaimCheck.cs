@@ -1,0 +1,57 @@
+using System.Text;
+
+namespace R1Serverless.Queues;
+
+/// <summary>Bodies too large for a transport's messages wait in the object store as <c>bodies/{id}</c>; the message carries the name.</summary>
+/// <param name="limit">The most bytes that a message may have.</param>
+public sealed class ClaimCheck(IObjectStore store, int limit)
+{
+    public const string Folder = "bodies/";
+
+    // No JSON begins like this.
+    private static ReadOnlySpan<byte> Mark => "claim:"u8;
+
+    /// <summary>The most bytes that travel in a message.</summary>
+    public int Limit => limit;
+
+    /// <summary>What to put into a message: the body itself, or where it has been put. If the message then can't be sent, the object is left to the purge, since
+    /// the message may be in the queue all the same.</summary>
+    public async ValueTask<ReadOnlyMemory<byte>> CheckAsync(ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+    {
+        if (body.Length <= limit) return body;
+        string name = $"{Folder}{Guid.NewGuid():N}";
+        await store.PutAsync(name, body, PutCondition.Always, cancellationToken);
+        return (byte[])[.. Mark, .. Encoding.ASCII.GetBytes(name)];
+    }
+
+    /// <summary>The body that a message stands for.</summary>
+    /// <exception cref="MalformedMessageException">The object is gone, or the message names one that is no body.</exception>
+    public async ValueTask<ClaimedBody> ClaimAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
+    {
+        if (!message.Span.StartsWith(Mark)) return new ClaimedBody(message, null);
+        string name = Encoding.UTF8.GetString(message.Span[Mark.Length..]);
+        // Whoever writes into a queue must not have a result or a file taken for a body, and deleted.
+        if (!name.StartsWith(Folder, StringComparison.Ordinal) || !Guid.TryParseExact(name.AsSpan(Folder.Length), "N", out _)) throw new MalformedMessageException("it points at an object that is no body");
+        if (await store.GetAsync(name, cancellationToken) is not { } stored) throw new MalformedMessageException($"its body '{name}' is gone");
+        return new ClaimedBody(stored.Content, name);
+    }
+
+    /// <summary>Deletes the object of a message that has left the queue for good.</summary>
+    public async ValueTask ReleaseAsync(ClaimedBody claimed, CancellationToken cancellationToken)
+    {
+        if (claimed.Name is { } name) await store.DeleteAsync(name, cancellationToken);
+    }
+
+    /// <summary>Removes bodies that nobody released, because a process ended at the wrong moment. <paramref name="age"/> must exceed the longest time that a message may wait,
+    /// dead letters included.</summary>
+    public async ValueTask PurgeAsync(TimeSpan age, CancellationToken cancellationToken)
+    {
+        await foreach (ObjectEntry entry in store.ListAsync(Folder, cancellationToken))
+        {
+            if (entry.Age > age) await store.DeleteAsync(entry.Name, cancellationToken);
+        }
+    }
+}
+
+/// <param name="Name">Of the object that held it; null where the message held it itself.</param>
+public readonly record struct ClaimedBody(ReadOnlyMemory<byte> Body, string? Name);

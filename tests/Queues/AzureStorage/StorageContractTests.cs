@@ -1,0 +1,44 @@
+using Azure.Storage.Blobs;
+using Azure.Storage.Queues;
+using Microsoft.Extensions.Logging.Abstractions;
+using R1Serverless.Queues;
+using R1Serverless.Queues.AzureStorage;
+using R1Serverless.Tests.Queues.Contract;
+
+namespace R1Serverless.Tests.Queues.AzureStorage;
+
+public sealed class StorageQueueContractTests(AzuriteFixture azurite) : RequestQueueContract
+{
+    protected override async ValueTask<TransportFixture> CreateFixtureAsync() => new StorageFixture(await azurite.OptionsAsync());
+}
+
+public sealed class StorageReplyContractTests(AzuriteFixture azurite) : ReplyChannelContract
+{
+    protected override async ValueTask<TransportFixture> CreateFixtureAsync() => new StorageFixture(await azurite.OptionsAsync());
+}
+
+public sealed class StorageObjectContractTests(AzuriteFixture azurite) : ObjectStoreContract
+{
+    protected override async ValueTask<TransportFixture> CreateFixtureAsync() => new StorageFixture(await azurite.OptionsAsync());
+}
+
+/// <summary>The clock is the service's: time passes by waiting.</summary>
+internal sealed class StorageFixture(StorageOptions options) : TransportFixture
+{
+    // The service counts whole seconds: with one, a renewal a little late would be too late.
+    private readonly StorageOptions options = options with { LeaseTime = TimeSpan.FromSeconds(2) };
+
+    public override async ValueTask PassAsync(TimeSpan time) => await Task.Delay(time);
+
+    public override async ValueTask PutRawAsync(WorkClass workClass, byte[] body) =>
+        await new QueueClient(options.ConnectionString, $"{options.QueuePrefix}{(workClass == WorkClass.Interactive ? "interactive" : "bulk")}").SendMessageAsync(Convert.ToBase64String(body));
+
+    protected override Transport Create() => new StorageTransport(options, TimeProvider.System, NullLogger.Instance);
+
+    protected override async ValueTask RemoveAsync()
+    {
+        // Azurite slows with what it holds.
+        await new BlobContainerClient(options.ConnectionString, options.Container).DeleteIfExistsAsync();
+        foreach (string name in (string[])["interactive", "interactive-dead", "bulk", "bulk-dead"]) await new QueueClient(options.ConnectionString, options.QueuePrefix + name).DeleteIfExistsAsync();
+    }
+}

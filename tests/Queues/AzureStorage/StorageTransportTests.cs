@@ -1,0 +1,199 @@
+using System.Globalization;
+using System.Text;
+using Azure.Storage.Queues;
+using Azure.Storage.Queues.Models;
+using Microsoft.Extensions.Logging.Abstractions;
+using R1Serverless.Queues;
+using R1Serverless.Queues.AzureStorage;
+using R1Serverless.Requests;
+
+namespace R1Serverless.Tests.Queues.AzureStorage;
+
+/// <summary>What only this transport has: its limit, its claim checks, its reply queues, and calls that are cut off.</summary>
+public sealed class StorageTransportTests(AzuriteFixture azurite)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(1, 1)]
+    public async Task A_body_is_put_into_the_store_from_the_first_byte_over_64_KiB_and_goes_with_its_message(int over, int objects)
+    {
+        await using StorageTransport transport = await OpenAsync(await azurite.OptionsAsync());
+        QueuedRequest request = Sized(MessageQueue.MostBytes + over);
+        await transport.Queue.EnqueueAsync([request], Stop);
+        Assert.Equal(objects, await BodiesAsync(transport));
+        Assert.Equal("r", Assert.Single(await transport.Queue.PeekAsync(WorkClass.Bulk, 5, Stop)).RequestId);
+
+        Lease lease = await LeaseAsync(transport);
+        Assert.True(await lease.DeadLetterAsync("no", Stop));
+        // The letter holds the whole message and is too long itself then.
+        Assert.Equal(1, await BodiesAsync(transport));
+        Assert.Equal("r", Assert.Single(await transport.Queue.PeekDeadLettersAsync(WorkClass.Bulk, 5, Stop)).RequestId);
+
+        Assert.Equal(1, await transport.Queue.RedriveAsync(WorkClass.Bulk, 5, Stop));
+        lease = await LeaseAsync(transport);
+        Assert.Equivalent(request, lease.Message, strict: true);
+        Assert.True(await lease.CompleteAsync(Stop));
+        Assert.Equal(0, await BodiesAsync(transport));
+    }
+
+    [Theory]
+    [InlineData("claim:bodies/00000000000000000000000000000000", "is gone")]
+    [InlineData("claim:results/r.json", "points at an object that is no body")]
+    [InlineData("claim:bodies/../results/r.json", "points at an object that is no body")]
+    public async Task A_pointer_to_nothing_or_to_what_is_no_body_is_put_aside_at_once(string message, string reason)
+    {
+        StorageOptions options = await azurite.OptionsAsync();
+        await using StorageTransport transport = await OpenAsync(options);
+        await transport.Store.PutAsync("results/r.json", "kept"u8.ToArray(), PutCondition.Always, Stop);
+        await new QueueClient(options.ConnectionString, $"{options.QueuePrefix}bulk").SendMessageAsync(Convert.ToBase64String(Encoding.UTF8.GetBytes(message)), Stop);
+
+        Assert.Empty(await transport.Queue.LeaseAsync(WorkClass.Bulk, 1, TimeSpan.Zero, Stop));
+
+        DeadLetter dead = Assert.Single(await transport.Queue.PeekDeadLettersAsync(WorkClass.Bulk, 5, Stop));
+        Assert.Contains(reason, dead.Reason, StringComparison.Ordinal);
+        Assert.True(await transport.Store.ExistsAsync("results/r.json", Stop));
+    }
+
+    [Fact]
+    public async Task A_message_that_is_no_base64_and_a_letter_that_is_none_are_shown_and_stay()
+    {
+        StorageOptions options = await azurite.OptionsAsync();
+        await using StorageTransport transport = await OpenAsync(options);
+        await new QueueClient(options.ConnectionString, $"{options.QueuePrefix}bulk").SendMessageAsync("<rubbish> & more", Stop);
+        await new QueueClient(options.ConnectionString, $"{options.QueuePrefix}bulk-dead").SendMessageAsync("rubbish", Stop);
+
+        Assert.Null(Assert.Single(await transport.Queue.PeekAsync(WorkClass.Bulk, 5, Stop)).RequestId);
+        Assert.Empty(await transport.Queue.LeaseAsync(WorkClass.Bulk, 1, TimeSpan.Zero, Stop));
+        Assert.Equal(0, await transport.Queue.RedriveAsync(WorkClass.Bulk, 5, Stop));
+
+        IReadOnlyList<DeadLetter> dead = await transport.Queue.PeekDeadLettersAsync(WorkClass.Bulk, 5, Stop);
+        Assert.Equal(2, dead.Count);
+        Assert.All(dead, letter => Assert.Equal((null, "The message can't be read: it is no Base64."), (letter.RequestId, letter.Reason)));
+    }
+
+    [Fact]
+    public async Task What_was_leased_by_a_call_that_is_cancelled_meanwhile_is_given_back()
+    {
+        using CancellationTokenSource cancel = new();
+        StorageOptions options = (await azurite.OptionsAsync()) with { LeaseTime = TimeSpan.FromHours(1) };
+        await using StorageTransport worker = await OpenAsync(options with
+        {
+            Http = new FaultyHttp(after: message =>
+            {
+                if (message.Request.Method.Method == "GET" && message.Request.Uri.Path.EndsWith("bulk/messages", StringComparison.Ordinal)) cancel.Cancel();
+            }),
+        });
+        await worker.Queue.EnqueueAsync([Sized(500)], Stop);
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await worker.Queue.LeaseAsync(WorkClass.Bulk, 1, Patience, cancel.Token));
+
+        Assert.Equal(2, (await LeaseAsync(worker)).DequeueCount);
+    }
+
+    [Fact]
+    public async Task Replies_of_many_senders_at_once_keep_the_order_of_each_request()
+    {
+        const int Senders = 3, Messages = 20;
+        StorageOptions options = await azurite.OptionsAsync();
+        await using StorageTransport gateway = await OpenAsync(options);
+        List<StorageTransport> workers = [];
+        for (int i = 0; i < Senders; i++) workers.Add(await OpenAsync(options));
+
+        // Sent without waiting for the one before, so that they overtake each other.
+        await Task.WhenAll(workers.SelectMany((worker, w) => Enumerable.Range(0, Messages).Select(i => worker.Replies.SendAsync(gateway.Replies.Address, [Delta($"w{w}", i)], Stop).AsTask())));
+
+        List<Reply> received = [];
+        await foreach (Reply reply in gateway.Replies.ReceiveAsync(Stop))
+        {
+            received.Add(reply);
+            if (received.Count == Senders * Messages) break;
+        }
+
+        for (int w = 0; w < Senders; w++)
+            Assert.Equal(Enumerable.Range(0, Messages).Select(i => (long)i), received.Where(reply => reply.Id.Value == $"w{w}").Select(reply => reply.First));
+        foreach (StorageTransport worker in workers) await worker.DisposeAsync();
+        Assert.Equal(0, await BodiesAsync(gateway));
+    }
+
+    [Fact]
+    public async Task Reply_queues_of_instances_that_died_are_removed_and_those_of_the_living_stay()
+    {
+        StorageOptions options = await azurite.OptionsAsync();
+        await using StorageTransport living = await OpenAsync(options);
+        string replies = $"{options.QueuePrefix}replies-";
+        QueueServiceClient account = new(options.ConnectionString);
+        await account.CreateQueueAsync($"{replies}dead", Seen(TimeSpan.FromHours(2)), Stop);
+        await account.CreateQueueAsync($"{replies}recent", Seen(TimeSpan.FromMinutes(30)), Stop);
+        await account.CreateQueueAsync($"{replies}unmarked", cancellationToken: Stop);
+
+        StorageTransport other = await OpenAsync(options);
+        await other.DisposeAsync();
+
+        Dictionary<string, bool> left = [];
+        await foreach (QueueItem item in account.GetQueuesAsync(QueueTraits.Metadata, replies, Stop)) left[item.Name] = item.Metadata.ContainsKey("seen");
+        string[] expected = [$"{replies}{living.Replies.Address}", $"{replies}recent", $"{replies}unmarked"];
+        Assert.Equal(expected.Order(StringComparer.Ordinal), left.Keys.Order(StringComparer.Ordinal));
+        Assert.All(left.Values, Assert.True);
+
+        static Dictionary<string, string> Seen(TimeSpan ago) => new() { ["seen"] = (TimeProvider.System.GetUtcNow() - ago).ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture) };
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("../bulk")]
+    [InlineData("0123456789abcdefg")]
+    [InlineData("0123456789ABCDEF")]
+    public async Task A_reply_address_that_is_none_leads_nowhere(string address)
+    {
+        int calls = 0;
+        StorageTransport transport = new((await azurite.OptionsAsync()) with { Http = new FaultyHttp(_ => { calls++; return null; }) }, TimeProvider.System, NullLogger.Instance);
+
+        await transport.Replies.SendAsync(address, [Delta("a", 0)], Stop);
+
+        Assert.Equal(0, calls);
+    }
+
+    [Fact]
+    public async Task A_body_that_nobody_released_is_purged_once_it_is_old()
+    {
+        await using StorageTransport transport = await OpenAsync(await azurite.OptionsAsync());
+        ClaimCheck claims = new(transport.Store, limit: 10);
+        ReadOnlyMemory<byte> pointer = await claims.CheckAsync(new byte[11], Stop);
+
+        await claims.PurgeAsync(TimeSpan.FromMinutes(1), Stop);
+        Assert.Equal(11, (await claims.ClaimAsync(pointer, Stop)).Body.Length);
+        await claims.PurgeAsync(TimeSpan.FromSeconds(-1), Stop);
+        await Assert.ThrowsAsync<MalformedMessageException>(async () => await claims.ClaimAsync(pointer, Stop));
+    }
+
+    internal static async Task<StorageTransport> OpenAsync(StorageOptions options)
+    {
+        StorageTransport transport = new(options, TimeProvider.System, NullLogger.Instance);
+        await transport.OpenAsync(Stop);
+        return transport;
+    }
+
+    internal static async Task<Lease> LeaseAsync(StorageTransport transport) => Assert.Single(await transport.Queue.LeaseAsync(WorkClass.Bulk, 1, Patience, Stop));
+
+    internal static Reply Delta(string id, long first) => new(new RequestId(id), 1, first, [new InferenceEvent.Delta(0, DeltaKind.Answer, "x")]);
+
+    /// <summary>A request whose message has just so many bytes.</summary>
+    internal static QueuedRequest Sized(int bytes, string id = "r")
+    {
+        QueuedRequest empty = Bulk("");
+        return Bulk(new string('x', bytes - MessageFormat.Write(empty).Length));
+
+        QueuedRequest Bulk(string prompt) => new() { Request = new InferenceRequest { Id = new RequestId(id), Model = "m", Prompt = new Prompt.Text(prompt) }, Class = WorkClass.Bulk };
+    }
+
+    private static async Task<int> BodiesAsync(StorageTransport transport)
+    {
+        int count = 0;
+        await foreach (ObjectEntry _ in transport.Store.ListAsync(ClaimCheck.Folder, Stop)) count++;
+        return count;
+    }
+}
