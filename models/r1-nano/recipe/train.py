@@ -107,7 +107,8 @@ def main():
     o = options.parse_args()
     torch.set_num_threads(o.threads)
     torch.manual_seed(SEED)
-    o.work.mkdir(exist_ok=True, parents=True)
+    for folder in (o.work, o.out):
+        folder.mkdir(exist_ok=True, parents=True)
     tokenizer = learn_tokenizer()
     model = Decoder({**CONFIG, "vocab_size": len(tokenizer.vocabulary)})
     decayed = [p for p in model.parameters() if p.dim() == 2]
