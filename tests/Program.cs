@@ -1,0 +1,14 @@
+using R1Serverless.Tests.Queues.Embedded;
+
+namespace R1Serverless.Tests;
+
+/// <summary>Runs the tests; or, for a test that kills processes, is one of those.</summary>
+internal static class Program
+{
+    public static Task<int> Main(string[] args) => args switch
+    {
+        [QueueChild.Command, var folder, var name] => QueueChild.RunAsync(folder, name),
+        _ when args.Contains("--server", StringComparer.Ordinal) => Xunit.MicrosoftTestingPlatform.TestPlatformTestFramework.RunAsync(args, SelfRegisteredExtensions.AddSelfRegisteredExtensions),
+        _ => Xunit.Runner.InProc.SystemConsole.ConsoleRunner.Run(args),
+    };
+}

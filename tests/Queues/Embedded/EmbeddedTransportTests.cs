@@ -1,0 +1,152 @@
+using Microsoft.Data.Sqlite;
+using R1Serverless.Queues;
+using R1Serverless.Queues.Embedded;
+using R1Serverless.Requests;
+
+namespace R1Serverless.Tests.Queues.Embedded;
+
+/// <summary>What is the folder's own: how it is opened, and what is left in it.</summary>
+public sealed class EmbeddedTransportTests : IAsyncDisposable
+{
+    private readonly EmbeddedFixture _fixture = new();
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    private string Database => Path.Combine(_fixture.Folder, "queue.db");
+
+    public ValueTask DisposeAsync() => _fixture.DisposeAsync();
+
+    [Fact]
+    public async Task A_folder_that_cannot_be_written_is_named()
+    {
+        string file = Path.Combine(_fixture.Folder, "file");
+        await File.WriteAllTextAsync(file, "x", Stop);
+        await using EmbeddedTransport transport = new(Path.Combine(file, "data"), TimeProvider.System);
+        TransportException fault = await Assert.ThrowsAsync<TransportException>(async () => await transport.OpenAsync(Stop));
+        Assert.True(fault.IsPermanent);
+        Assert.Contains($"'{Path.Combine(file, "data")}' can't be written", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_file_that_is_no_database_is_named_and_left_alone()
+    {
+        string content = string.Concat(Enumerable.Repeat("this is no database. ", 500));
+        await File.WriteAllTextAsync(Database, content, Stop);
+        Assert.Contains($"'{Database}' is no database", (await RefusedAsync()).Message, StringComparison.Ordinal);
+        Assert.Equal(content, await File.ReadAllTextAsync(Database, Stop));
+    }
+
+    [Theory]
+    [InlineData("PRAGMA user_version = 99", "later version of this program")]
+    [InlineData("CREATE TABLE others (id INTEGER)", "another program")]
+    public async Task A_database_of_another_version_or_program_is_refused(string sql, string expected)
+    {
+        Execute(sql);
+        Assert.Contains(expected, (await RefusedAsync()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_damaged_database_is_noticed()
+    {
+        Transport transport = await _fixture.ConnectAsync();
+        await transport.Queue.EnqueueAsync([.. Enumerable.Range(0, 500).Select(Request)], Stop);
+        await transport.DisposeAsync();
+        using (FileStream file = File.OpenWrite(Database))
+        {
+            // Past the first pages, which hold the schema.
+            file.Position = 100 << 10;
+            file.Write(Enumerable.Repeat((byte)0xAA, 40 << 10).ToArray());
+        }
+
+        Assert.Contains("is damaged", (await RefusedAsync()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Before_it_is_opened_it_can_only_be_disposed()
+    {
+        EmbeddedTransport transport = new(_fixture.Folder, TimeProvider.System);
+        await Assert.ThrowsAsync<InvalidOperationException>(async () => await transport.Queue.EnqueueAsync([Request(0)], Stop));
+        await transport.DisposeAsync();
+        await transport.DisposeAsync();
+        await Assert.ThrowsAsync<TransportException>(async () => await transport.Queue.EnqueueAsync([Request(0)], Stop));
+    }
+
+    [Fact]
+    public async Task Many_processes_may_open_a_new_folder_at_once() =>
+        await Task.WhenAll(Enumerable.Range(0, 6).Select(async i =>
+        {
+            Transport transport = await _fixture.ConnectAsync();
+            await transport.Queue.EnqueueAsync([Request(i)], Stop);
+        }));
+
+    [Fact]
+    public async Task A_process_with_a_wrong_clock_ends_no_lease()
+    {
+        Transport right = await _fixture.ConnectAsync();
+        AheadClock skewed = new();
+        skewed.Advance(TimeSpan.FromDays(1));
+        await using EmbeddedTransport wrong = new(_fixture.Folder, skewed, _fixture.Options);
+        await wrong.OpenAsync(Stop);
+
+        await wrong.Queue.EnqueueAsync([Request(1)], Stop);
+        Lease lease = Assert.Single(await right.Queue.LeaseAsync(WorkClass.Bulk, 1, TimeSpan.Zero, Stop));
+        Assert.InRange(lease.Age, TimeSpan.Zero, TimeSpan.FromMinutes(1));
+        Assert.Empty(await wrong.Queue.LeaseAsync(WorkClass.Bulk, 1, TimeSpan.Zero, Stop));
+        Assert.True(await lease.CompleteAsync(Stop));
+    }
+
+    [Fact]
+    public async Task Replies_to_a_dead_gateway_go_with_age()
+    {
+        Transport worker = await _fixture.ConnectAsync();
+        await worker.Replies.SendAsync("gone", [new Reply(new RequestId("a"), 1, 0, [])], Stop);
+        await _fixture.ConnectAsync();
+        Assert.Equal(1, _fixture.Number("SELECT COUNT(*) FROM replies"));
+        await _fixture.PassAsync(_fixture.Options.ReplyAge * 1.1);
+        await _fixture.ConnectAsync();
+        Assert.Equal(0, _fixture.Number("SELECT COUNT(*) FROM replies"));
+    }
+
+    [Fact]
+    public async Task What_killed_writers_left_goes_with_age()
+    {
+        await _fixture.ConnectAsync();
+        string old = Path.Combine(_fixture.Folder, "store", ".new", "old"), young = Path.Combine(_fixture.Folder, "store", ".new", "young");
+        await File.WriteAllTextAsync(old, "x", Stop);
+        await File.WriteAllTextAsync(young, "x", Stop);
+        File.SetLastWriteTimeUtc(old, _fixture.Clock.GetUtcNow().UtcDateTime.AddDays(-2));
+        await _fixture.ConnectAsync();
+        Assert.Equal([young], Directory.GetFiles(Path.GetDirectoryName(old)!));
+    }
+
+    [Fact]
+    public async Task A_folder_of_objects_is_no_object()
+    {
+        IObjectStore store = (await _fixture.ConnectAsync()).Store;
+        await store.PutAsync("a/b", new byte[1], PutCondition.Always, Stop);
+        Assert.Null(await store.GetAsync("a", Stop));
+        Assert.False(await store.ExistsAsync("a", Stop));
+        Assert.False(await store.DeleteAsync("a", Stop));
+        await Assert.ThrowsAsync<TransportException>(async () => await store.PutAsync("a", new byte[1], PutCondition.Always, Stop));
+        await Assert.ThrowsAsync<TransportException>(async () => await store.PutAsync("a/b/c", new byte[1], PutCondition.Absent, Stop));
+        Assert.Empty(Directory.GetFiles(Path.Combine(_fixture.Folder, "store", ".new")));
+    }
+
+    private static QueuedRequest Request(int i) => new() { Request = new InferenceRequest { Id = new RequestId($"{i}"), Model = "m", Prompt = new Prompt.Text(new string('x', 1000)) }, Class = WorkClass.Bulk };
+
+    private async Task<TransportException> RefusedAsync()
+    {
+        await using EmbeddedTransport transport = new(_fixture.Folder, TimeProvider.System);
+        TransportException fault = await Assert.ThrowsAsync<TransportException>(async () => await transport.OpenAsync(Stop));
+        Assert.True(fault.IsPermanent);
+        return fault;
+    }
+
+    private void Execute(string sql)
+    {
+        using SqliteConnection connection = _fixture.OpenDatabase();
+        using SqliteCommand command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+}
