@@ -6,6 +6,7 @@ RootCommand root = new("R1Serverless: reasoning models behind the OpenAI API, in
 {
     ServeCommand.Create(LocalModels.LoadAsync),
     ChatCommand.Create(LocalModels.LoadAsync),
+    RunBatchCommand.Create(LocalModels.LoadAsync),
     ModelCommand.Create(),
     DevicesCommand.Create(),
     BenchCommand.Create(),

@@ -12,6 +12,12 @@ namespace R1Serverless.OpenAi;
 [JsonSerializable(typeof(ErrorAnswer))]
 [JsonSerializable(typeof(HealthAnswer))]
 [JsonSerializable(typeof(ServiceAnswer))]
+[JsonSerializable(typeof(BatchLineWire))]
+[JsonSerializable(typeof(BatchWire))]
+[JsonSerializable(typeof(ListWire<BatchWire>))]
+[JsonSerializable(typeof(FileWire))]
+[JsonSerializable(typeof(ListWire<FileWire>))]
+[JsonSerializable(typeof(DeletedWire))]
 internal sealed partial class WireJson : JsonSerializerContext
 {
     // Nothing here is ever put into HTML, so only what JSON itself demands is escaped.

@@ -1,0 +1,73 @@
+using System.Runtime.CompilerServices;
+using R1Serverless.Queues;
+
+namespace R1Serverless.Batches;
+
+/// <summary>A file of the API.</summary>
+/// <param name="Created">In Unix seconds.</param>
+/// <param name="Purpose">batch, or batch_output for what batches write.</param>
+public sealed record StoredFile(string Id, string Owner, string Name, string Purpose, long Bytes, long Created);
+
+/// <summary>The files of all owners: <c>files/{id}/content</c>, then <c>file-index/{owner}/{id}</c>, and last <c>files/{id}/meta.json</c>, which makes the file
+/// exist. Each owner sees only its own.</summary>
+public sealed class StoredFiles(IObjectStore store, TimeProvider time)
+{
+    public const string BatchPurpose = "batch", OutputPurpose = "batch_output";
+
+    /// <summary>An id that is free.</summary>
+    public string NewId() => StoreId.New("file-", time.GetUtcNow());
+
+    /// <summary>The object that holds a file's bytes.</summary>
+    public static string Content(string id) => $"files/{id}/content";
+
+    /// <summary>Stores the bytes of a file that is yet to be added; returns how many. The stream may throw to refuse: then nothing is left.</summary>
+    public async ValueTask<long> PutContentAsync(string id, Stream content, CancellationToken cancellationToken)
+    {
+        CountedStream counted = new(content);
+        await store.PutAsync(Content(id), counted, cancellationToken);
+        return counted.Bytes;
+    }
+
+    /// <summary>Makes a file of bytes that are stored already.</summary>
+    public async ValueTask<StoredFile> AddAsync(string id, string owner, string name, string purpose, long bytes, CancellationToken cancellationToken)
+    {
+        StoredFile file = new(id, owner, name, purpose, bytes, time.GetUtcNow().ToUnixTimeSeconds());
+        await store.PutAsync(Index(owner) + id, "file"u8.ToArray(), PutCondition.Always, cancellationToken);
+        await store.PutAsync(Meta(id), BatchJson.Write(file, BatchJson.Default.StoredFile), PutCondition.Always, cancellationToken);
+        return file;
+    }
+
+    public ValueTask<bool> DropContentAsync(string id, CancellationToken cancellationToken) => store.DeleteAsync(Content(id), cancellationToken);
+
+    /// <summary>Null if the owner has no such file.</summary>
+    public async ValueTask<StoredFile?> FindAsync(string id, string owner, CancellationToken cancellationToken)
+    {
+        if (!StoreId.IsPossible(id) || await store.GetAsync(Meta(id), cancellationToken) is not { } stored) return null;
+        StoredFile file = BatchJson.Read(stored.Content.Span, BatchJson.Default.StoredFile, Meta(id));
+        return file.Owner == owner ? file : null;
+    }
+
+    /// <summary>The owner's files from the newest, or the oldest, one by one.</summary>
+    /// <param name="after">Only those behind this one in that order; null means from the first.</param>
+    public async IAsyncEnumerable<StoredFile> ListAsync(string owner, string? after, bool oldestFirst, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (string id in await OwnedNames.ListAsync(store, Index(owner), after, oldestFirst, cancellationToken))
+        {
+            if (await FindAsync(id, owner, cancellationToken) is { } file) yield return file;
+        }
+    }
+
+    /// <summary>The bytes, to be disposed by the caller; null if they are gone.</summary>
+    public ValueTask<Stream?> OpenAsync(StoredFile file, CancellationToken cancellationToken) => store.OpenAsync(Content(file.Id), cancellationToken);
+
+    public async ValueTask DeleteAsync(StoredFile file, CancellationToken cancellationToken)
+    {
+        await store.DeleteAsync(Meta(file.Id), cancellationToken);
+        await store.DeleteAsync(Index(file.Owner) + file.Id, cancellationToken);
+        await store.DeleteAsync(Content(file.Id), cancellationToken);
+    }
+
+    private static string Meta(string id) => $"files/{id}/meta.json";
+
+    private static string Index(string owner) => $"file-index/{StoreId.Folder(owner)}/";
+}

@@ -1,0 +1,113 @@
+using R1Serverless.Batches;
+using R1Serverless.Requests;
+
+namespace R1Serverless.Commands.Offline;
+
+/// <summary>Where a run over a file stands.</summary>
+/// <param name="Total">Requests in the file.</param>
+/// <param name="Before">Those that earlier runs have done.</param>
+/// <param name="Ended">Those that ended in this run.</param>
+/// <param name="Failed">Of these, those that failed.</param>
+/// <param name="Tokens">Completion tokens of this run.</param>
+internal readonly record struct OfflineProgress(long Total, long Before, long Ended, long Failed, long Tokens)
+{
+    public long Done => Before + Ended;
+}
+
+/// <summary>Runs the requests of a file on an engine, several at once, each once: what the journal has is not run again.</summary>
+/// <param name="atOnce">Requests that run at once.</param>
+internal sealed class OfflineBatch(FileInfo input, BatchJournal journal, IBatchApi api, IInference inference, int atOnce, BatchLimits limits)
+{
+    private long _total;
+    private long _before;
+    private long _ended;
+    private long _failed;
+    private long _tokens;
+
+    public OfflineProgress Progress => new(
+        Interlocked.Read(ref _total), Interlocked.Read(ref _before), Interlocked.Read(ref _ended), Interlocked.Read(ref _failed), Interlocked.Read(ref _tokens));
+
+    /// <summary>Returns when all lines have ended. Cancelled, it leaves those that had ended in the journal.</summary>
+    /// <param name="total">Requests in the file.</param>
+    public async Task RunAsync(long total, CancellationToken cancellationToken)
+    {
+        Interlocked.Exchange(ref _total, total);
+        using SemaphoreSlim places = new(atOnce);
+        using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        HashSet<Task> running = [];
+        try
+        {
+            await using LineReader reader = new(input.OpenRead(), limits.LineBytes);
+            while (await reader.ReadAsync(stop.Token))
+            {
+                if (reader.IsBlank) continue;
+                UInt128 hash = CustomIds.Hash(reader.Line.Span);
+                if (journal.Has(hash))
+                {
+                    Interlocked.Increment(ref _before);
+                    continue;
+                }
+
+                await places.WaitAsync(stop.Token);
+                foreach (Task ended in running.Where(task => task.IsCompleted).ToArray())
+                {
+                    running.Remove(ended);
+                    await ended;
+                }
+
+                running.Add(RunAsync(hash, api.Read(reader.Line, RequestId.New()), places, stop.Token));
+            }
+
+            await Task.WhenAll(running);
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await Task.WhenAll(running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Writes what the journal has in the order of the input; returns how many lines there are of each kind.</summary>
+    public async Task<(long Answered, long Failed)> WriteAsync(Stream answers, Stream errors, CancellationToken cancellationToken)
+    {
+        (long answered, long failed) = (0, 0);
+        await using LineReader reader = new(input.OpenRead(), limits.LineBytes);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            if (reader.IsBlank) continue;
+            LineOutput output = journal.Read(CustomIds.Hash(reader.Line.Span));
+            await (output.IsError ? errors : answers).WriteAsync(output.Json, cancellationToken);
+            if (output.IsError) failed++;
+            else answered++;
+        }
+
+        return (answered, failed);
+    }
+
+    private async Task RunAsync(UInt128 hash, BatchLine line, SemaphoreSlim places, CancellationToken cancellationToken)
+    {
+        try
+        {
+            LineOutput output = line.Refusal ?? await AnswerAsync(line, cancellationToken);
+            journal.Append(hash, output);
+            if (output.IsError) Interlocked.Increment(ref _failed);
+            Interlocked.Increment(ref _ended);
+        }
+        finally
+        {
+            places.Release();
+        }
+    }
+
+    private async Task<LineOutput> AnswerAsync(BatchLine line, CancellationToken cancellationToken)
+    {
+        ResultFold fold = new(line.Id);
+        await foreach (InferenceEvent happened in inference.RunAsync(line.Request!, cancellationToken))
+        {
+            fold.Add(happened);
+            if (happened is InferenceEvent.Finished { Usage: var usage }) Interlocked.Add(ref _tokens, usage.CompletionTokens);
+        }
+
+        return api.Write(line, fold.Result());
+    }
+}

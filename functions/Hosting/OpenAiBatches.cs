@@ -1,0 +1,37 @@
+using R1Serverless.Batches;
+using R1Serverless.OpenAi;
+using R1Serverless.Requests;
+
+namespace R1Serverless.Hosting;
+
+/// <summary>Batches whose lines are requests of the OpenAI API.</summary>
+/// <param name="usualPrecision">For lines that name none; null leaves it to the measurements.</param>
+internal sealed class OpenAiBatches(Precision? usualPrecision, TimeProvider time) : IBatchApi
+{
+    public IReadOnlyList<string> Endpoints => CompletionPaths.All;
+
+    public LineCheck Check(ReadOnlyMemory<byte> line, string? endpoint)
+    {
+        FaultSlot faults = new();
+        BatchRequest? read = BatchRequest.Read(line, endpoint, faults);
+        return new LineCheck(read?.CustomId, faults.First is { } fault ? new LineFault(fault.Code ?? "invalid_value", fault.Message, Field: fault.Param) : null);
+    }
+
+    public BatchLine Read(ReadOnlyMemory<byte> line, RequestId id)
+    {
+        FaultSlot faults = new();
+        BatchRequest? read = BatchRequest.Read(line, endpoint: null, faults);
+        InferenceRequest? request = read?.Request(id, usualPrecision, faults);
+        (string customId, string url) = (read?.CustomId ?? "", read?.Url ?? CompletionPaths.Chat);
+        LineOutput? refusal = request is null
+            ? new LineOutput(BatchWriter.Refused(customId, id, faults.First ?? ApiError.Invalid("The line is not understood.")), IsError: true)
+            : null;
+        return new BatchLine(id, customId, url, request?.Model ?? "", request, refusal);
+    }
+
+    public LineOutput Write(BatchLine line, InferenceResult result) => new(
+        BatchWriter.Write(line.CustomId, line.Endpoint, line.Model, result, time.GetUtcNow().ToUnixTimeSeconds()), result.Outcome != RequestOutcome.Finished);
+
+    public LineOutput Write(BatchLine line, GivenUp reason) => new(
+        reason == GivenUp.BatchCancelled ? BatchWriter.Cancelled(line.CustomId, line.Id) : BatchWriter.Expired(line.CustomId, line.Id), IsError: true);
+}

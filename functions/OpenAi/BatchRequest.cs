@@ -1,0 +1,60 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using R1Serverless.Requests;
+
+namespace R1Serverless.OpenAi;
+
+/// <summary>One line of a batch's input: <c>{"custom_id", "method": "POST", "url", "body"}</c>.</summary>
+/// <param name="Url">One of <see cref="CompletionPaths"/>.</param>
+/// <param name="Body">The request itself, not yet looked into.</param>
+internal sealed record BatchRequest(string CustomId, string Url, ReadOnlyMemory<byte> Body)
+{
+    private const int LongestId = 512;
+
+    private static readonly KnownFields Fields = new(["custom_id", "method", "url", "body"], [], []);
+
+    /// <summary>The line, or null with the first fault noted. A fault within the body is not looked for.</summary>
+    /// <param name="endpoint">The path that the line must name; null allows each of them.</param>
+    public static BatchRequest? Read(ReadOnlyMemory<byte> line, string? endpoint, FaultSlot faults)
+    {
+        FaultSlot parsing = new();
+        using JsonDocument? document = RequestBody.Parse(line, parsing);
+        if (document is null)
+        {
+            faults.Add(null, (parsing.First?.Message ?? "").Replace("The body", "The line", StringComparison.Ordinal), "invalid_json_line");
+            return null;
+        }
+
+        RequestReader reader = new(document.RootElement, "", faults);
+        Fields.Check(reader);
+        string? id = ReadText(reader, "custom_id");
+        if (id is { Length: 0 or > LongestId }) faults.Add("custom_id", $"'custom_id' must have 1 to {LongestId} characters.", "invalid_custom_id");
+        if (ReadText(reader, "method") is { } method && method != "POST") faults.Add("method", "'method' must be \"POST\".", "invalid_method");
+        string? url = ReadText(reader, "url");
+        if (url is not null && endpoint is not null && url != endpoint) faults.Add("url", $"'url' must be the batch's endpoint, {endpoint}, not {Shortened.Name(url)}.", "invalid_url");
+        if (url is not null && CompletionPaths.Find(url) is null) faults.Add("url", $"'url' must be {string.Join(" or ", CompletionPaths.All)}.", "invalid_url");
+        JsonElement? body = reader.Required("body");
+        if (body is { } given) reader.ObjectOf(given, "body");
+        return faults.First is null ? new BatchRequest(id!, url!, Slice(line, body!.Value)) : null;
+    }
+
+    /// <summary>What is to be run, or null with the first fault noted; its fields are named as the body's own.</summary>
+    /// <param name="id">What the request is called.</param>
+    /// <param name="usualPrecision">For bodies that name none; null leaves it to the measurements.</param>
+    public InferenceRequest? Request(RequestId id, Precision? usualPrecision, FaultSlot faults)
+    {
+        if (CompletionCall.Read(CompletionPaths.Find(Url)!.Value, Body, faults, precisionHeader: null, usualPrecision) is not { } call) return null;
+        if (!call.Stream) return call.Request with { Id = id };
+        faults.Add("stream", "'stream' can't be true in a batch: the answer is a line of its output.", "unsupported_parameter");
+        return null;
+    }
+
+    private static string? ReadText(RequestReader reader, string name) => reader.Required(name) is { } value ? reader.TextOf(value, name) : null;
+
+    /// <summary>The bytes of an element within the line that it was parsed from.</summary>
+    private static ReadOnlyMemory<byte> Slice(ReadOnlyMemory<byte> line, JsonElement element)
+    {
+        ReadOnlySpan<byte> raw = JsonMarshal.GetRawUtf8Value(element);
+        return line.Span.Overlaps(raw, out int offset) ? line.Slice(offset, raw.Length) : raw.ToArray();
+    }
+}

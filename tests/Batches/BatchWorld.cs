@@ -1,0 +1,169 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Text;
+using System.Text.Json;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using R1Serverless.Batches;
+using R1Serverless.Hosting;
+using R1Serverless.Queues;
+using R1Serverless.Requests;
+
+namespace R1Serverless.Tests.Batches;
+
+/// <summary>A store, a queue and a clock, processes that drive batches, and the test as the workers.</summary>
+internal sealed class BatchWorld : IAsyncDisposable
+{
+    public const string Owner = "owner", Chat = "/v1/chat/completions";
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly List<(CancellationTokenSource Stop, PausableStore Store, Task Run)> _drivers = [];
+
+    public BatchWorld()
+    {
+        Store = new MemoryStore(Time);
+        Jobs = new BatchJobs(Store, Time);
+        Files = new StoredFiles(Store, Time);
+        Results = new ResultStore(Store);
+    }
+
+    public FakeTimeProvider Time { get; } = new(new DateTimeOffset(2026, 11, 24, 0, 0, 0, TimeSpan.Zero));
+
+    public MemoryStore Store { get; }
+
+    public BatchJobs Jobs { get; }
+
+    public StoredFiles Files { get; }
+
+    public ResultStore Results { get; }
+
+    public BatchLimits Limits { get; init; } = new() { SegmentLines = 32, Outstanding = 64, Span = 128 };
+
+    public ConcurrentQueue<QueuedRequest> Queue { get; } = new();
+
+    public static string Line(string customId, string content = "hi", string more = "") =>
+        $$$"""{"custom_id":"{{{customId}}}","method":"POST","url":"{{{Chat}}}","body":{"model":"m","messages":[{"role":"user","content":"{{{content}}}"}]{{{more}}}}}""";
+
+    public static string[] Lines(int count) => [.. Enumerable.Range(0, count).Select(i => Line($"id-{i}", $"ask {i}"))];
+
+    public async Task<BatchJob> CreateAsync(IEnumerable<string> lines, TimeSpan? window = null, string owner = Owner)
+    {
+        string id = Files.NewId();
+        long bytes = await Files.PutContentAsync(id, new MemoryStream(Encoding.UTF8.GetBytes(string.Join('\n', lines))), default);
+        await Files.AddAsync(id, owner, "in.jsonl", StoredFiles.BatchPurpose, bytes, default);
+        long now = Time.GetUtcNow().ToUnixTimeSeconds();
+        TimeSpan open = window ?? TimeSpan.FromHours(24);
+        return await Jobs.CreateAsync(
+            new BatchJob
+            {
+                Id = Jobs.NewId(), Owner = owner, Input = StoredFiles.Content(id), InputFile = id, Endpoint = Chat, Window = open,
+                Times = new BatchTimes(now, now + (long)open.TotalSeconds),
+            },
+            default);
+    }
+
+    /// <summary>Starts a process that drives batches; its way to the store.</summary>
+    public PausableStore StartDriver()
+    {
+        PausableStore store = new(Store);
+        CancellationTokenSource stop = new();
+        BatchDriver driver = new(new MemoryTransport(store) { Waiting = Queue }, new OpenAiBatches(null, Time), Limits, Time, NullLogger<BatchDriver>.Instance);
+        _drivers.Add((stop, store, driver.RunAsync(stop.Token)));
+        return store;
+    }
+
+    public async Task StopDriversAsync()
+    {
+        foreach ((CancellationTokenSource stop, PausableStore store, Task run) in _drivers)
+        {
+            store.Resume();
+            await stop.CancelAsync();
+            await run;
+            stop.Dispose();
+        }
+
+        _drivers.Clear();
+    }
+
+    /// <summary>Answers what is in the queue, each request's first result only if <paramref name="which"/> says so; returns how many.</summary>
+    public async Task<int> WorkAsync(Func<QueuedRequest, bool>? which = null, int most = int.MaxValue)
+    {
+        int done = 0;
+        while (done < most && Queue.TryDequeue(out QueuedRequest? next))
+        {
+            if (which is not null && !which(next)) continue;
+            await Results.TryPutAsync(Answer(next), default);
+            done++;
+        }
+
+        return done;
+    }
+
+    /// <summary>Echoes the prompt; "fail" fails.</summary>
+    public static InferenceResult Answer(QueuedRequest asked)
+    {
+        string content = ((Prompt.Chat)asked.Request.Prompt).Messages[^1].Content;
+        RequestId id = asked.Request.Id;
+        return content == "fail"
+            ? new InferenceResult { Id = id, Outcome = RequestOutcome.Failed, Error = new(InferenceErrorKind.ContextLengthExceeded, "too long") }
+            : new InferenceResult
+            {
+                Id = id, Outcome = RequestOutcome.Finished, Usage = new Usage(1, 1, 0),
+                Choices = [new ChoiceResult([new TextPart(DeltaKind.Answer, $"re: {content}")], FinishReason.Stop)],
+            };
+    }
+
+    public async Task<BatchJob> JobAsync(string id) => (await Jobs.GetAsync(id, default))!.Job;
+
+    /// <summary>Lets time pass in small steps until something is so. The drivers run meanwhile, on other threads: where it counts how much time passes, steps are
+    /// so small that they can keep up on a busy machine.</summary>
+    public async Task UntilAsync(Func<Task<bool>> isSo, TimeSpan? step = null)
+    {
+        Stopwatch watch = Stopwatch.StartNew();
+        while (!await isSo())
+        {
+            if (watch.Elapsed > Patience) throw new TimeoutException("It never came to be.");
+            Time.Advance(step ?? TimeSpan.FromMilliseconds(100));
+            for (int i = 0; i < 20; i++) await Task.Yield();
+        }
+    }
+
+    /// <summary>Lets ten seconds pass, for what must not happen.</summary>
+    public async Task PassAsync()
+    {
+        for (int i = 0; i < 100; i++)
+        {
+            Time.Advance(TimeSpan.FromMilliseconds(100));
+            for (int yields = 0; yields < 20; yields++) await Task.Yield();
+        }
+    }
+
+    public Task UntilAsync(Func<bool> isSo, TimeSpan? step = null) => UntilAsync(() => Task.FromResult(isSo()), step);
+
+    /// <summary>Works and lets time pass until the batch has ended.</summary>
+    public async Task<BatchJob> UntilEndedAsync(string id, TimeSpan? step = null)
+    {
+        await UntilAsync(async () =>
+        {
+            await WorkAsync();
+            return (await JobAsync(id)).IsEnded;
+        }, step);
+        return await JobAsync(id);
+    }
+
+    /// <summary>The lines of a file; none where there is no file.</summary>
+    public async Task<IReadOnlyList<JsonElement>> ReadAsync(string? file)
+    {
+        if (file is null) return [];
+        StoredFile found = await Files.FindAsync(file, Owner, default) ?? throw new InvalidOperationException($"There is no {file}.");
+        using StreamReader reader = new((await Files.OpenAsync(found, default))!);
+        string text = await reader.ReadToEndAsync();
+        Assert.Equal(found.Bytes, Encoding.UTF8.GetByteCount(text));
+        return [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
+    }
+
+    public static IEnumerable<string> Ids(IEnumerable<JsonElement> lines) => lines.Select(line => line.GetProperty("custom_id").GetString()!);
+
+    public async ValueTask DisposeAsync() => await StopDriversAsync();
+}

@@ -1,0 +1,64 @@
+using R1Serverless.Queues;
+
+namespace R1Serverless.Tests.Batches;
+
+/// <summary>One process's way to a store that others use, too. Paused, every call of it hangs, as if the process were frozen or killed.</summary>
+internal sealed class PausableStore(IObjectStore inner) : IObjectStore
+{
+    private volatile TaskCompletionSource? _pause;
+
+    /// <summary>Called before each write with the object's name: may pause.</summary>
+    public Action<string>? BeforePut { get; set; }
+
+    public bool IsPaused => _pause is not null;
+
+    public void Pause() => _pause ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public void Resume() => Interlocked.Exchange(ref _pause, null)?.SetResult();
+
+    public async ValueTask<string?> PutAsync(string name, ReadOnlyMemory<byte> content, PutCondition condition, CancellationToken cancellationToken)
+    {
+        BeforePut?.Invoke(name);
+        await GateAsync();
+        return await inner.PutAsync(name, content, condition, cancellationToken);
+    }
+
+    public async ValueTask PutAsync(string name, Stream content, CancellationToken cancellationToken)
+    {
+        BeforePut?.Invoke(name);
+        await GateAsync();
+        await inner.PutAsync(name, content, cancellationToken);
+    }
+
+    public async ValueTask<StoredObject?> GetAsync(string name, CancellationToken cancellationToken)
+    {
+        await GateAsync();
+        return await inner.GetAsync(name, cancellationToken);
+    }
+
+    public async ValueTask<Stream?> OpenAsync(string name, CancellationToken cancellationToken)
+    {
+        await GateAsync();
+        return await inner.OpenAsync(name, cancellationToken);
+    }
+
+    public async ValueTask<bool> ExistsAsync(string name, CancellationToken cancellationToken)
+    {
+        await GateAsync();
+        return await inner.ExistsAsync(name, cancellationToken);
+    }
+
+    public async ValueTask<bool> DeleteAsync(string name, CancellationToken cancellationToken)
+    {
+        await GateAsync();
+        return await inner.DeleteAsync(name, cancellationToken);
+    }
+
+    public async IAsyncEnumerable<ObjectEntry> ListAsync(string prefix, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await GateAsync();
+        await foreach (ObjectEntry entry in inner.ListAsync(prefix, cancellationToken)) yield return entry;
+    }
+
+    private Task GateAsync() => _pause?.Task ?? Task.CompletedTask;
+}
