@@ -1,20 +1,51 @@
 namespace R1Serverless.Queues;
 
-/// <summary>Wakes those that wait for a change. What changes before somebody asks for <see cref="Next"/> is not told: look at the state after asking.</summary>
+/// <summary>Wakes those that wait for a change. Who waits says how many beats were counted before the state was looked at, so that no change is missed.</summary>
 internal sealed class Pulse
 {
-    private TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _gate = new();
+    private readonly HashSet<TaskCompletionSource> _waiters = [];
+    private long _beats;
 
-    /// <summary>Ends at the next change.</summary>
-    public Task Next => Volatile.Read(ref _next).Task;
+    /// <summary>Changes so far.</summary>
+    public long Beats => Volatile.Read(ref _beats);
 
-    public void Beat() => Interlocked.Exchange(ref _next, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
-
-    /// <summary>Waits for a change seen from <paramref name="next"/>, or for as long as <paramref name="patience"/>.</summary>
-    public static async Task WaitAsync(Task next, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken)
+    public void Beat()
     {
-        using CancellationTokenSource ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        await Task.WhenAny(next, Task.Delay(patience, time, ended.Token));
-        await ended.CancelAsync();
+        TaskCompletionSource[] waiters;
+        lock (_gate)
+        {
+            _beats++;
+            if (_waiters.Count == 0) return;
+            waiters = [.. _waiters];
+            _waiters.Clear();
+        }
+
+        foreach (TaskCompletionSource waiter in waiters) waiter.TrySetResult();
+    }
+
+    /// <summary>Waits for a beat after the first <paramref name="seen"/>, at most for so long.</summary>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public async Task WaitAsync(long seen, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken)
+    {
+        TaskCompletionSource waiter = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_gate)
+        {
+            if (_beats != seen) return;
+            _waiters.Add(waiter);
+        }
+
+        try
+        {
+            using ITimer timer = time.CreateTimer(static one => ((TaskCompletionSource)one!).TrySetResult(), waiter, patience, Timeout.InfiniteTimeSpan);
+            using CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(static one => ((TaskCompletionSource)one!).TrySetResult(), waiter);
+            await waiter.Task;
+        }
+        finally
+        {
+            lock (_gate) _waiters.Remove(waiter);
+        }
+
+        cancellationToken.ThrowIfCancellationRequested();
     }
 }

@@ -43,7 +43,7 @@ internal sealed class AwaitedAnswer(InferenceRequest request, ResultStore result
         _given.Clear();
         while (true)
         {
-            Task arrived = _arrived.Next;
+            long seen = _arrived.Beats;
             while (_replies.TryDequeue(out Reply? reply)) _assembly.Take(reply, _given);
             if (_given.Count > 0)
             {
@@ -59,7 +59,7 @@ internal sealed class AwaitedAnswer(InferenceRequest request, ResultStore result
             }
 
             TimeSpan patience = LongestQuiet - Quiet;
-            await Pulse.WaitAsync(arrived, patience < Left ? patience : Positive(Left), time, cancellationToken);
+            await _arrived.WaitAsync(seen, patience < Left ? Positive(patience) : Positive(Left), time, cancellationToken);
         }
     }
 

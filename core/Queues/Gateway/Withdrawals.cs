@@ -45,7 +45,14 @@ internal sealed partial class Withdrawals(IObjectStore store, TimeProvider time,
     {
         Task all;
         lock (_gate) all = Task.WhenAll(_running);
-        await Pulse.WaitAsync(all, LongestClose, time, CancellationToken.None);
+        try
+        {
+            await all.WaitAsync(LongestClose, time);
+        }
+        catch (TimeoutException)
+        {
+            LogLeft();
+        }
     }
 
     private async Task TryWithdrawAsync(RequestId id)
@@ -69,6 +76,9 @@ internal sealed partial class Withdrawals(IObjectStore store, TimeProvider time,
             LogNotWithdrawn(id.Value);
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Requests whose clients have gone were left uncancelled: they run to their end")]
+    private partial void LogLeft();
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Request {RequestId}, whose client has gone, could not be cancelled: it runs to its end")]
     private partial void LogNotWithdrawn(string requestId);

@@ -5,26 +5,30 @@ namespace R1Serverless.Queues;
 /// <summary>Renews all leases of a worker while it holds them, each every third of a lease's time.</summary>
 internal sealed partial class LeaseUpkeep(LeaseBook book, TimeSpan leaseTime, TimeProvider time, ILogger log)
 {
-    private const int MostAtOnce = 16;
+    private const int MostAtOnce = 32;
+
+    private readonly SemaphoreSlim _turns = new(MostAtOnce, MostAtOnce);
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
+        Task renewals = Task.CompletedTask;
         using PeriodicTimer turns = new(leaseTime / 12, time);
         while (await turns.WaitForNextTickAsync(cancellationToken))
         {
             IReadOnlyList<HeldLease> held = book.Held;
             foreach (HeldLease lease in held) lease.LoseIfOver();
-            await Parallel.ForEachAsync(
-                held.Where(lease => !lease.IsLost && lease.SinceRenewal >= leaseTime / 4),
-                new ParallelOptions { MaxDegreeOfParallelism = MostAtOnce, CancellationToken = cancellationToken },
-                async (lease, stop) => await RenewAsync(lease, stop));
+            if (!renewals.IsCompleted) continue; // the queue is slow; what it costs is looked at all the same
+            await renewals;
+            renewals = Task.WhenAll(held.Where(lease => !lease.IsLost && lease.SinceRenewal >= leaseTime / 4).Select(lease => RenewAsync(lease, cancellationToken)));
         }
     }
 
-    private async ValueTask RenewAsync(HeldLease lease, CancellationToken cancellationToken)
+    private async Task RenewAsync(HeldLease lease, CancellationToken cancellationToken)
     {
+        await _turns.WaitAsync(cancellationToken);
+
         // One call that hangs must not cost the other leases.
-        using CancellationTokenSource patience = new(leaseTime / 4, time);
+        using CancellationTokenSource patience = new(leaseTime / 6, time);
         using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
         try
         {
@@ -37,6 +41,10 @@ internal sealed partial class LeaseUpkeep(LeaseBook book, TimeSpan leaseTime, Ti
         catch (OperationCanceledException) when (patience.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             LogNotRenewed(lease.Id.Value, "no answer in time");
+        }
+        finally
+        {
+            _turns.Release();
         }
     }
 

@@ -44,7 +44,7 @@ public sealed partial class QueueWorker(Transport transport, IInference inferenc
         finally
         {
             await DrainAsync(replies);
-            await ended.CancelAsync();
+            ended.Cancel();
         }
 
         await kept;
@@ -72,7 +72,7 @@ public sealed partial class QueueWorker(Transport transport, IInference inferenc
         }
         finally
         {
-            if (!told.IsCancellationRequested) await leasing.CancelAsync();
+            if (!told.IsCancellationRequested) leasing.Cancel();
         }
     }
 
@@ -81,11 +81,11 @@ public sealed partial class QueueWorker(Transport transport, IInference inferenc
         int failures = 0;
         while (!stop.IsCancellationRequested)
         {
-            Task change = _book.Changes.Next;
+            long seen = _book.Changes.Beats;
             int room = _book.Reserve(workClass);
             if (room == 0)
             {
-                await Pulse.WaitAsync(change, LookAgain, time, stop);
+                await _book.Changes.WaitAsync(seen, LookAgain, time, stop);
                 continue;
             }
 
@@ -140,11 +140,11 @@ public sealed partial class QueueWorker(Transport transport, IInference inferenc
         long start = time.GetTimestamp();
         while (true)
         {
-            Task change = _book.Changes.Next;
+            long seen = _book.Changes.Beats;
             if (_book.IsEmpty) return true;
             TimeSpan left = limit - time.GetElapsedTime(start);
             if (left <= TimeSpan.Zero) return false;
-            await Pulse.WaitAsync(change, left, time, CancellationToken.None);
+            await _book.Changes.WaitAsync(seen, left, time, CancellationToken.None);
         }
     }
 

@@ -42,8 +42,8 @@ internal sealed partial class ReplySender(IReplyChannel channel, TimeProvider ti
         while (Take(address, outbox) is { } replies)
         {
             if (replies.Count > 0) await SendAsync(address, replies);
-            Task urgent = outbox.Urgent.Next;
-            if (!IsUrgent(outbox)) await Pulse.WaitAsync(urgent, Coalescing, time, CancellationToken.None);
+            long seen = outbox.Urgent.Beats;
+            if (!IsUrgent(outbox)) await outbox.Urgent.WaitAsync(seen, Coalescing, time, CancellationToken.None);
         }
     }
 

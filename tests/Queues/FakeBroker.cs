@@ -1,0 +1,143 @@
+using R1Serverless.Queues;
+using R1Serverless.Requests;
+
+namespace R1Serverless.Tests.Queues;
+
+/// <summary>Queues, replies and a store in memory, for one thread (<see cref="VirtualTime"/>), with faults at will.</summary>
+internal sealed class FakeBroker
+{
+    private readonly TimeProvider _time;
+    private readonly List<Entry> _entries = [];
+    private readonly Dictionary<string, List<Reply>> _replies = new(StringComparer.Ordinal);
+    private int _token;
+
+    public FakeBroker(TimeProvider time)
+    {
+        _time = time;
+        Store = new FakeStore(this, time);
+    }
+
+    public FakeStore Store { get; }
+
+    public TimeSpan LeaseTime { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Nothing can be reached.</summary>
+    public bool IsDown { get; set; }
+
+    public Func<Reply, bool> LosesReply { get; set; } = _ => false;
+
+    /// <summary>Messages that were sent to gateways, lost ones included.</summary>
+    public List<IReadOnlyList<Reply>> Messages { get; } = [];
+
+    public Pulse Arrived { get; } = new();
+
+    public List<(RequestId Id, string Reason)> DeadLetters { get; } = [];
+
+    /// <summary>Delays that requests were given back with.</summary>
+    public List<TimeSpan> Abandoned { get; } = [];
+
+    public int Completed { get; private set; }
+
+    public int Renewals { get; private set; }
+
+    public int Left => _entries.Count;
+
+    public void Check()
+    {
+        if (IsDown) throw new TransportException("the broker is down");
+    }
+
+    /// <summary>Takes a lease away, as a queue does that delivers twice.</summary>
+    public void Snatch(RequestId id)
+    {
+        Entry entry = _entries.Single(each => each.Message.Request.Id == id);
+        (entry.Token, entry.VisibleAt) = (0, Now);
+    }
+
+    public void Deliver(string address, IReadOnlyList<Reply> replies)
+    {
+        if (!_replies.TryGetValue(address, out List<Reply>? box)) _replies[address] = box = [];
+        box.AddRange(MessageFormat.ReadReplies(MessageFormat.Write(replies)));
+        Arrived.Beat();
+    }
+
+    public IReadOnlyList<Reply> TakeReplies(string address) => _replies.Remove(address, out List<Reply>? box) ? box : [];
+
+    public void Enqueue(IEnumerable<QueuedRequest> requests)
+    {
+        foreach (QueuedRequest request in requests) _entries.Add(new Entry(MessageFormat.ReadRequest(MessageFormat.Write(request)), Now) { VisibleAt = Now });
+    }
+
+    /// <param name="door">Whose process it is: its leases fail when it is cut off.</param>
+    public IReadOnlyList<Lease> Take(WorkClass workClass, int most, FakeTransport door)
+    {
+        List<Lease> leases = [];
+        foreach (Entry entry in _entries.Where(each => each.Message.Class == workClass && each.VisibleAt <= Now).Take(most).ToArray())
+        {
+            (entry.Token, entry.VisibleAt, entry.Deliveries) = (++_token, Now + LeaseTime, entry.Deliveries + 1);
+            leases.Add(new FakeLease(this, entry, door));
+        }
+
+        return leases;
+    }
+
+    public QueueStatistics Statistics(WorkClass workClass)
+    {
+        Entry[] waiting = [.. _entries.Where(each => each.Message.Class == workClass && each.VisibleAt <= Now)];
+        int leased = _entries.Count(each => each.Message.Class == workClass) - waiting.Length;
+        return new QueueStatistics(waiting.Length, leased, DeadLetters.Count, waiting.Length > 0 ? Now - waiting[0].EnqueuedAt : null);
+    }
+
+    private TimeSpan Now => _time.GetElapsedTime(0);
+
+    private sealed class Entry(QueuedRequest message, TimeSpan enqueuedAt)
+    {
+        public QueuedRequest Message { get; } = message;
+
+        public TimeSpan EnqueuedAt { get; } = enqueuedAt;
+
+        public TimeSpan VisibleAt { get; set; }
+
+        public int Deliveries { get; set; }
+
+        public int Token { get; set; }
+    }
+
+    private sealed class FakeLease(FakeBroker broker, Entry entry, FakeTransport door) : Lease(entry.Message, entry.Deliveries, broker.Now - entry.EnqueuedAt)
+    {
+        private readonly int _token = entry.Token;
+
+        public override ValueTask<bool> RenewAsync(CancellationToken cancellationToken)
+        {
+            broker.Renewals++;
+            return EndAsync(() => entry.VisibleAt = broker.Now + broker.LeaseTime, entry.Token);
+        }
+
+        public override ValueTask<bool> CompleteAsync(CancellationToken cancellationToken) => EndAsync(() =>
+        {
+            broker._entries.Remove(entry);
+            broker.Completed++;
+        });
+
+        public override ValueTask<bool> AbandonAsync(TimeSpan delay, CancellationToken cancellationToken) => EndAsync(() =>
+        {
+            entry.VisibleAt = broker.Now + delay;
+            broker.Abandoned.Add(delay);
+        });
+
+        public override ValueTask<bool> DeadLetterAsync(string reason, CancellationToken cancellationToken) => EndAsync(() =>
+        {
+            broker._entries.Remove(entry);
+            broker.DeadLetters.Add((entry.Message.Request.Id, reason));
+        });
+
+        private ValueTask<bool> EndAsync(Action change, int next = 0)
+        {
+            door.Check();
+            if (entry.Token != _token || entry.VisibleAt <= broker.Now) return ValueTask.FromResult(false);
+            entry.Token = next;
+            change();
+            return ValueTask.FromResult(true);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+using System.Runtime.CompilerServices;
+using R1Serverless.Queues;
+
+namespace R1Serverless.Tests.Queues;
+
+/// <summary>One process's door to a <see cref="FakeBroker"/>.</summary>
+internal sealed class FakeTransport(FakeBroker broker, TimeProvider time) : Transport, IReplyChannel, IRequestQueue
+{
+    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>The process is gone, or can reach neither queue nor replies.</summary>
+    public bool IsCut { get; set; }
+
+    public override string Description => "fake";
+
+    public override IRequestQueue Queue => this;
+
+    public override IReplyChannel Replies => this;
+
+    public override IObjectStore Store => broker.Store;
+
+    public string Address { get; } = Guid.NewGuid().ToString("N");
+
+    public override ValueTask OpenAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
+    public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    public ValueTask SendAsync(string address, IReadOnlyList<Reply> replies, CancellationToken cancellationToken)
+    {
+        Check();
+        broker.Messages.Add(replies);
+        broker.Deliver(address, [.. replies.Where(reply => !broker.LosesReply(reply))]);
+        return ValueTask.CompletedTask;
+    }
+
+    public async IAsyncEnumerable<Reply> ReceiveAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            long seen = broker.Arrived.Beats;
+            foreach (Reply reply in broker.TakeReplies(Address)) yield return reply;
+            await broker.Arrived.WaitAsync(seen, Timeout.InfiniteTimeSpan, time, cancellationToken);
+        }
+    }
+
+    public void Check()
+    {
+        broker.Check();
+        if (IsCut) throw new TransportException("this process is cut off");
+    }
+
+    public TimeSpan LeaseTime => broker.LeaseTime;
+
+    public ValueTask EnqueueAsync(IReadOnlyList<QueuedRequest> requests, CancellationToken cancellationToken)
+    {
+        Check();
+        broker.Enqueue(requests);
+        return ValueTask.CompletedTask;
+    }
+
+    public async ValueTask<IReadOnlyList<Lease>> LeaseAsync(WorkClass workClass, int most, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        for (TimeSpan waited = TimeSpan.Zero; ; waited += Step)
+        {
+            Check();
+            IReadOnlyList<Lease> leases = broker.Take(workClass, most, this);
+            if (leases.Count > 0 || waited >= patience) return leases;
+            await Task.Delay(Step, time, cancellationToken);
+        }
+    }
+
+    public ValueTask<QueueStatistics> StatisticsAsync(WorkClass workClass, CancellationToken cancellationToken)
+    {
+        Check();
+        return ValueTask.FromResult(broker.Statistics(workClass));
+    }
+
+    public ValueTask<IReadOnlyList<QueuedMessage>> PeekAsync(WorkClass workClass, int most, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public ValueTask<IReadOnlyList<DeadLetter>> PeekDeadLettersAsync(WorkClass workClass, int most, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public ValueTask<int> RedriveAsync(WorkClass workClass, int most, CancellationToken cancellationToken) => throw new NotSupportedException();
+}
