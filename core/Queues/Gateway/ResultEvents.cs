@@ -11,12 +11,11 @@ public static class ResultEvents
         for (int choice = 0; choice < result.Choices.Count; choice++)
         {
             ChoiceResult answer = result.Choices[choice];
-            IReadOnlyList<TokenLogprob>? logprobs = answer.Logprobs;
-            foreach (TextPart part in answer.Parts)
+            for (int part = 0; part < answer.Parts.Count; part++)
             {
-                // Probabilities are kept for the answer as a whole: they come with its first part.
-                yield return new InferenceEvent.Delta(choice, part.Kind, part.Text, logprobs);
-                logprobs = null;
+                // Probabilities are kept for the answer as a whole: they come with its last part.
+                bool isLast = part == answer.Parts.Count - 1;
+                yield return new InferenceEvent.Delta(choice, answer.Parts[part].Kind, answer.Parts[part].Text, isLast ? answer.Logprobs : null);
             }
 
             if (answer.Reason is { } reason) yield return new InferenceEvent.ChoiceFinished(choice, reason);
