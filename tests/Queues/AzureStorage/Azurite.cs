@@ -13,6 +13,7 @@ internal sealed partial class Azurite : IAsyncDisposable
 
     private readonly string? folder;
     private readonly string key;
+    private readonly SemaphoreSlim clock = new(1);
     private Process? process;
 
     private Azurite(string? folder, string key) => (this.folder, this.key) = (folder, key);
@@ -41,7 +42,7 @@ internal sealed partial class Azurite : IAsyncDisposable
         ProcessStartInfo start = new("node") { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true };
         string[] arguments =
         [
-            "--require", RepositoryFiles.Path("tests", "azurite", "ends-with-parent.cjs"), script, "--silent", "--disableTelemetry", "--skipApiVersionCheck",
+            "--require", RepositoryFiles.Path("tests", "azurite", "testbed.cjs"), script, "--silent", "--disableTelemetry", "--skipApiVersionCheck",
             "--blobPort", Number(BlobPort), "--queuePort", Number(QueuePort), "--tablePort", "0",
         ];
         foreach (string argument in arguments) start.ArgumentList.Add(argument);
@@ -58,18 +59,31 @@ internal sealed partial class Azurite : IAsyncDisposable
         start.Environment["AZURITE_ACCOUNTS"] = $"{Account}:{key}";
         process = Process.Start(start)!;
         using CancellationTokenSource late = new(MostStartTime);
-        for (int ready = 0; ready < 2;)
+        for (int ready = 0; ready < 3;)
         {
             string line = await process.StandardOutput.ReadLineAsync(late.Token) ?? throw new InvalidOperationException("Azurite ended before it was ready.");
             if (Listening().Match(line) is not { Success: true } match) continue;
             int port = int.Parse(match.Groups["port"].Value, CultureInfo.InvariantCulture);
             if (match.Groups["service"].Value == "Blob") BlobPort = port;
-            else QueuePort = port;
+            else if (match.Groups["service"].Value == "Queue") QueuePort = port;
             ready++;
         }
+    }
 
-        // Read on, so that the pipe never fills.
-        _ = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
+    /// <summary>Sets the service's clock ahead: leases end and objects age at once.</summary>
+    public async Task PassAsync(TimeSpan time)
+    {
+        await clock.WaitAsync();
+        try
+        {
+            await process!.StandardInput.WriteLineAsync(((long)Math.Ceiling(time.TotalMilliseconds)).ToString(CultureInfo.InvariantCulture));
+            // It is silent but for the answer.
+            await process.StandardOutput.ReadLineAsync();
+        }
+        finally
+        {
+            clock.Release();
+        }
     }
 
     /// <summary>Ends it once it has saved what it holds: killed, it would lose what it had acknowledged, as no service does.</summary>
@@ -86,10 +100,11 @@ internal sealed partial class Azurite : IAsyncDisposable
     {
         if (folder is null) process?.Kill();
         await StopAsync();
+        clock.Dispose();
     }
 
     private static string Number(int port) => port.ToString(CultureInfo.InvariantCulture);
 
-    [GeneratedRegex(@"Azurite (?<service>Blob|Queue) service is successfully listening at http://127\.0\.0\.1:(?<port>\d+)", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"Azurite (?<service>Blob|Queue|Table) service is successfully listening at http://127\.0\.0\.1:(?<port>\d+)", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Listening();
 }

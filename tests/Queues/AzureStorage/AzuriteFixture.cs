@@ -8,6 +8,8 @@ namespace R1Serverless.Tests.Queues.AzureStorage;
 /// <summary>One Azurite in memory for all tests that need one, started by the first of them.</summary>
 public sealed class AzuriteFixture : IAsyncDisposable
 {
+    public const string Clock = "Azurite's clock";
+
     private readonly SemaphoreSlim starting = new(1);
     private Azurite? azurite;
 
@@ -25,8 +27,11 @@ public sealed class AzuriteFixture : IAsyncDisposable
         }
 
         string own = $"t{Guid.NewGuid():N}"[..20];
-        return new StorageOptions { ConnectionString = azurite.ConnectionString, Container = own, QueuePrefix = $"{own}-", LeaseTime = TimeSpan.FromSeconds(1) };
+        return new StorageOptions { ConnectionString = azurite.ConnectionString, Container = own, QueuePrefix = $"{own}-", LeaseTime = TimeSpan.FromHours(1) };
     }
+
+    /// <summary>Sets the service's clock ahead, for all tests: those that do are in the collection <see cref="Clock"/>, and the others' leases last for long.</summary>
+    public Task PassAsync(TimeSpan time) => azurite!.PassAsync(time);
 
     public async ValueTask DisposeAsync()
     {

@@ -7,28 +7,29 @@ using R1Serverless.Tests.Queues.Contract;
 
 namespace R1Serverless.Tests.Queues.AzureStorage;
 
+[Collection(AzuriteFixture.Clock)]
 public sealed class StorageQueueContractTests(AzuriteFixture azurite) : RequestQueueContract
 {
-    protected override async ValueTask<TransportFixture> CreateFixtureAsync() => new StorageFixture(await azurite.OptionsAsync());
+    protected override async ValueTask<TransportFixture> CreateFixtureAsync() => new StorageFixture(azurite, await azurite.OptionsAsync());
 }
 
+[Collection(AzuriteFixture.Clock)]
 public sealed class StorageReplyContractTests(AzuriteFixture azurite) : ReplyChannelContract
 {
-    protected override async ValueTask<TransportFixture> CreateFixtureAsync() => new StorageFixture(await azurite.OptionsAsync());
+    protected override async ValueTask<TransportFixture> CreateFixtureAsync() => new StorageFixture(azurite, await azurite.OptionsAsync());
 }
 
+[Collection(AzuriteFixture.Clock)]
 public sealed class StorageObjectContractTests(AzuriteFixture azurite) : ObjectStoreContract
 {
-    protected override async ValueTask<TransportFixture> CreateFixtureAsync() => new StorageFixture(await azurite.OptionsAsync());
+    protected override async ValueTask<TransportFixture> CreateFixtureAsync() => new StorageFixture(azurite, await azurite.OptionsAsync());
 }
 
-/// <summary>The clock is the service's: time passes by waiting.</summary>
-internal sealed class StorageFixture(StorageOptions options) : TransportFixture
+internal sealed class StorageFixture(AzuriteFixture azurite, StorageOptions options) : TransportFixture
 {
-    // The service counts whole seconds: with one, a renewal a little late would be too late.
-    private readonly StorageOptions options = options with { LeaseTime = TimeSpan.FromSeconds(2) };
+    private readonly StorageOptions options = options with { LeaseTime = TimeSpan.FromSeconds(30) };
 
-    public override async ValueTask PassAsync(TimeSpan time) => await Task.Delay(time);
+    public override async ValueTask PassAsync(TimeSpan time) => await azurite.PassAsync(time);
 
     public override async ValueTask PutRawAsync(WorkClass workClass, byte[] body) =>
         await new QueueClient(options.ConnectionString, $"{options.QueuePrefix}{(workClass == WorkClass.Interactive ? "interactive" : "bulk")}").SendMessageAsync(Convert.ToBase64String(body));
