@@ -1,22 +1,28 @@
+using System.Buffers;
+using System.Globalization;
 using System.Runtime.CompilerServices;
+using System.Text;
 using Azure;
 using Azure.Storage;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
+using Azure.Storage.Blobs.Specialized;
 
 namespace R1Serverless.Queues.AzureStorage;
 
 /// <summary>Objects as block blobs of one container. Tags are ETags; times are the service's.</summary>
 public sealed class BlobStore : IObjectStore
 {
-    /// <summary>Objects up to this size are read into memory; larger ones, which may change or go while they are read, into a temporary file.</summary>
-    private const int MostInMemory = 4 << 20;
+    /// <summary>What a stream is written and read in. Smaller objects are read into memory; larger ones, which may change or go while they are read, into a temporary file.</summary>
+    private const int BlockBytes = 4 << 20;
 
     /// <summary>Of the attempt that wrote a blob: tells one's own write, whose answer was lost, from another's.</summary>
     private const string Attempt = "r1attempt";
 
-    // Two blocks under way and two being filled: 16 MiB at most, whatever the object's size.
-    private static readonly StorageTransferOptions Blocks = new() { InitialTransferSize = MostInMemory, MaximumTransferSize = MostInMemory, MaximumConcurrency = 2 };
+    // In one call: what two writers write at once is one or the other.
+    private static readonly StorageTransferOptions Whole = new() { InitialTransferSize = int.MaxValue };
+
+    private static readonly StorageTransferOptions InBlocks = new() { InitialTransferSize = BlockBytes, MaximumTransferSize = BlockBytes, MaximumConcurrency = 2 };
 
     private readonly BlobContainerClient container;
     private readonly StorageService service;
@@ -52,7 +58,7 @@ public sealed class BlobStore : IObjectStore
         {
             Conditions = new BlobRequestConditions { IfNoneMatch = condition.IfAbsent ? ETag.All : null, IfMatch = condition.IfTag is { } tag ? new ETag(tag) : null },
             Metadata = new Dictionary<string, string>(StringComparer.Ordinal) { [Attempt] = attempt },
-            TransferOptions = Blocks,
+            TransferOptions = Whole,
         };
         try
         {
@@ -71,14 +77,35 @@ public sealed class BlobStore : IObjectStore
 
     public async ValueTask PutAsync(string name, Stream content, CancellationToken cancellationToken)
     {
-        BlobClient blob = Blob(name);
+        ObjectName.Check(name);
+        BlockBlobClient blob = container.GetBlockBlobClient(name);
+        // The library would name blocks by their place: of two writers of one name, the blob could get blocks of both.
+        string writer = Guid.NewGuid().ToString("N");
+        List<string> blocks = [];
+        byte[] block = ArrayPool<byte>.Shared.Rent(BlockBytes);
         try
         {
-            await blob.UploadAsync(content, new BlobUploadOptions { TransferOptions = Blocks }, cancellationToken);
+            for (int length = BlockBytes; length == BlockBytes;)
+            {
+                length = await content.ReadAtLeastAsync(block.AsMemory(0, BlockBytes), BlockBytes, throwOnEndOfStream: false, cancellationToken);
+                if (length == 0) break;
+                blocks.Add(Convert.ToBase64String(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{writer}{blocks.Count:D6}"))));
+                await blob.StageBlockAsync(blocks[^1], new MemoryStream(block, 0, length, writable: false), cancellationToken: cancellationToken);
+            }
+
+            await blob.CommitBlockListAsync(blocks, cancellationToken: cancellationToken);
+        }
+        catch (RequestFailedException failed) when (failed.ErrorCode == BlobErrorCode.InvalidBlockList)
+        {
+            throw new TransportException($"Another process wrote '{name}' at the same time; its content stands.", failed);
         }
         catch (Exception fault) when (service.Knows(fault, cancellationToken))
         {
             throw service.Explain(fault);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(block);
         }
     }
 
@@ -105,7 +132,7 @@ public sealed class BlobStore : IObjectStore
         BlobClient blob = Blob(name);
         while (await PropertiesAsync(blob, cancellationToken) is { } found)
         {
-            if (found.ContentLength <= MostInMemory)
+            if (found.ContentLength <= BlockBytes)
             {
                 return await GetAsync(name, cancellationToken) is { } whole ? new MemoryStream(whole.Content.ToArray(), writable: false) : null;
             }
@@ -201,7 +228,7 @@ public sealed class BlobStore : IObjectStore
             {
                 Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.None, BufferSize = 0, Options = FileOptions.DeleteOnClose | FileOptions.Asynchronous,
             });
-            await blob.DownloadToAsync(file, new BlobDownloadToOptions { Conditions = new BlobRequestConditions { IfMatch = found.ETag }, TransferOptions = Blocks }, cancellationToken);
+            await blob.DownloadToAsync(file, new BlobDownloadToOptions { Conditions = new BlobRequestConditions { IfMatch = found.ETag }, TransferOptions = InBlocks }, cancellationToken);
             file.Position = 0;
             (FileStream whole, file) = (file, null);
             return whole;

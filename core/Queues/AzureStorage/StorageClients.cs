@@ -11,6 +11,10 @@ internal sealed partial class StorageClients
     private const string BlobRole = "Storage Blob Data Contributor";
     private const string QueueRole = "Storage Queue Data Contributor";
 
+    // Of one attempt where nothing answers. Messages are small, and a lease must be renewed in time; a block takes longer on a slow line.
+    private static readonly TimeSpan QueueTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan BlobTimeout = TimeSpan.FromSeconds(20);
+
     /// <exception cref="TransportException">The options can't be used; the message says which.</exception>
     public StorageClients(StorageOptions options)
     {
@@ -20,8 +24,8 @@ internal sealed partial class StorageClients
         if (options.ConnectionString is null == options.Account is null) throw Wrong("give either a connection string or an account");
 
         BlobServiceClient blobs;
-        BlobClientOptions blobOptions = Bounded(new BlobClientOptions(), options);
-        QueueClientOptions queueOptions = Bounded(new QueueClientOptions { MessageEncoding = QueueMessageEncoding.None }, options);
+        BlobClientOptions blobOptions = Bounded(new BlobClientOptions(), BlobTimeout, options);
+        QueueClientOptions queueOptions = Bounded(new QueueClientOptions { MessageEncoding = QueueMessageEncoding.None }, QueueTimeout, options);
         if (options.ConnectionString is { } connection)
         {
             try
@@ -64,14 +68,14 @@ internal sealed partial class StorageClients
     }
 
     /// <summary>An attempt and two more within a second or so, where the service refuses or the connection breaks.</summary>
-    private static T Bounded<T>(T client, StorageOptions options)
+    private static T Bounded<T>(T client, TimeSpan timeout, StorageOptions options)
         where T : ClientOptions
     {
         client.Retry.Mode = RetryMode.Exponential;
         client.Retry.MaxRetries = 2;
         client.Retry.Delay = TimeSpan.FromMilliseconds(100);
         client.Retry.MaxDelay = TimeSpan.FromSeconds(1);
-        client.Retry.NetworkTimeout = TimeSpan.FromSeconds(15);
+        client.Retry.NetworkTimeout = timeout;
         if (options.Http is { } http) client.Transport = http;
         return client;
     }

@@ -49,8 +49,9 @@ internal sealed class StorageDeadLetters(MessageQueue live, MessageQueue dead, C
             while (moved < most)
             {
                 IReadOnlyList<StoredMessage> received = await dead.ReceiveAsync(Math.Min(most - moved, MessageQueue.MostPerCall), RedriveLease, cancellationToken);
-                // None is left, or those that stay come round again.
-                if (received.Count == 0 || received.Any(message => !held.TryAdd(message.Id, message))) break;
+                bool comeRound = received.Any(message => held.ContainsKey(message.Id));
+                foreach (StoredMessage message in received) held[message.Id] = message;
+                if (received.Count == 0 || comeRound) break;
                 foreach (StoredMessage message in received)
                 {
                     if (await PutBackAsync(message, cancellationToken) && held.Remove(message.Id)) moved++;

@@ -2,7 +2,7 @@ namespace R1Serverless.Queues.AzureStorage;
 
 /// <summary>
 /// Storage queues as request queues: a lease is a message's visibility timeout. Order is nearly first in, first out. Leased messages are part of the service's count,
-/// so the statistics of more than 32 waiting requests are an estimate, and nobody tells how many are leased.
+/// so the statistics of more than 32 waiting requests are an estimate, and nobody tells how many are leased. The service shows 32 messages at most without leasing them.
 /// </summary>
 internal sealed class StorageRequestQueue(StorageLane interactive, StorageLane bulk, StorageReplyChannel replies, ClaimCheck claims, TimeSpan leaseTime, TimeProvider time) : IRequestQueue
 {
@@ -43,7 +43,7 @@ internal sealed class StorageRequestQueue(StorageLane interactive, StorageLane b
             if (received.Count > 0)
             {
                 lane.Delay.Reset();
-                if (await ReadAsync(lane, received, cancellationToken) is { Count: > 0 } leases) return leases;
+                if (await ReadAsync(lane, received) is { Count: > 0 } leases) return leases;
             }
             else if (left > TimeSpan.Zero)
             {
@@ -137,15 +137,15 @@ internal sealed class StorageRequestQueue(StorageLane interactive, StorageLane b
         }
     }
 
-    /// <summary>Empty if none could be read. A message whose body could not be fetched comes again when its lease ends.</summary>
-    private async ValueTask<IReadOnlyList<Lease>> ReadAsync(StorageLane lane, IReadOnlyList<StoredMessage> received, CancellationToken cancellationToken)
+    /// <summary>Empty if none could be read. Not to be cancelled: what has been leased is handed over. A message whose body could not be fetched comes again when its lease ends.</summary>
+    private async ValueTask<IReadOnlyList<Lease>> ReadAsync(StorageLane lane, IReadOnlyList<StoredMessage> received)
     {
         TransportException? missed = null;
         StorageLease?[] leases = await Task.WhenAll(received.Select(async message =>
         {
             try
             {
-                return await lane.ReadAsync(message, leaseTime, cancellationToken);
+                return await lane.ReadAsync(message, leaseTime, CancellationToken.None);
             }
             catch (TransportException fault)
             {

@@ -1,8 +1,8 @@
-using System.Buffers.Binary;
 using System.Text;
 using Azure;
 using R1Serverless.Queues;
 using R1Serverless.Queues.AzureStorage;
+using R1Serverless.Tests.Queues.Contract;
 
 namespace R1Serverless.Tests.Queues.AzureStorage;
 
@@ -16,13 +16,13 @@ public sealed class BlobStoreTests(AzuriteFixture azurite)
     {
         BlobStore store = await OpenAsync(await azurite.OptionsAsync());
         const int length = (9 << 20) + 7;
-        await store.PutAsync("files/large", new Counting(length), None);
+        await store.PutAsync("files/large", new PatternStream(length), None);
 
         await using Stream read = (await store.OpenAsync("files/large", None))!;
         await store.PutAsync("files/large", "other"u8.ToArray(), PutCondition.Always, None);
         await store.DeleteAsync("files/large", None);
 
-        await using Counting expected = new(length);
+        await using PatternStream expected = new(length);
         Assert.True(await SameAsync(expected, read));
     }
 
@@ -32,9 +32,36 @@ public sealed class BlobStoreTests(AzuriteFixture azurite)
         BlobStore store = await OpenAsync(await azurite.OptionsAsync());
         await store.PutAsync("files/a", "before"u8.ToArray(), PutCondition.Always, None);
 
-        await Assert.ThrowsAsync<InvalidDataException>(async () => await store.PutAsync("files/a", new Counting(10 << 20, breakAt: 9 << 20), None));
+        await Assert.ThrowsAsync<IOException>(async () => await store.PutAsync("files/a", new PatternStream(10 << 20, breakAt: 9 << 20), None));
 
         Assert.Equal("before", Text(await store.GetAsync("files/a", None)));
+    }
+
+    [Fact]
+    public async Task Of_two_who_stream_into_one_name_at_once_one_is_there_whole()
+    {
+        BlobStore store = await OpenAsync(await azurite.OptionsAsync());
+        MemoryStream[] sources = [.. Enumerable.Range(1, 2).Select(i => new MemoryStream([.. Enumerable.Repeat((byte)i, 9 << 20)]))];
+
+        TransportException?[] faults = await Task.WhenAll(sources.Select(async source =>
+        {
+            try
+            {
+                await store.PutAsync("files/a", source, None);
+                return null;
+            }
+            catch (TransportException fault)
+            {
+                return fault;
+            }
+        }));
+
+        Assert.Contains(null, faults);
+        Assert.All(faults.OfType<TransportException>(), fault => Assert.Contains("its content stands", fault.Message, StringComparison.Ordinal));
+        using MemoryStream read = new();
+        await using Stream stored = (await store.OpenAsync("files/a", None))!;
+        await stored.CopyToAsync(read, None);
+        Assert.Contains(sources, source => source.ToArray().AsSpan().SequenceEqual(read.ToArray()));
     }
 
     [Fact]
@@ -104,46 +131,5 @@ public sealed class BlobStoreTests(AzuriteFixture azurite)
             if (await actual.ReadAtLeastAsync(b, b.Length, throwOnEndOfStream: false) != count || !a.AsSpan(0, count).SequenceEqual(b.AsSpan(0, count))) return false;
             if (count == 0) return true;
         }
-    }
-
-    /// <summary>A stream of known content that can only be read forwards, as an upload is.</summary>
-    private sealed class Counting(long length, long breakAt = long.MaxValue) : Stream
-    {
-        private long at;
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position { get => at; set => throw new NotSupportedException(); }
-
-        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-        public override int Read(Span<byte> buffer)
-        {
-            if (at >= breakAt) throw new InvalidDataException("The client went away.");
-            int count = (int)Math.Min(Math.Min(buffer.Length, length - at), 8000);
-            Span<byte> number = stackalloc byte[8];
-            for (int i = 0; i < count; i++)
-            {
-                BinaryPrimitives.WriteInt64LittleEndian(number, (at + i) / 8 * 2654435761);
-                buffer[i] = number[(int)((at + i) % 8)];
-            }
-
-            at += count;
-            return count;
-        }
-
-        public override void Flush() => throw new NotSupportedException();
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     }
 }

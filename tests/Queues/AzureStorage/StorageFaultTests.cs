@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Azure;
 using Azure.Core;
+using Azure.Identity;
 using R1Serverless.Queues;
 using R1Serverless.Queues.AzureStorage;
 
@@ -49,6 +50,17 @@ public sealed class StorageFaultTests(AzuriteFixture azurite)
     }
 
     [Fact]
+    public async Task A_process_without_an_identity_is_told_how_to_get_one()
+    {
+        BlobStore store = new(Account with { Credential = new NoToken() });
+
+        TransportException fault = await Assert.ThrowsAsync<TransportException>(async () => await store.OpenAsync(CancellationToken.None));
+
+        Assert.True(fault.IsPermanent);
+        Assert.Contains("managed identity", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_wrong_key_is_the_operators_to_mend()
     {
         StorageOptions options = await azurite.OptionsAsync();
@@ -86,6 +98,13 @@ public sealed class StorageFaultTests(AzuriteFixture azurite)
     [InlineData("https://someaccount.blob.core.chinacloudapi.cn/", "someaccount.queue.core.chinacloudapi.cn")]
     public void An_account_is_a_name_or_an_endpoint_of_any_cloud(string account, string queues) =>
         Assert.Equal(queues, new StorageClients(Account with { Account = account }).QueueService.Host);
+
+    private sealed class NoToken : TokenCredential
+    {
+        public override AccessToken GetToken(TokenRequestContext requestContext, CancellationToken cancellationToken) => throw new CredentialUnavailableException("There is none.");
+
+        public override ValueTask<AccessToken> GetTokenAsync(TokenRequestContext requestContext, CancellationToken cancellationToken) => new(GetToken(requestContext, cancellationToken));
+    }
 
     private sealed class AnyToken : TokenCredential
     {
