@@ -9,6 +9,7 @@ RootCommand root = new("R1Serverless: reasoning models behind the OpenAI API, in
     RunBatchCommand.Create(LocalModels.LoadAsync),
     ModelCommand.Create(),
     DevicesCommand.Create(),
+    QueueCommand.Create(),
     BenchCommand.Create(),
     BenchClientCommand.Create(),
     BenchProbeCommand.Create(),

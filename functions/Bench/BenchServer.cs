@@ -10,8 +10,9 @@ internal sealed class BenchServer : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
     private readonly Process _process;
+    private readonly string _data;
 
-    private BenchServer(Process process, Uri address) => (_process, Address) = (process, address);
+    private BenchServer(Process process, string data, Uri address) => (_process, _data, Address) = (process, data, address);
 
     public Uri Address { get; }
 
@@ -30,11 +31,13 @@ internal sealed class BenchServer : IAsyncDisposable
     public static async Task<BenchServer> StartAsync(string modelFolder, DeviceKind device, TimeProvider time, CancellationToken cancellation)
     {
         var address = new Uri($"http://127.0.0.1:{FreePort()}/");
-        var process = ChildProcess.Start("serve", "--urls", address.ToString(), "--model", modelFolder, "--device", device.ToString().ToLowerInvariant());
+        // A queue of its own: what waits in the user's is not what is measured.
+        var data = Directory.CreateTempSubdirectory("r1-bench-").FullName;
+        var process = ChildProcess.Start("serve", "--urls", address.ToString(), "--model", modelFolder, "--device", device.ToString().ToLowerInvariant(), "--data", data);
         // Read, so that the pipe never fills; not shown, the tables are this process's output.
         process.OutputDataReceived += (_, _) => { };
         process.BeginOutputReadLine();
-        var server = new BenchServer(process, address);
+        var server = new BenchServer(process, data, address);
         try
         {
             await server.BecomeReadyAsync(time, cancellation);
@@ -52,6 +55,7 @@ internal sealed class BenchServer : IAsyncDisposable
         if (!_process.HasExited) _process.Kill();
         await _process.WaitForExitAsync();
         _process.Dispose();
+        Directory.Delete(_data, recursive: true);
     }
 
     private async Task BecomeReadyAsync(TimeProvider time, CancellationToken cancellation)

@@ -27,7 +27,7 @@ internal sealed class InferenceSource : IAsyncDisposable
         if (await AnswersAsync(usual, cancellationToken)) return Server(usual, apiKey, local.Models[0]);
         await status.WriteLineAsync($"No server at {ListenAddresses.Default}: loading {local.Models[0]} here.");
         LoadedModels loaded = await load(local, new StatusLines(status), cancellationToken);
-        return new InferenceSource(loaded.Inference, loaded.Models[0].Id);
+        return new InferenceSource(loaded.Inference, loaded.Models()[0].Id);
     }
 
     public async ValueTask DisposeAsync()

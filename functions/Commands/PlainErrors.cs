@@ -1,5 +1,6 @@
 using R1Serverless.Bench;
 using R1Serverless.Models;
+using R1Serverless.Queues;
 using R1Serverless.Runtime;
 
 namespace R1Serverless.Commands;
@@ -35,7 +36,7 @@ internal static class PlainErrors
 
     private static bool IsPlain(Exception fault) =>
         fault is InvalidModelException or ModelLoadException or InvalidDataException or IOException or UnauthorizedAccessException or OperationCanceledException
-            or TimeoutException or HttpRequestException or BenchException;
+            or TimeoutException or HttpRequestException or BenchException or TransportException;
 
     private static int Say(Exception fault)
     {

@@ -51,13 +51,16 @@ internal static class ServeCommand
 
     private static readonly Option<int> MaxBody = Bounded("--max-body", 4, 1, 1024, "The largest request body in MiB; beyond that clients get 413.");
 
+    private static readonly Option<string> Role = CreateRole();
+
     /// <param name="load">Loads the models once the port is open.</param>
     public static Command Create(ModelLoader load)
     {
         Command command = new("serve", "Serve models with the OpenAI API (what r1 does without a verb).")
         {
-            Urls, Models, Load, Precision, Data, ApiKey, Memory, KeyValueMemory, MaxWaiting, Threads, Grace, MaxBody,
+            Role, Urls, Models, Load, Precision, Data, ApiKey, Memory, KeyValueMemory, MaxWaiting, Threads, Grace, MaxBody,
         };
+        TransportOption.AddTo(command);
         DeviceOption.AddTo(command);
         command.SetAction((arguments, _) => RunAsync(Read(arguments), load));
         return command;
@@ -65,7 +68,7 @@ internal static class ServeCommand
 
     private static async Task<int> RunAsync(ServeOptions options, ModelLoader load)
     {
-        if (ListenAddresses.Refusal(options.Urls, options.ApiKeys.Count > 0) is { } refusal)
+        if ((ListenAddresses.Refusal(options.Urls, options.ApiKeys.Count > 0) ?? Refusal(options) ?? Transports.Refusal(options.Transport)) is { } refusal)
         {
             await Console.Error.WriteLineAsync($"r1: {refusal}");
             return 1;
@@ -81,6 +84,8 @@ internal static class ServeCommand
         string keys = arguments.GetValue(ApiKey) ?? Set(KeyVariable) ?? "";
         return new ServeOptions
         {
+            Role = RoleName.Parse(arguments.GetRequiredValue(Role)),
+            Transport = TransportOption.Read(arguments, arguments.GetValue(Data)),
             Urls = ListenAddresses.Split(urls),
             Models = arguments.GetValue(Models) ?? [],
             Load = arguments.GetValue(Load) ?? [],
@@ -94,6 +99,21 @@ internal static class ServeCommand
             Grace = TimeSpan.FromSeconds(arguments.GetValue(Grace)),
             MaxBodyBytes = arguments.GetValue(MaxBody) << 20,
         };
+    }
+
+    private static string? Refusal(ServeOptions options) => options.Role == ServeRole.Gateway && (options.Models.Count > 0 || options.Load.Count > 0)
+        ? "A gateway loads no models: give --model and --load to the workers."
+        : null;
+
+    private static Option<string> CreateRole()
+    {
+        Option<string> role = new("--role")
+        {
+            Description = "all: everything in this process. gateway: takes requests and puts them into the queue, without a model. worker: works off the queue with its models.",
+            DefaultValueFactory = _ => RoleName.Of(ServeRole.All),
+        };
+        role.AcceptOnlyFromAmong([.. RoleName.All]);
+        return role;
     }
 
     private static string? Set(string variable) => Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : null;

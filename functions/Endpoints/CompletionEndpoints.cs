@@ -102,14 +102,17 @@ internal sealed class CompletionEndpoints(Serving serving, ServeOptions options,
 
         if (await RequestBytes.ReadAsync(request, options.MaxBodyBytes, request.HttpContext.RequestAborted) is { } body)
         {
-            string? precision = request.Headers.TryGetValue(PrecisionFields.RequestHeader, out StringValues header) ? header.ToString() : null;
-            return CompletionCall.Read(api, body, faults, precision, options.Precision);
+            return CompletionCall.Read(
+                api, body, faults, Header(request, PrecisionFields.RequestHeader), options.Precision, Header(request, DeadlineFields.RequestHeader),
+                RequestIdentity.OwnerOf(request.HttpContext));
         }
 
         faults.Add(ApiError.WithStatus(
             StatusCodes.Status413PayloadTooLarge, $"The body may have at most {options.MaxBodyBytes} bytes.", "request_too_large"));
         return null;
     }
+
+    private static string? Header(HttpRequest request, string name) => request.Headers.TryGetValue(name, out StringValues value) ? value.ToString() : null;
 
     private static Task WriteFailureAsync(HttpContext context, CompletionCall call, InferenceEvent.Failed failed) =>
         ErrorAnswers.WriteAsync(context, ApiError.From(failed.Error, call.PromptField, context.TraceIdentifier));

@@ -1,5 +1,6 @@
 using R1Serverless.Hosting;
 using R1Serverless.OpenAi;
+using R1Serverless.Queues;
 using R1Serverless.Requests;
 
 namespace R1Serverless.Endpoints;
@@ -12,17 +13,21 @@ internal static class HealthEndpoints
     public static void MapHealth(this WebApplication app)
     {
         Serving serving = app.Services.GetRequiredService<Serving>();
+        QueueConnection connection = app.Services.GetRequiredService<QueueConnection>();
+        bool isGateway = app.Services.GetRequiredService<ServeOptions>().Role == ServeRole.Gateway;
         app.MapGet("/health/live", (RequestDelegate)(context =>
-            JsonAnswers.WriteAsync(context, StatusCodes.Status200OK, new HealthAnswer("live", []), WireJson.Relaxed.HealthAnswer)));
-        app.MapGet("/health/ready", (RequestDelegate)(context =>
+            JsonAnswers.WriteAsync(context, StatusCodes.Status200OK, new HealthAnswer("live", [], null), WireJson.Relaxed.HealthAnswer)));
+        app.MapGet("/health/ready", (RequestDelegate)(async context =>
         {
             ServingPhase phase = serving.Phase;
             bool ready = phase == ServingPhase.Ready;
+            IReadOnlyList<ServedModel> models = await serving.ListModelsAsync(context.RequestAborted);
+            int? workers = isGateway && connection.Queue is { } queue ? (await queue.Workers.ListAsync(context.RequestAborted)).Count : null;
             if (!ready) context.Response.Headers.RetryAfter = RetryAfterSeconds;
-            return JsonAnswers.WriteAsync(
+            await JsonAnswers.WriteAsync(
                 context,
                 ready ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable,
-                new HealthAnswer(Name(phase), [.. serving.Models.SelectMany(Health)]),
+                new HealthAnswer(Name(phase), [.. models.SelectMany(Health)], workers),
                 WireJson.Relaxed.HealthAnswer);
         }));
     }
@@ -35,7 +40,7 @@ internal static class HealthEndpoints
     };
 
     private static IEnumerable<ModelHealth> Health(ServedModel model) =>
-        model.Variants().SelectMany(variant => variant.Loaded is { } loaded
+        model.Variants.SelectMany(variant => variant.Loaded is { } loaded
             ? [new ModelHealth(model.Id, PrecisionName.Of(variant.Precision), loaded.Running, loaded.Waiting)]
             : Array.Empty<ModelHealth>());
 }

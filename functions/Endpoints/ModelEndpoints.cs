@@ -1,5 +1,6 @@
 using R1Serverless.Hosting;
 using R1Serverless.OpenAi;
+using R1Serverless.Queues;
 using R1Serverless.Requests;
 
 namespace R1Serverless.Endpoints;
@@ -10,20 +11,23 @@ internal static class ModelEndpoints
     public static void MapModels(this WebApplication app)
     {
         Serving serving = app.Services.GetRequiredService<Serving>();
-        app.MapGet("/v1/models", (RequestDelegate)(context => JsonAnswers.WriteAsync(
-            context, StatusCodes.Status200OK, new ModelList("list", [.. serving.Models.Select(Entry)]), WireJson.Relaxed.ModelList)));
-        app.MapGet("/v1/models/{**id}", (RequestDelegate)(context =>
+        app.MapGet("/v1/models", (RequestDelegate)(async context =>
+        {
+            IReadOnlyList<ServedModel> models = await serving.ListModelsAsync(context.RequestAborted);
+            await JsonAnswers.WriteAsync(context, StatusCodes.Status200OK, new ModelList("list", [.. models.Select(Entry)]), WireJson.Relaxed.ModelList);
+        }));
+        app.MapGet("/v1/models/{**id}", (RequestDelegate)(async context =>
         {
             string id = context.GetRouteValue("id") as string ?? "";
-            ServedModel? model = serving.Models.FirstOrDefault(one => one.Id == id);
-            return model is null
+            ServedModel? model = (await serving.ListModelsAsync(context.RequestAborted)).FirstOrDefault(one => one.Id == id);
+            await (model is null
                 ? ErrorAnswers.WriteAsync(context, ApiError.ModelNotFound(id))
-                : JsonAnswers.WriteAsync(context, StatusCodes.Status200OK, Entry(model), WireJson.Relaxed.ModelEntry);
+                : JsonAnswers.WriteAsync(context, StatusCodes.Status200OK, Entry(model), WireJson.Relaxed.ModelEntry));
         }));
     }
 
     private static ModelEntry Entry(ServedModel model) => new(
-        model.Id, "model", model.Created.ToUnixTimeSeconds(), model.OwnedBy, model.ContextLength, model.Device, [.. model.Variants().Select(Entry)]);
+        model.Id, "model", model.Created.ToUnixTimeSeconds(), model.OwnedBy, model.ContextLength, model.Device, [.. model.Variants.Select(Entry)]);
 
     private static ModelVariantEntry Entry(ServedVariant variant) => new(
         PrecisionName.Of(variant.Precision), variant.Bytes, variant.Loaded is not null, variant.Evaluation is { } measured

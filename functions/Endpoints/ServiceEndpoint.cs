@@ -13,10 +13,13 @@ internal static class ServiceEndpoint
     public static void MapService(this WebApplication app)
     {
         Serving serving = app.Services.GetRequiredService<Serving>();
+        ServeOptions options = app.Services.GetRequiredService<ServeOptions>();
+        QueueConnection connection = app.Services.GetRequiredService<QueueConnection>();
         app.MapGet("/", (RequestDelegate)(context => JsonAnswers.WriteAsync(
             context,
             StatusCodes.Status200OK,
-            new ServiceAnswer("r1-serverless", Version, HealthEndpoints.Name(serving.Phase), "/v1"),
+            new ServiceAnswer(
+                "r1-serverless", Version, HealthEndpoints.Name(serving.Phase), "/v1", RoleName.Of(options.Role), options.Transport.Name, connection.Queue?.Transport.Description),
             WireJson.Relaxed.ServiceAnswer)));
     }
 }

@@ -7,6 +7,7 @@ namespace R1Serverless.Hosting;
 internal sealed class ApiKeys
 {
     private const string Scheme = "Bearer ";
+    private const int OwnerBytes = 8;
     private readonly byte[][] _hashes;
 
     public ApiKeys(IReadOnlyList<string> keys) => _hashes = [.. keys.Select(Hash)];
@@ -17,15 +18,16 @@ internal sealed class ApiKeys
     public static IReadOnlyList<string> Split(string keys) =>
         keys.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
+    /// <summary>Who sent a request: the first 16 hexadecimal digits of the key's SHA-256, empty where no key is asked for; null if the key opens nothing.</summary>
     /// <param name="authorization">The Authorization header, or null.</param>
-    public bool Accept(string? authorization)
+    public string? Owner(string? authorization)
     {
-        if (!AreRequired) return true;
-        if (authorization is null || !authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)) return false;
+        if (!AreRequired) return "";
+        if (authorization is null || !authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)) return null;
         byte[] offered = Hash(authorization[Scheme.Length..].Trim());
         bool found = false;
         foreach (byte[] hash in _hashes) found |= CryptographicOperations.FixedTimeEquals(hash, offered);
-        return found;
+        return found ? Convert.ToHexStringLower(offered.AsSpan(0, OwnerBytes)) : null;
     }
 
     private static byte[] Hash(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));

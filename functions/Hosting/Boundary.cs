@@ -1,21 +1,29 @@
 using R1Serverless.Endpoints;
 using R1Serverless.OpenAi;
+using R1Serverless.Queues;
 
 namespace R1Serverless.Hosting;
 
 /// <summary>The outermost layer: a request id on every answer, the key check, and OpenAI's error shape for whatever goes wrong further in.</summary>
 internal sealed partial class Boundary(RequestDelegate next, ApiKeys keys, ILogger<Boundary> log)
 {
+    private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(2);
+
     public async Task InvokeAsync(HttpContext context)
     {
         RequestIdentity.Assign(context);
         try
         {
-            if (!IsOpen(context.Request.Path) && !keys.Accept(context.Request.Headers.Authorization))
+            if (!IsOpen(context.Request.Path))
             {
-                context.Response.Headers.WWWAuthenticate = "Bearer";
-                await ErrorAnswers.WriteAsync(context, ApiError.Unauthorized);
-                return;
+                if (keys.Owner(context.Request.Headers.Authorization) is not { } owner)
+                {
+                    context.Response.Headers.WWWAuthenticate = "Bearer";
+                    await ErrorAnswers.WriteAsync(context, ApiError.Unauthorized);
+                    return;
+                }
+
+                RequestIdentity.SetOwner(context, owner);
             }
 
             await next(context);
@@ -28,6 +36,11 @@ internal sealed partial class Boundary(RequestDelegate next, ApiKeys keys, ILogg
         catch (BadHttpRequestException fault) when (!context.Response.HasStarted)
         {
             await ErrorAnswers.WriteAsync(context, ApiError.WithStatus(fault.StatusCode, "The HTTP request is malformed or came too slowly.", "bad_request"));
+        }
+        catch (TransportException fault) when (!context.Response.HasStarted)
+        {
+            LogUnreachable(fault.Message, context.TraceIdentifier);
+            await ErrorAnswers.WriteAsync(context, ApiError.Unavailable("The queue can't be reached right now.", "queue_unreachable", RetryLater));
         }
         catch (Exception fault) when (!context.Response.HasStarted)
         {
@@ -53,4 +66,7 @@ internal sealed partial class Boundary(RequestDelegate next, ApiKeys keys, ILogg
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Request {RequestId} failed")]
     private partial void LogFailure(Exception fault, string requestId);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Request {RequestId} could not be served: {Reason}")]
+    private partial void LogUnreachable(string reason, string requestId);
 }

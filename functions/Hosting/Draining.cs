@@ -1,17 +1,17 @@
 namespace R1Serverless.Hosting;
 
 /// <summary>
-/// On the signal to stop, while the port is still open: new requests get 503, answers in flight finish within the grace period, and what is left
-/// is cut off. Only then do the web server and the engine stop.
+/// On the signal to stop, while the port is still open: new requests get 503 and nothing more is leased from the queue, what is in flight finishes within the
+/// grace period, and what is left is cut off, or handed back to the queue. Only then do the web server and the engine stop.
 /// </summary>
-internal sealed partial class Draining(Serving serving, ServeOptions options, TimeProvider time, ILogger<Draining> log) : IHostedLifecycleService
+internal sealed partial class Draining(Serving serving, QueueWork work, QueueConnection connection, ServeOptions options, TimeProvider time, ILogger<Draining> log) : IHostedLifecycleService
 {
     // Time for cut-off answers to write their last event.
     private static readonly TimeSpan CutOffTime = TimeSpan.FromSeconds(5);
 
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
-        Task drained = serving.BeginDrain();
+        Task drained = Task.WhenAll(serving.BeginDrain(), work.DrainAsync());
         try
         {
             await drained.WaitAsync(options.Grace, time, cancellationToken);
@@ -19,6 +19,8 @@ internal sealed partial class Draining(Serving serving, ServeOptions options, Ti
         catch (TimeoutException)
         {
             LogCutOff(options.Grace.TotalSeconds);
+            // Whoever asked through the queue may come back for the result.
+            connection.Queue?.Gateway.LeaveRunning();
             serving.AbortInFlight();
             await drained.WaitAsync(CutOffTime, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }

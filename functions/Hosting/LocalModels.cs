@@ -1,6 +1,7 @@
 using R1Serverless.Building;
 using R1Serverless.Generation;
 using R1Serverless.Models;
+using R1Serverless.Queues;
 using R1Serverless.Runtime;
 
 namespace R1Serverless.Hosting;
@@ -34,7 +35,7 @@ internal static class LocalModels
 
         // The device that a load really got, where the preferred one would not do.
         var device = host.Status.Select(one => one.Loaded).OfType<LoadedVariant>().First().Provider;
-        return new LoadedModels(new LocalInference(host), [.. folders.Select(folder => Describe(folder, host, device))]);
+        return new LoadedModels(new LocalInference(host), () => Describe(folders, host, device), () => Load(host));
     }
 
     /// <summary>The models that the options name, built first where a shipped checkpoint was not yet.</summary>
@@ -70,20 +71,33 @@ internal static class LocalModels
         return new ModelHost(folders, limits, options.Runtime, engine, TimeProvider.System);
     }
 
-    private static ServedModel Describe(ModelFolder folder, ModelHost host, ExecutionProvider device) => new()
+    private static WorkerLoad Load(ModelHost host)
     {
-        Id = folder.Name,
-        Created = folder.Manifest.Created,
-        OwnedBy = "r1serverless",
-        ContextLength = folder.Config.ContextLength,
-        Device = device.Description,
-        Variants = () => [.. host.Status.Where(status => status.Folder == folder).Select(status => Describe(status, device.Name))],
-    };
+        EngineLoad[] loads = [.. host.Status.Select(status => status.Loaded).OfType<LoadedVariant>().Select(loaded => loaded.Load)];
+        return new WorkerLoad(loads.Sum(load => load.Running), loads.Sum(load => load.Waiting));
+    }
+
+    private static IReadOnlyList<ServedModel> Describe(IReadOnlyList<ModelFolder> folders, ModelHost host, ExecutionProvider device)
+    {
+        var now = host.Status;
+        return [.. folders.Select(folder => new ServedModel
+        {
+            Id = folder.Name,
+            Created = folder.Manifest.Created,
+            OwnedBy = "r1serverless",
+            ContextLength = folder.Config.ContextLength,
+            Device = device.Description,
+            Variants = [.. now.Where(status => status.Folder == folder).Select(status => Describe(status, device.Name))],
+        })];
+    }
 
     private static ServedVariant Describe(VariantStatus status, string device)
     {
         var load = status.Loaded?.Load;
         var life = load is { } now ? new VariantLife(status.Loaded!.LoadTime, status.Loaded.WarmupTime, now.Running, now.Waiting) : null;
-        return new ServedVariant(status.Variant.Precision, status.Variant.Bytes, status.Variant.Evaluations.FirstOrDefault(one => one.Device == device), life);
+        var measured = VariantSelection.On(status.Variant, device) is { } one
+            ? new MeasuredVariant(one.Accuracy, one.AccuracyDrop, one.IsWithinTolerance, one.TokensPerSecond)
+            : null;
+        return new ServedVariant(status.Variant.Precision, status.Variant.Bytes, measured, life);
     }
 }

@@ -1,32 +1,36 @@
 using R1Serverless.Models;
+using R1Serverless.Queues;
 using R1Serverless.Runtime;
 
 namespace R1Serverless.Hosting;
 
-/// <summary>Loads the models once the port is open, opens the API, and disposes the engine when the host stops.</summary>
+/// <summary>Loads the models once the port is open, opens the API, works off the queue, and disposes the engine when the host stops.</summary>
 internal sealed partial class ModelLoading(
     Serving serving,
     ServeOptions options,
     ModelLoader load,
+    QueueConnection connection,
+    QueueWork work,
     StartupReport report,
     ProcessEnd end,
+    TimeProvider time,
     IHostApplicationLifetime lifetime,
     ILogger<ModelLoading> log)
     : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        TaskCompletionSource started = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using CancellationTokenRegistration onStart = lifetime.ApplicationStarted.Register(started.SetResult);
-        await started.Task.WaitAsync(stoppingToken);
+        await PortOpen.WaitAsync(lifetime, stoppingToken);
         report.Listening();
 
         LoadedModels loaded;
         try
         {
+            // A worker without a queue is none; with everything in one process the queue can wait until questions are answered.
+            if (options.Role == ServeRole.Worker) report.Connected((await connection.OpenAsync(stoppingToken)).Transport.Description);
             loaded = await load(options, report, stoppingToken);
         }
-        catch (Exception fault) when (fault is InvalidModelException or ModelLoadException or IOException or UnauthorizedAccessException)
+        catch (Exception fault) when (fault is InvalidModelException or ModelLoadException or IOException or UnauthorizedAccessException or TransportException)
         {
             end.Fail(fault.Message);
             return;
@@ -40,8 +44,9 @@ internal sealed partial class ModelLoading(
 
         try
         {
-            serving.Open(loaded.Inference, loaded.Models);
-            report.Ready(loaded.Models);
+            serving.Open(new DeadlineInference(loaded.Inference, time), _ => ValueTask.FromResult(loaded.Models()));
+            report.Ready(loaded.Models());
+            await WorkAsync(loaded, stoppingToken);
             await Task.Delay(Timeout.Infinite, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         finally
@@ -50,6 +55,32 @@ internal sealed partial class ModelLoading(
         }
     }
 
+    private async Task WorkAsync(LoadedModels loaded, CancellationToken stoppingToken)
+    {
+        try
+        {
+            OpenQueue queue = await connection.OpenAsync(stoppingToken);
+            if (options.Role == ServeRole.All) report.Connected(queue.Transport.Description);
+            await work.RunAsync(queue, loaded);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // It stopped before the queue was open.
+        }
+        catch (TransportException fault)
+        {
+            end.Fail(fault.Message);
+        }
+        catch (Exception fault)
+        {
+            LogWorkFailure(fault);
+            end.Fail("the work on the queue ended by a fault; the log says why.");
+        }
+    }
+
     [LoggerMessage(Level = LogLevel.Critical, Message = "Loading the models failed")]
     private partial void LogFailure(Exception fault);
+
+    [LoggerMessage(Level = LogLevel.Critical, Message = "The work on the queue failed")]
+    private partial void LogWorkFailure(Exception fault);
 }

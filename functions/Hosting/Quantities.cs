@@ -1,6 +1,8 @@
+using System.Globalization;
+
 namespace R1Serverless.Hosting;
 
-/// <summary>Numbers as people read them: 3.6 MB, 904 thousand.</summary>
+/// <summary>Numbers as people read them: 3.6 MB, 904 thousand, 12 s.</summary>
 internal static class Quantities
 {
     private static readonly string[] ByteUnits = ["B", "kB", "MB", "GB", "TB"];
@@ -10,6 +12,15 @@ internal static class Quantities
     public static string Bytes(long bytes) => Scale(bytes, " ", ByteUnits);
 
     public static string Count(long count) => Scale(count, "", CountUnits);
+
+    /// <summary>In the largest unit of which there are two.</summary>
+    public static string Age(TimeSpan age) => age switch
+    {
+        { TotalDays: >= 2 } => string.Create(CultureInfo.InvariantCulture, $"{age.TotalDays:0} days"),
+        { TotalHours: >= 2 } => string.Create(CultureInfo.InvariantCulture, $"{age.TotalHours:0} h"),
+        { TotalMinutes: >= 2 } => string.Create(CultureInfo.InvariantCulture, $"{age.TotalMinutes:0} min"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{age.TotalSeconds:0.#} s"),
+    };
 
     private static string Scale(double value, string separator, string[] units)
     {

@@ -30,8 +30,10 @@ internal static class ServeHost
             .AddSingleton(options).AddSingleton(time).AddSingleton(load).AddSingleton<Serving>().AddSingleton(new ApiKeys(options.ApiKeys))
             .AddSingleton(services => ActivatorUtilities.CreateInstance<StartupReport>(services, output))
             .AddSingleton(services => ActivatorUtilities.CreateInstance<ProcessEnd>(services, errors))
-            .AddSingleton<EventStream>().AddSingleton<CompletionEndpoints>()
-            .AddHostedService<ModelLoading>().AddHostedService<Draining>();
+            .AddSingleton<EventStream>().AddSingleton<CompletionEndpoints>().AddSingleton<QueueConnection>().AddSingleton<QueueWork>();
+        if (options.Role == ServeRole.Gateway) builder.Services.AddHostedService<GatewayOpening>();
+        else builder.Services.AddHostedService<ModelLoading>();
+        builder.Services.AddHostedService<Draining>();
 
         WebApplication app = builder.Build();
         app.UseMiddleware<Boundary>();

@@ -9,6 +9,11 @@ internal sealed record ServeOptions
     /// <summary>Addresses to listen on, as ASP.NET Core writes them.</summary>
     public IReadOnlyList<string> Urls { get; init; } = [ListenAddresses.Default];
 
+    public ServeRole Role { get; init; }
+
+    /// <summary>Where gateways and workers meet.</summary>
+    public TransportOptions Transport { get; init; } = new();
+
     /// <summary>Names in the repository or folders; empty means the shipped model.</summary>
     public IReadOnlyList<string> Models { get; init; } = [];
 

@@ -1,3 +1,4 @@
+using R1Serverless.Queues;
 using R1Serverless.Requests;
 
 namespace R1Serverless.Hosting;
@@ -12,6 +13,9 @@ internal enum ServingPhase
     Draining,
 }
 
+/// <summary>What can be asked right now.</summary>
+internal delegate ValueTask<IReadOnlyList<ServedModel>> ModelSource(CancellationToken cancellationToken);
+
 /// <summary>What this process serves right now: its phase, models and the answers in flight. Safe for several threads.</summary>
 internal sealed class Serving : IDisposable
 {
@@ -19,24 +23,32 @@ internal sealed class Serving : IDisposable
     private readonly CancellationTokenSource _abort = new();
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private IInference? _inference;
+    private ModelSource _models = static _ => ValueTask.FromResult<IReadOnlyList<ServedModel>>([]);
     private int _inFlight;
 
     public ServingPhase Phase { get; private set; }
-
-    public IReadOnlyList<ServedModel> Models { get; private set; } = [];
 
     /// <summary>Cancelled when the grace period is over: answers still in flight stop.</summary>
     public CancellationToken Abort => _abort.Token;
 
     /// <summary>The phase becomes Ready, unless the process is already stopping.</summary>
-    public void Open(IInference inference, IReadOnlyList<ServedModel> models)
+    public void Open(IInference inference, ModelSource models)
     {
         lock (_gate)
         {
             _inference = inference;
-            Models = models;
+            _models = models;
             if (Phase == ServingPhase.Loading) Phase = ServingPhase.Ready;
         }
+    }
+
+    /// <summary>What can be asked right now; nothing before the phase is Ready.</summary>
+    /// <exception cref="TransportException">Workers serve it, and their cards can't be read.</exception>
+    public ValueTask<IReadOnlyList<ServedModel>> ListModelsAsync(CancellationToken cancellationToken)
+    {
+        ModelSource models;
+        lock (_gate) models = _models;
+        return models(cancellationToken);
     }
 
     /// <summary>Counts one answer in, to be disposed at its end; null unless the phase is Ready.</summary>

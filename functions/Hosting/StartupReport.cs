@@ -1,12 +1,13 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using R1Serverless.Queues;
 using R1Serverless.Requests;
 
 namespace R1Serverless.Hosting;
 
 /// <summary>What the operator reads at the start. Plain lines, so that a log file or a script can read them too.</summary>
-internal sealed class StartupReport(IServer server, ApiKeys keys, TextWriter output) : IProgress<string>
+internal sealed class StartupReport(IServer server, ApiKeys keys, ServeOptions options, TextWriter output) : IProgress<string>
 {
     /// <summary>The addresses really bound, ports included.</summary>
     public IReadOnlyCollection<string> Addresses => [.. server.Features.Get<IServerAddressesFeature>()?.Addresses ?? []];
@@ -14,7 +15,7 @@ internal sealed class StartupReport(IServer server, ApiKeys keys, TextWriter out
     public void Listening()
     {
         foreach (string address in Addresses) output.WriteLine($"Listening on {address}{(keys.AreRequired ? " (API key required)" : "")}");
-        output.WriteLine("Loading models; /health/ready answers 200 once they are warm.");
+        if (options.Role != ServeRole.Gateway) output.WriteLine("Loading models; /health/ready answers 200 once they are warm.");
         output.Flush();
     }
 
@@ -24,11 +25,24 @@ internal sealed class StartupReport(IServer server, ApiKeys keys, TextWriter out
         output.Flush();
     }
 
+    /// <param name="queue">The transport and where it is.</param>
+    public void Connected(string queue)
+    {
+        output.WriteLine(options.Role switch
+        {
+            ServeRole.Gateway => $"Gateway: requests go into the queue ({queue}) and wait there for workers.",
+            ServeRole.Worker => $"Worker: works off the queue ({queue}).",
+            _ => $"Durable work goes through the queue ({queue}).",
+        });
+        output.Flush();
+    }
+
+    /// <param name="models">What is served here, or by a gateway's workers; may be empty there.</param>
     public void Ready(IReadOnlyList<ServedModel> models)
     {
         foreach (ServedModel model in models)
         {
-            foreach (ServedVariant variant in model.Variants()) output.WriteLine(Line(model, variant));
+            foreach (ServedVariant variant in model.Variants) output.WriteLine(Line(model, variant));
         }
 
         if (models.Count > 0 && Addresses.FirstOrDefault() is { } address)
@@ -36,6 +50,10 @@ internal sealed class StartupReport(IServer server, ApiKeys keys, TextWriter out
             string key = keys.AreRequired ? " -H \"Authorization: Bearer $R1_API_KEY\"" : "";
             output.WriteLine("Ready. Try:");
             output.WriteLine($$"""  curl {{address}}/v1/chat/completions -H "Content-Type: application/json"{{key}} -d '{"model":"{{models[0].Id}}","messages":[{"role":"user","content":"What is 127 + 45?"}]}'""");
+        }
+        else
+        {
+            output.WriteLine("Ready; no worker is there yet.");
         }
 
         output.Flush();

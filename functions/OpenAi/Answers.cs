@@ -66,10 +66,15 @@ internal sealed record ErrorAnswer(ErrorDetail Error);
 internal sealed record ErrorDetail(string Message, string Type, string? Param, string? Code);
 
 /// <summary>GET /health/ready: one entry for each variant that is loaded.</summary>
-internal sealed record HealthAnswer(string Status, IReadOnlyList<ModelHealth> Models);
+/// <param name="Workers">How many a gateway knows to be alive; not there in other roles.</param>
+internal sealed record HealthAnswer(
+    string Status, IReadOnlyList<ModelHealth> Models, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Workers);
 
 /// <summary>Sequences that hold a slot, and those that wait for one.</summary>
 internal sealed record ModelHealth(string Id, string Precision, int Running, int Waiting);
 
 /// <summary>GET /.</summary>
-internal sealed record ServiceAnswer(string Service, string Version, string Status, string Api);
+/// <param name="Role">all, gateway or worker.</param>
+/// <param name="Transport">embedded, storage or servicebus.</param>
+/// <param name="Queue">Where the queue is; null until it is open.</param>
+internal sealed record ServiceAnswer(string Service, string Version, string Status, string Api, string Role, string Transport, string? Queue);

@@ -26,8 +26,11 @@ internal sealed record CompletionCall(CompletionApi Api, InferenceRequest Reques
     /// <summary>The call in a body, or null with the first fault noted.</summary>
     /// <param name="precisionHeader">The value of <see cref="PrecisionFields.RequestHeader"/>; null where it was not sent.</param>
     /// <param name="usualPrecision">For requests that name none; null leaves it to the measurements.</param>
+    /// <param name="deadlineHeader">The value of <see cref="DeadlineFields.RequestHeader"/>; null where it was not sent.</param>
+    /// <param name="owner">Who asks, see <see cref="InferenceRequest.Owner"/>.</param>
     public static CompletionCall? Read(
-        CompletionApi api, ReadOnlyMemory<byte> body, FaultSlot faults, string? precisionHeader = null, Precision? usualPrecision = null)
+        CompletionApi api, ReadOnlyMemory<byte> body, FaultSlot faults, string? precisionHeader = null, Precision? usualPrecision = null,
+        string? deadlineHeader = null, string owner = "")
     {
         using JsonDocument? document = RequestBody.Parse(body, faults);
         if (document is null) return null;
@@ -46,6 +49,8 @@ internal sealed record CompletionCall(CompletionApi Api, InferenceRequest Reques
             Id = RequestId.New(),
             Model = model,
             Prompt = prompt ?? new Prompt.Text(""),
+            Owner = owner,
+            Deadline = DeadlineFields.Read(reader, deadlineHeader),
             Precision = PrecisionFields.Read(reader, precisionHeader, usualPrecision),
             Sampling = SamplingFields.Read(reader),
             MaxTokens = (int?)maxTokens,

@@ -8,7 +8,7 @@ internal static class FieldLists
     private static readonly string[] SharedUnderstood =
     [
         "model", "stream", "stream_options", "n", "seed", "stop", "temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty",
-        "logit_bias", "max_tokens", "logprobs", "ignore_eos", "precision", "max_accuracy_drop",
+        "logit_bias", "max_tokens", "logprobs", "ignore_eos", "precision", "max_accuracy_drop", "deadline",
     ];
 
     // Labels, cache and billing hints of OpenAI; hints of effort that a model without such levels cannot follow; vLLM's detokeniser

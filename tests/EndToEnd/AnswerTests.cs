@@ -7,12 +7,31 @@ using OpenAI.Chat;
 
 namespace R1Serverless.Tests.EndToEnd;
 
-/// <summary>The shipped model behind the real executable, asked by real clients.</summary>
-public sealed class AnswerTests(SharedServer shared) : IClassFixture<SharedServer>
+/// <summary>The shipped model in one real process, asked by real clients.</summary>
+public sealed class DirectAnswerTests(SharedServer shared) : AnswerTests, IClassFixture<SharedServer>
+{
+    protected override ServeProcess Server => shared.Process;
+
+    protected override ServeProcess Worker => shared.Process;
+}
+
+/// <summary>The same through a gateway and a queue.</summary>
+public sealed class QueuedAnswerTests(SharedPair shared) : AnswerTests, IClassFixture<SharedPair>
+{
+    protected override ServeProcess Server => shared.Gateway;
+
+    protected override ServeProcess Worker => shared.Worker;
+}
+
+public abstract class AnswerTests
 {
     private static readonly ChatCompletionOptions Greedy = new() { Temperature = 0 };
 
-    private ServeProcess Server => shared.Process;
+    /// <summary>Who is asked.</summary>
+    protected abstract ServeProcess Server { get; }
+
+    /// <summary>Whose engine answers.</summary>
+    protected abstract ServeProcess Worker { get; }
 
     [Fact]
     public async Task The_sdk_gets_a_right_answer()
@@ -52,7 +71,7 @@ public sealed class AnswerTests(SharedServer shared) : IClassFixture<SharedServe
         (int A, int B)[] sums = [.. Enumerable.Range(0, 100).Select(i => (11 + (i * 37 % 89), 10 + (i * 53 % 90)))];
         string[] answers = [.. (await Task.WhenAll(sums.Select(sum => StreamAsync($"What is {sum.A} + {sum.B}?")))).Select(pair => pair.Answer.Trim())];
         Assert.Equal(sums.Select(sum => (sum.A + sum.B).ToString(CultureInfo.InvariantCulture)), answers);
-        await Server.UntilIdleAsync();
+        await Worker.UntilIdleAsync();
     }
 
     [Fact]
@@ -73,8 +92,8 @@ public sealed class AnswerTests(SharedServer shared) : IClassFixture<SharedServe
     [Fact]
     public async Task A_stream_that_is_cancelled_frees_its_slot()
     {
-        using (await Server.BeginLongStreamAsync(tokens: 1900)) Assert.True((await Server.LoadAsync()).Running >= 1);
-        await Server.UntilIdleAsync();
+        using (await Server.BeginLongStreamAsync(tokens: 1900)) Assert.True((await Worker.LoadAsync()).Running >= 1);
+        await Worker.UntilIdleAsync();
     }
 
     [Fact]
@@ -91,7 +110,7 @@ public sealed class AnswerTests(SharedServer shared) : IClassFixture<SharedServe
             socket.LingerState = new LingerOption(true, 0);
         }
 
-        await Server.UntilIdleAsync();
+        await Worker.UntilIdleAsync();
         Assert.Equal("42", (await StreamAsync("What is 12 + 30?")).Answer.Trim());
     }
 

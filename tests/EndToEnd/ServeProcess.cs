@@ -14,16 +14,17 @@ public sealed partial class ServeProcess : IAsyncDisposable
     public const string Model = "r1-nano";
     private const int Terminate = 15;
     private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(2);
-    private readonly string _data = Directory.CreateTempSubdirectory("r1-serve-").FullName;
+    private readonly string? _ownData;
     private readonly Process _process;
     private readonly StringBuilder _output = new();
     private readonly TaskCompletionSource<Uri> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private ServeProcess(string[] arguments)
+    private ServeProcess(string? data, string[] arguments)
     {
+        data ??= _ownData = Directory.CreateTempSubdirectory("r1-serve-").FullName;
         ProcessStartInfo start = new("dotnet") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (string one in (string[])[Path.Combine(AppContext.BaseDirectory, "r1.dll"), "serve", "--data", _data, .. arguments]) start.ArgumentList.Add(one);
+        foreach (string one in (string[])[Path.Combine(AppContext.BaseDirectory, "r1.dll"), "serve", "--data", data, .. arguments]) start.ArgumentList.Add(one);
         start.Environment.Remove("ASPNETCORE_URLS");
         start.Environment.Remove("R1_API_KEY");
         _process = new Process { StartInfo = start, EnableRaisingEvents = true };
@@ -46,10 +47,13 @@ public sealed partial class ServeProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts and waits until the model is warm.</summary>
-    public static async Task<ServeProcess> StartAsync(params string[] arguments)
+    /// <summary>Starts and waits until it is ready.</summary>
+    public static Task<ServeProcess> StartAsync(params string[] arguments) => StartInAsync(null, arguments);
+
+    /// <summary>The same in a data folder that other processes use too and that outlives this one; null for one of its own.</summary>
+    public static async Task<ServeProcess> StartInAsync(string? data, params string[] arguments)
     {
-        ServeProcess process = new(["--urls", "http://127.0.0.1:0", .. arguments]);
+        ServeProcess process = new(data, ["--urls", "http://127.0.0.1:0", .. arguments]);
         try
         {
             await process._ready.Task.WaitAsync(StartLimit);
@@ -66,7 +70,7 @@ public sealed partial class ServeProcess : IAsyncDisposable
     /// <summary>Starts with arguments that must be refused; the exit code and what was said.</summary>
     public static async Task<(int Code, string Output)> RefusedAsync(params string[] arguments)
     {
-        await using ServeProcess process = new(arguments);
+        await using ServeProcess process = new(null, arguments);
         int code = await process.ExitAsync();
         return (code, process.Output);
     }
@@ -110,6 +114,16 @@ public sealed partial class ServeProcess : IAsyncDisposable
         while (await LoadAsync() != (0, 0)) limit.Token.ThrowIfCancellationRequested();
     }
 
+    /// <summary>As kill -9 does.</summary>
+    public async Task KillAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync();
+    }
+
+    /// <summary>The files that are mapped into the process's memory, libraries among them.</summary>
+    public Task<string> MappedFilesAsync() => File.ReadAllTextAsync($"/proc/{_process.Id}/maps");
+
     public void SendTerminate() => Assert.Equal(0, Kill(_process.Id, Terminate));
 
     public async Task<int> ExitAsync()
@@ -125,7 +139,7 @@ public sealed partial class ServeProcess : IAsyncDisposable
         if (!_process.HasExited) _process.Kill(entireProcessTree: true);
         await _process.WaitForExitAsync();
         _process.Dispose();
-        Directory.Delete(_data, recursive: true);
+        if (_ownData is not null) Directory.Delete(_ownData, recursive: true);
     }
 
     private void Hear(string? line)

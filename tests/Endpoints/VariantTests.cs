@@ -11,16 +11,18 @@ namespace R1Serverless.Tests.Endpoints;
 public sealed class VariantTests
 {
     [Theory]
-    [InlineData("/v1/chat/completions", "")]
-    [InlineData("/v1/chat/completions", ",\"stream\":true,\"stream_options\":{\"include_usage\":true}")]
-    [InlineData("/v1/completions", "")]
-    [InlineData("/v1/completions", ",\"stream\":true,\"stream_options\":{\"include_usage\":true}")]
-    public async Task Header_and_usage_tell_the_variant_and_the_reason(string path, string more)
+    [InlineData("/v1/chat/completions", "", false)]
+    [InlineData("/v1/chat/completions", ",\"stream\":true,\"stream_options\":{\"include_usage\":true}", false)]
+    [InlineData("/v1/completions", "", false)]
+    [InlineData("/v1/completions", ",\"stream\":true,\"stream_options\":{\"include_usage\":true}", false)]
+    [InlineData("/v1/chat/completions", "", true)]
+    [InlineData("/v1/chat/completions", ",\"stream\":true,\"stream_options\":{\"include_usage\":true}", true)]
+    public async Task Header_and_usage_tell_the_variant_and_the_reason(string path, string more, bool isApart)
     {
         FakeInference inference = FakeInference.Of(
             new InferenceEvent.Admitted(1, new VariantChoice(Precision.Int8, "fastest – by far")), new InferenceEvent.Delta(0, DeltaKind.Answer, "4"),
             new InferenceEvent.ChoiceFinished(0, FinishReason.Stop), new InferenceEvent.Finished(new Usage(1, 1, 0)));
-        await using TestServer server = await TestServer.StartAsync(inference);
+        await using TestServer server = isApart ? await TestServer.StartApartAsync(inference) : await TestServer.StartAsync(inference);
         HttpResponseMessage response = await server.PostAsync(path, path.Contains("chat", StringComparison.Ordinal) ? TestServer.Chat(more) : TestServer.Completion(more));
         Assert.Equal("int8; fastest ? by far", response.Headers.GetValues("x-r1-variant").Single());
         string body = await response.Content.ReadAsStringAsync();

@@ -24,7 +24,7 @@ public sealed class LifecycleTests
         Assert.True(refused.Headers.Contains("Retry-After"));
         Assert.Equal("loading", (await TestServer.JsonAsync(refused)).GetProperty("error").GetProperty("code").GetString());
 
-        loaded.SetResult(new LoadedModels(FakeInference.Thoughtful(), [TestServer.Served()]));
+        loaded.SetResult(new LoadedModels(FakeInference.Thoughtful(), () => [TestServer.Served()], () => default));
         while (server.Serving.Phase != ServingPhase.Ready) await Task.Yield();
         Assert.Equal(HttpStatusCode.OK, (await server.Client.GetAsync("/health/ready")).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await server.PostAsync("/v1/chat/completions", TestServer.Chat())).StatusCode);

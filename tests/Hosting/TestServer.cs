@@ -3,8 +3,8 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using R1Serverless.Hosting;
+using R1Serverless.Queues;
 using R1Serverless.Requests;
-using R1Serverless.Tests.Generation;
 
 namespace R1Serverless.Tests.Hosting;
 
@@ -13,10 +13,12 @@ internal sealed class TestServer : IAsyncDisposable
 {
     public const string Model = "r1-test";
     private readonly WebApplication _app;
+    private readonly string _data;
+    private readonly TestServer? _worker;
 
-    private TestServer(WebApplication app, StringWriter output, StringWriter errors)
+    private TestServer(WebApplication app, string data, TestServer? worker, StringWriter output, StringWriter errors)
     {
-        (_app, Output, Errors) = (app, output, errors);
+        (_app, _data, _worker, Output, Errors) = (app, data, worker, output, errors);
         Client = new HttpClient { BaseAddress = new Uri(app.Services.GetRequiredService<StartupReport>().Addresses.Single()) };
     }
 
@@ -31,29 +33,44 @@ internal sealed class TestServer : IAsyncDisposable
     /// <summary>Starts and waits until ready.</summary>
     public static async Task<TestServer> StartAsync(IInference inference, ServeOptions? options = null, TimeProvider? time = null)
     {
-        TestServer server = await StartLoadingAsync((_, _, _) => Task.FromResult(new LoadedModels(inference, [Served()])), options, time);
+        TestServer server = await StartLoadingAsync((_, _, _) => Task.FromResult(new LoadedModels(inference, () => [Served()], () => default)), options, time);
         while (server.Serving.Phase != ServingPhase.Ready) await Task.Yield();
         return server;
     }
 
+    /// <summary>Starts a gateway, and the engine behind a queue in a worker of its own; waits until they know each other.</summary>
+    public static async Task<TestServer> StartApartAsync(IInference inference, ServeOptions? options = null)
+    {
+        ModelLoader load = (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [Served()], () => default));
+        TestServer worker = await StartLoadingAsync(load, new ServeOptions { Role = ServeRole.Worker });
+        QueueConnection connection = worker._app.Services.GetRequiredService<QueueConnection>();
+        while (connection.Queue is null || (await connection.Queue.Cards.ListAsync(CancellationToken.None)).Count == 0) await Task.Yield();
+        TestServer gateway = await StartInAsync(worker._data, worker, load, (options ?? new()) with { Role = ServeRole.Gateway });
+        while (gateway.Serving.Phase != ServingPhase.Ready) await Task.Yield();
+        return gateway;
+    }
+
     /// <summary>Starts and leaves the loading to the test.</summary>
-    public static async Task<TestServer> StartLoadingAsync(ModelLoader load, ServeOptions? options = null, TimeProvider? time = null)
+    public static Task<TestServer> StartLoadingAsync(ModelLoader load, ServeOptions? options = null, TimeProvider? time = null) =>
+        StartInAsync(Directory.CreateTempSubdirectory("r1-server-").FullName, null, load, options, time);
+
+    private static async Task<TestServer> StartInAsync(string data, TestServer? worker, ModelLoader load, ServeOptions? options, TimeProvider? time = null)
     {
         (StringWriter output, StringWriter errors) = (new(), new());
-        options = (options ?? new()) with { Urls = ["http://127.0.0.1:0"] };
+        options = (options ?? new()) with { Urls = ["http://127.0.0.1:0"], Transport = new TransportOptions { DataFolder = data } };
         WebApplication app = ServeHost.Build(options, load, time ?? TimeProvider.System, TextWriter.Synchronized(output), TextWriter.Synchronized(errors));
         await app.StartAsync();
-        return new TestServer(app, output, errors);
+        return new TestServer(app, data, worker, output, errors);
     }
 
     /// <summary>fp32, loaded, and a measured int8 on the disk.</summary>
     public static ServedModel Served() => new()
     {
         Id = Model, Created = DateTimeOffset.UnixEpoch, OwnedBy = "r1-serverless", ContextLength = 2048, Device = "cpu",
-        Variants = () =>
+        Variants =
         [
             new ServedVariant(Precision.Fp32, 3_000_000, null, new VariantLife(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2), 1, 2)),
-            new ServedVariant(Precision.Int8, 1_000_000, Measured.On("cpu", drop: 0.25, speed: 2000), null),
+            new ServedVariant(Precision.Int8, 1_000_000, new MeasuredVariant(0.9, 0.25, true, new Dictionary<int, double> { [8] = 2000 }), null),
         ],
     };
 
@@ -80,5 +97,7 @@ internal sealed class TestServer : IAsyncDisposable
     {
         Client.Dispose();
         await _app.DisposeAsync();
+        if (_worker is not null) await _worker.DisposeAsync();
+        else Directory.Delete(_data, recursive: true);
     }
 }

@@ -9,13 +9,27 @@ using R1Serverless.Tests.Hosting;
 
 namespace R1Serverless.Tests.OpenAi;
 
-/// <summary>The official client against our server: what it can read, other clients can.</summary>
-public sealed class OpenAiSdkTests
+/// <summary>The official client against a server of one process.</summary>
+public sealed class DirectOpenAiSdkTests : OpenAiSdkTests
 {
+    internal override Task<TestServer> StartAsync(IInference inference, ServeOptions? options = null) => TestServer.StartAsync(inference, options);
+}
+
+/// <summary>And against a gateway with its worker behind a queue.</summary>
+public sealed class QueuedOpenAiSdkTests : OpenAiSdkTests
+{
+    internal override Task<TestServer> StartAsync(IInference inference, ServeOptions? options = null) => TestServer.StartApartAsync(inference, options);
+}
+
+/// <summary>What the official client can read, others can.</summary>
+public abstract class OpenAiSdkTests
+{
+    internal abstract Task<TestServer> StartAsync(IInference inference, ServeOptions? options = null);
+
     [Fact]
     public async Task It_reads_an_answer_with_usage_and_logprobs()
     {
-        await using TestServer server = await TestServer.StartAsync(FakeInference.Thoughtful());
+        await using TestServer server = await StartAsync(FakeInference.Thoughtful());
         ChatCompletion answer = await Client(server).GetChatClient(TestServer.Model).CompleteChatAsync(
             [new SystemChatMessage("s"), new UserChatMessage("6 * 7?"), new AssistantChatMessage("42"), new UserChatMessage("sure?")],
             new ChatCompletionOptions { Temperature = 0, MaxOutputTokenCount = 20, IncludeLogProbabilities = true, TopLogProbabilityCount = 2, EndUserId = "u" });
@@ -28,7 +42,7 @@ public sealed class OpenAiSdkTests
     [Fact]
     public async Task It_reads_a_stream_with_usage()
     {
-        await using TestServer server = await TestServer.StartAsync(FakeInference.Thoughtful());
+        await using TestServer server = await StartAsync(FakeInference.Thoughtful());
         (string text, ChatFinishReason? reason, ChatTokenUsage? usage) = ("", null, null);
         await foreach (StreamingChatCompletionUpdate update in Client(server).GetChatClient(TestServer.Model).CompleteChatStreamingAsync(new UserChatMessage("6 * 7?")))
         {
@@ -43,7 +57,7 @@ public sealed class OpenAiSdkTests
     [Fact]
     public async Task It_lists_models()
     {
-        await using TestServer server = await TestServer.StartAsync(FakeInference.Thoughtful());
+        await using TestServer server = await StartAsync(FakeInference.Thoughtful());
         OpenAIModelCollection models = await Client(server).GetOpenAIModelClient().GetModelsAsync();
         Assert.Equal(TestServer.Model, Assert.Single(models).Id);
         OpenAIModel model = await Client(server).GetOpenAIModelClient().GetModelAsync(TestServer.Model);
@@ -54,9 +68,9 @@ public sealed class OpenAiSdkTests
     public async Task It_reads_errors_with_their_status_and_message()
     {
         InferenceError error = new(InferenceErrorKind.ModelNotFound, "no such model");
-        await using TestServer server = await TestServer.StartAsync(FakeInference.Of(new InferenceEvent.Failed(error)));
+        await using TestServer server = await StartAsync(FakeInference.Of(new InferenceEvent.Failed(error)));
         ClientResultException fault = await Assert.ThrowsAsync<ClientResultException>(
-            () => Client(server).GetChatClient("other").CompleteChatAsync(new UserChatMessage("hi")));
+            () => Client(server).GetChatClient(TestServer.Model).CompleteChatAsync(new UserChatMessage("hi")));
         Assert.Equal(404, fault.Status);
         Assert.Contains("no such model", fault.Message, StringComparison.Ordinal);
     }
@@ -64,7 +78,7 @@ public sealed class OpenAiSdkTests
     [Fact]
     public async Task Its_key_opens_the_api()
     {
-        await using TestServer server = await TestServer.StartAsync(FakeInference.Thoughtful(), new ServeOptions { ApiKeys = ["sdk-key"] });
+        await using TestServer server = await StartAsync(FakeInference.Thoughtful(), new ServeOptions { ApiKeys = ["sdk-key"] });
         Assert.Single((await Client(server, "sdk-key").GetOpenAIModelClient().GetModelsAsync()).Value);
         ClientResultException fault = await Assert.ThrowsAsync<ClientResultException>(() => Client(server, "wrong").GetOpenAIModelClient().GetModelsAsync());
         Assert.Equal(401, fault.Status);

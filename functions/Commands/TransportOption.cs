@@ -1,0 +1,66 @@
+using System.CommandLine;
+using R1Serverless.Hosting;
+
+namespace R1Serverless.Commands;
+
+/// <summary>Where the queue is: <c>--transport</c>, <c>--storage</c>, <c>--service-bus</c>, <c>--lease</c>.</summary>
+internal static class TransportOption
+{
+    private static readonly Option<string> Transport = Create();
+
+    private static readonly Option<string?> Storage = new("--storage")
+    {
+        Description = $"The Azure Storage account: its name or address (then this process's identity is used), or a connection string, which better stands in {TransportOptions.StorageVariable}: a command line can be seen by others.",
+        HelpName = "ACCOUNT",
+    };
+
+    private static readonly Option<string?> ServiceBus = new("--service-bus")
+    {
+        Description = $"The Service Bus namespace: its host (then this process's identity is used), or a connection string, which better stands in {TransportOptions.ServiceBusVariable}.",
+        HelpName = "NAMESPACE",
+    };
+
+    private static readonly Option<int?> Lease = CreateLease();
+
+    public static void AddTo(Command command)
+    {
+        foreach (Option option in (Option[])[Transport, Storage, ServiceBus, Lease]) command.Options.Add(option);
+    }
+
+    /// <param name="data">The data folder; null means the user's.</param>
+    public static TransportOptions Read(ParseResult arguments, string? data) => new()
+    {
+        Kind = TransportOptions.Parse(arguments.GetRequiredValue(Transport)),
+        DataFolder = data,
+        LeaseTime = arguments.GetValue(Lease) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
+        Storage = arguments.GetValue(Storage) ?? Set(TransportOptions.StorageVariable),
+        ServiceBus = arguments.GetValue(ServiceBus) ?? Set(TransportOptions.ServiceBusVariable),
+    };
+
+    private static string? Set(string variable) => Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : null;
+
+    private static Option<int?> CreateLease()
+    {
+        Option<int?> option = new("--lease")
+        {
+            Description = "Seconds without a sign of life after which the work of a worker is given to another, 1 to 300; the same for all processes. [default: 60 embedded, 30 in Azure Storage; Service Bus has it in its queues' settings]",
+            HelpName = "SECONDS",
+        };
+        option.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int?>() is < 1 or > 300) result.AddError("--lease must be from 1 to 300.");
+        });
+        return option;
+    }
+
+    private static Option<string> Create()
+    {
+        Option<string> option = new("--transport")
+        {
+            Description = "How gateways and workers are connected: embedded (the data folder, on one machine), storage (Azure Storage) or servicebus (Azure Service Bus, with results in Azure Storage).",
+            DefaultValueFactory = _ => new TransportOptions().Name,
+        };
+        option.AcceptOnlyFromAmong([.. TransportOptions.Names]);
+        return option;
+    }
+}

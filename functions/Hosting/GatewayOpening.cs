@@ -1,0 +1,36 @@
+using R1Serverless.Queues;
+
+namespace R1Serverless.Hosting;
+
+/// <summary>Connects a gateway to the queue once the port is open, and opens the API.</summary>
+internal sealed class GatewayOpening(
+    Serving serving, QueueConnection connection, StartupReport report, ProcessEnd end, IHostApplicationLifetime lifetime)
+    : BackgroundService
+{
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await PortOpen.WaitAsync(lifetime, stoppingToken);
+        report.Listening();
+        OpenQueue queue;
+        IReadOnlyList<ServedModel> models;
+        try
+        {
+            queue = await connection.OpenAsync(stoppingToken);
+            models = ModelListing.Of(await queue.Workers.ListAsync(stoppingToken));
+        }
+        catch (TransportException fault)
+        {
+            end.Fail(fault.Message);
+            return;
+        }
+
+        report.Connected(queue.Transport.Description);
+        serving.Open(
+            new KnownModels(queue.Gateway, queue.Workers),
+            async cancellationToken => ModelListing.Of(await queue.Workers.ListAsync(cancellationToken)));
+        report.Ready(models);
+        await queue.Receiving.WaitAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        // A gateway that hears no replies must not look as if it did.
+        if (queue.Receiving.IsFaulted) await queue.Receiving;
+    }
+}

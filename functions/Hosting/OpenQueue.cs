@@ -1,0 +1,42 @@
+using R1Serverless.Queues;
+
+namespace R1Serverless.Hosting;
+
+/// <summary>The open transport, and what a process does over it as a gateway.</summary>
+internal sealed class OpenQueue : IAsyncDisposable
+{
+    private readonly CancellationTokenSource _closing = new();
+
+    /// <param name="transport">Open; this takes ownership.</param>
+    /// <param name="isGateway">Whether replies are for this process; a mere worker puts nothing into the queue.</param>
+    public OpenQueue(Transport transport, bool isGateway, TimeProvider time, ILoggerFactory logs)
+    {
+        Transport = transport;
+        Cards = new WorkerCards(transport.Store);
+        Workers = new LiveWorkers(Cards, time);
+        Gateway = new QueuedInference(transport, new QueuedInferenceOptions(), time, logs.CreateLogger<QueuedInference>());
+        Receiving = isGateway ? Gateway.ReceiveAsync(_closing.Token) : Task.CompletedTask;
+    }
+
+    public Transport Transport { get; }
+
+    /// <summary>Requests that go through the queue.</summary>
+    public QueuedInference Gateway { get; }
+
+    public WorkerCards Cards { get; }
+
+    public LiveWorkers Workers { get; }
+
+    /// <summary>Takes in what workers reply; ends early only by a fault.</summary>
+    public Task Receiving { get; }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _closing.CancelAsync();
+        await Receiving.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Gateway.DisposeAsync();
+        await Transport.DisposeAsync();
+        Workers.Dispose();
+        _closing.Dispose();
+    }
+}

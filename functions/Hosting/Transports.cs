@@ -1,0 +1,41 @@
+using R1Serverless.Queues;
+using R1Serverless.Queues.AzureStorage;
+using R1Serverless.Queues.Embedded;
+
+namespace R1Serverless.Hosting;
+
+/// <summary>From options to a transport. Nothing is reached before it is opened.</summary>
+internal static class Transports
+{
+    /// <summary>Why these options name no transport, and what to do; null where they do.</summary>
+    public static string? Refusal(TransportOptions options) => options switch
+    {
+        { Kind: TransportKind.Storage, Storage: null } =>
+            $"--transport storage needs an account: set {TransportOptions.StorageVariable} to its connection string, or --storage to its name or address to use this process's identity.",
+        { Kind: TransportKind.ServiceBus, ServiceBus: null } =>
+            $"--transport servicebus needs a namespace: set {TransportOptions.ServiceBusVariable} to its connection string, or --service-bus to its host to use this process's identity.",
+        { Kind: TransportKind.ServiceBus, Storage: null } =>
+            $"--transport servicebus keeps results in Azure Storage: set {TransportOptions.StorageVariable} to a connection string, or --storage to the account's name or address.",
+        _ => null,
+    };
+
+    /// <param name="options">Without a <see cref="Refusal"/>.</param>
+    /// <exception cref="TransportException">What is said of the service can't be right; the message says what.</exception>
+    public static Transport Create(TransportOptions options, TimeProvider time, ILoggerFactory logs) => options.Kind switch
+    {
+        TransportKind.Embedded => new EmbeddedTransport(options.QueueFolder, time, Embedded(options)),
+        TransportKind.Storage => new StorageTransport(Storage(options), time, logs.CreateLogger<StorageTransport>()),
+        _ => throw new TransportException($"--transport {options.Name} is not part of this build.", isPermanent: true),
+    };
+
+    private static EmbeddedOptions Embedded(TransportOptions options) => options.LeaseTime is { } lease ? new EmbeddedOptions { LeaseTime = lease } : new EmbeddedOptions();
+
+    private static StorageOptions Storage(TransportOptions options)
+    {
+        StorageOptions account = IsConnectionString(options.Storage!) ? new StorageOptions { ConnectionString = options.Storage } : new StorageOptions { Account = options.Storage };
+        return options.LeaseTime is { } lease ? account with { LeaseTime = lease } : account;
+    }
+
+    // Names and addresses have no equals sign; every setting in a connection string has one.
+    private static bool IsConnectionString(string text) => text.Contains('=', StringComparison.Ordinal);
+}
