@@ -69,6 +69,7 @@ internal sealed partial class LeaseRunner(
         }
 
         InferenceEvent? last = held.Reason == StopReason.None ? await AttemptAsync(run) : null;
+        book.Changes.Beat(); // its slot is free, before its result is written
         held.Lost.ThrowIfCancellationRequested();
         last ??= held.Reason switch
         {
