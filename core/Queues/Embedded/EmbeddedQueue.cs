@@ -8,6 +8,9 @@ internal sealed class EmbeddedQueue(QueueDatabase database, TimeProvider time, E
 {
     private const int MostDeadPerRead = 100;
 
+    /// <summary>How often a waiter looks for leases and delays that have ended.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(100);
+
     private readonly Wakeup[] _wakeups = [new(), new()];
 
     public TimeSpan LeaseTime => options.LeaseTime;
@@ -30,14 +33,15 @@ internal sealed class EmbeddedQueue(QueueDatabase database, TimeProvider time, E
         cancellationToken.ThrowIfCancellationRequested();
         ArgumentOutOfRangeException.ThrowIfLessThan(most, 1);
         long start = time.GetTimestamp();
-        Polling polling = new(time);
+        using IDisposable watching = database.Watch();
         while (true)
         {
-            Task woken = _wakeups[(int)workClass].Next;
+            Task woken = _wakeups[(int)workClass].Next, changed = database.Changed.Next;
             if (await LeaseReadyAsync(workClass, most) is { Count: > 0 } leases) return leases;
             TimeSpan left = patience - time.GetElapsedTime(start);
             if (left <= TimeSpan.Zero) return [];
-            await polling.WaitAsync(woken, left, cancellationToken);
+            await Task.WhenAny(woken, changed, Task.Delay(left < LongestWait ? left : LongestWait, time, cancellationToken));
+            cancellationToken.ThrowIfCancellationRequested();
         }
     }
 

@@ -4,10 +4,13 @@ using R1Serverless.Requests;
 
 namespace R1Serverless.Queues.Embedded;
 
-/// <summary>Replies: to this instance itself directly, to others through a table in <c>queue.db</c>, which they look at every 2 to 25 ms.</summary>
+/// <summary>Replies: to this instance itself directly, to others through a table in <c>queue.db</c>, which they look at within 25 ms.</summary>
 internal sealed class EmbeddedReplies(QueueDatabase database, TimeProvider time, EmbeddedOptions options) : IReplyChannel
 {
     private const int SendsPerPurge = 500;
+
+    /// <summary>Changes are told; this is for faults while looking for them.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(500);
 
@@ -34,11 +37,11 @@ internal sealed class EmbeddedReplies(QueueDatabase database, TimeProvider time,
 
     public async IAsyncEnumerable<Reply> ReceiveAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        Polling polling = new(time);
+        using IDisposable watching = database.Watch();
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            Task woken = _wakeup.Next;
+            Task woken = _wakeup.Next, changed = database.Changed.Next;
             bool any = false;
             while (_own.Reader.TryRead(out Reply? reply))
             {
@@ -52,8 +55,7 @@ internal sealed class EmbeddedReplies(QueueDatabase database, TimeProvider time,
                 foreach (Reply reply in Read(body)) yield return reply;
             }
 
-            if (any) polling.Reset();
-            else await polling.WaitAsync(woken, TimeSpan.MaxValue, cancellationToken);
+            if (!any) await Task.WhenAny(woken, changed, Task.Delay(LongestWait, time, cancellationToken));
         }
     }
 

@@ -23,7 +23,7 @@ public sealed class EmbeddedTransport : Transport
         ArgumentOutOfRangeException.ThrowIfLessThan(options.LeaseTime, TimeSpan.FromSeconds(0.1), nameof(options));
         _folder = Path.GetFullPath(folder);
         _time = time;
-        _database = new QueueDatabase(Path.Combine(_folder, "queue.db"));
+        _database = new QueueDatabase(Path.Combine(_folder, "queue.db"), time);
         _replies = new EmbeddedReplies(_database, time, options);
         _store = new FileObjectStore(Path.Combine(_folder, "store"), time, options.Clock);
         Queue = new EmbeddedQueue(_database, time, options);

@@ -3,24 +3,38 @@ using Microsoft.Data.Sqlite;
 
 namespace R1Serverless.Queues.Embedded;
 
-/// <summary>The one connection of this process to <c>queue.db</c>, owned by a thread. What arrives together is committed together.</summary>
+/// <summary>The one connection of this process to <c>queue.db</c>, owned by a thread. What arrives together is committed together. While somebody waits for what
+/// other processes write, the thread looks for it every 2 to 25 ms.</summary>
 internal sealed class QueueDatabase : IAsyncDisposable
 {
     private const int MostPerCommit = 256;
+
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(2), LongestPause = TimeSpan.FromMilliseconds(25);
 
     private readonly string _path;
     private readonly BlockingCollection<Work> _work = [];
     private readonly List<Work> _writes = [];
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private SqliteConnection? _connection;
-    private Statement? _begin, _commit, _rollback;
+    private readonly TimeProvider _time;
+    private Statement? _begin, _commit, _rollback, _version;
     private QueueTables? _tables;
+    private TimeSpan _pause = ShortestPause;
+    private long _looked, _seen;
+    private int _watchers;
 
-    public QueueDatabase(string path)
+    public QueueDatabase(string path, TimeProvider time)
     {
         _path = path;
+        _time = time;
         new Thread(Loop) { IsBackground = true, Name = "queue.db" }.Start();
     }
+
+    /// <summary>Signalled when another process has written. Only while somebody watches.</summary>
+    public Wakeup Changed { get; } = new();
+
+    /// <summary>To be called before looking for what one waits for; dispose when it has come.</summary>
+    public IDisposable Watch() => new Watcher(this);
 
     /// <exception cref="TransportException">The file is no database of this program, or can't be used.</exception>
     public Task OpenAsync() => RunAsync(writes: false, () =>
@@ -29,6 +43,8 @@ internal sealed class QueueDatabase : IAsyncDisposable
         _begin = new Statement(connection, "BEGIN IMMEDIATE");
         _commit = new Statement(connection, "COMMIT");
         _rollback = new Statement(connection, "ROLLBACK");
+        // Changes when another connection has written.
+        _version = new Statement(connection, "PRAGMA data_version");
         _tables = new QueueTables(connection);
         _connection = connection;
         return true;
@@ -65,22 +81,48 @@ internal sealed class QueueDatabase : IAsyncDisposable
 
     private void Loop()
     {
-        foreach (Work first in _work.GetConsumingEnumerable())
+        while (!_work.IsCompleted)
         {
-            Work? work = first;
-            do
-            {
-                if (work.Writes) _writes.Add(work);
-                else Read(work);
-            }
-            while (_writes.Count < MostPerCommit && _work.TryTake(out work));
-
-            if (_writes.Count > 0) Write();
-            _writes.Clear();
+            bool any = _work.TryTake(out Work? work, Volatile.Read(ref _watchers) > 0 ? (int)_pause.TotalMilliseconds : Timeout.Infinite);
+            if (any) Do(work!);
+            if (_version is not null && (!any || _time.GetElapsedTime(_looked) >= _pause)) Look();
         }
 
         _connection?.Dispose();
         _ended.SetResult();
+    }
+
+    private void Do(Work first)
+    {
+        Work? work = first;
+        do
+        {
+            if (work.Writes) _writes.Add(work);
+            else Read(work);
+        }
+        while (_writes.Count < MostPerCommit && _work.TryTake(out work));
+
+        if (_writes.Count > 0) Write();
+        _writes.Clear();
+    }
+
+    private void Look()
+    {
+        long version;
+        try
+        {
+            version = _version!.Number() ?? 0;
+        }
+        catch (SqliteException)
+        {
+            // Who waits looks again by itself after a while, and is told of the fault.
+            version = _seen;
+        }
+
+        _looked = _time.GetTimestamp();
+        _pause = version != _seen ? ShortestPause : _pause * 1.5 < LongestPause ? _pause * 1.5 : LongestPause;
+        if (version != _seen) Changed.Signal();
+        _seen = version;
     }
 
     private void Read(Work work)
@@ -126,5 +168,18 @@ internal sealed class QueueDatabase : IAsyncDisposable
 
         writes.ForEach(work => work.Succeed());
         return null;
+    }
+
+    private sealed class Watcher : IDisposable
+    {
+        private readonly QueueDatabase _database;
+
+        public Watcher(QueueDatabase database)
+        {
+            _database = database;
+            Interlocked.Increment(ref database._watchers);
+        }
+
+        public void Dispose() => Interlocked.Decrement(ref _database._watchers);
     }
 }
