@@ -17,7 +17,7 @@ internal sealed class CompletionEndpoints(Serving serving, ServeOptions options,
         {
             await ErrorAnswers.WriteAsync(context, serving.Phase == ServingPhase.Draining
                 ? ApiError.Unavailable("The server is shutting down.", "draining", RetryLater)
-                : ApiError.Unavailable("The models are still loading.", "loading", RetryLater));
+                : ApiError.Unavailable(options.Role == ServeRole.Gateway ? "The gateway has not reached its queue yet." : "The models are still loading.", "loading", RetryLater));
             return;
         }
 

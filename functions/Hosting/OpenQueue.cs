@@ -5,6 +5,9 @@ namespace R1Serverless.Hosting;
 /// <summary>The open transport, and what a process does over it as a gateway.</summary>
 internal sealed class OpenQueue : IAsyncDisposable
 {
+    // A worker that is there says what became of the request; where none is, the client is told soon.
+    private static readonly TimeSpan DeadlineMargin = TimeSpan.FromMilliseconds(500);
+
     private readonly CancellationTokenSource _closing = new();
 
     /// <param name="transport">Open; this takes ownership.</param>
@@ -14,7 +17,7 @@ internal sealed class OpenQueue : IAsyncDisposable
         Transport = transport;
         Cards = new WorkerCards(transport.Store);
         Workers = new LiveWorkers(Cards, time);
-        Gateway = new QueuedInference(transport, new QueuedInferenceOptions(), time, logs.CreateLogger<QueuedInference>());
+        Gateway = new QueuedInference(transport, new QueuedInferenceOptions { DeadlineMargin = DeadlineMargin }, time, logs.CreateLogger<QueuedInference>());
         Receiving = isGateway ? Gateway.ReceiveAsync(_closing.Token) : Task.CompletedTask;
     }
 

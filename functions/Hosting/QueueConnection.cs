@@ -5,7 +5,7 @@ namespace R1Serverless.Hosting;
 /// <summary>This process's way to the queue. Opened once, when the port is already open; closed last, after everything that uses it.</summary>
 internal sealed partial class QueueConnection(ServeOptions options, TimeProvider time, ILoggerFactory logs, ILogger<QueueConnection> log) : IAsyncDisposable
 {
-    private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(1), LongestRetry = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(1), LongestRetry = TimeSpan.FromSeconds(10);
 
     private readonly Lock _gate = new();
     private readonly CancellationTokenSource _closing = new();

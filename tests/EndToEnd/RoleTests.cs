@@ -17,8 +17,10 @@ public sealed class RoleTests : IDisposable
         await using ServeProcess gateway = await StartAsync("gateway");
         Assert.Contains("no worker is there yet", gateway.Output, StringComparison.Ordinal);
         Assert.Equal(0, (await GetAsync(gateway, "/health/ready")).GetProperty("workers").GetInt32());
+        HttpResponseMessage late = await gateway.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?", ",\"deadline\":0.2"));
+        Assert.Equal(HttpStatusCode.RequestTimeout, late.StatusCode);
         Task<HttpResponseMessage> early = gateway.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?"));
-        await UntilAsync(async () => (await StatsAsync()).GetProperty("waiting").GetInt32() == 1);
+        await UntilAsync(async () => (await StatsAsync()).GetProperty("waiting").GetInt32() == 2);
 
         await using (ServeProcess worker = await StartAsync("worker"))
         {

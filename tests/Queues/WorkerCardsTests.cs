@@ -8,14 +8,14 @@ namespace R1Serverless.Tests.Queues;
 public sealed class WorkerCardsTests
 {
     private readonly FakeTimeProvider _time = new();
-    private readonly HeldObjects _store;
+    private readonly FakeBroker _broker;
     private readonly WorkerCards _cards;
     private readonly LiveWorkers _workers;
 
     public WorkerCardsTests()
     {
-        _store = new HeldObjects(_time);
-        _cards = new WorkerCards(_store);
+        _broker = new FakeBroker(_time);
+        _cards = new WorkerCards(_broker.Store);
         _workers = new LiveWorkers(_cards, _time);
     }
 
@@ -38,7 +38,7 @@ public sealed class WorkerCardsTests
     {
         foreach (string content in (string[])["", "{", "null", "{}", """{"id":"w","count":"x","models":[]}"""])
         {
-            await _store.PutAsync($"{WorkerCards.Folder}broken.json", System.Text.Encoding.UTF8.GetBytes(content), PutCondition.Always, CancellationToken.None);
+            await _broker.Store.PutAsync($"{WorkerCards.Folder}broken.json", System.Text.Encoding.UTF8.GetBytes(content), PutCondition.Always, CancellationToken.None);
             Assert.Empty(await _cards.ListAsync(CancellationToken.None));
         }
     }
@@ -75,10 +75,10 @@ public sealed class WorkerCardsTests
     {
         await PublishAsync("w", 1);
         for (int i = 0; i < 50; i++) await _workers.ListAsync(CancellationToken.None);
-        Assert.Equal(1, _store.Listed);
+        Assert.Equal(1, _broker.Store.Listings);
         _time.Advance(LiveWorkers.Freshness);
         await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => _workers.ListAsync(CancellationToken.None).AsTask()));
-        Assert.Equal(2, _store.Listed);
+        Assert.Equal(2, _broker.Store.Listings);
     }
 
     [Fact]
@@ -92,10 +92,10 @@ public sealed class WorkerCardsTests
 
         // A model once seen needs no store.
         _time.Advance(TimeSpan.FromHours(1));
-        _store.Fault = new TransportException("gone");
+        _broker.IsDown = true;
         Assert.True(await _workers.MayServeAsync("m", CancellationToken.None));
         await Assert.ThrowsAsync<TransportException>(async () => await _workers.MayServeAsync("other", CancellationToken.None));
-        _store.Fault = null;
+        _broker.IsDown = false;
         Assert.True(await _workers.MayServeAsync("other", CancellationToken.None));
     }
 
@@ -107,10 +107,10 @@ public sealed class WorkerCardsTests
         WorkerPresence presence = new(_cards, () => [Model("m", new VariantLife(TimeSpan.Zero, TimeSpan.Zero, ++running, 0))], _time, NullLogger.Instance);
         Task published = presence.RunAsync(end.Token);
         await UntilAsync(1, 1);
-        _store.Fault = new TransportException("away");
+        _broker.IsDown = true;
         _time.Advance(WorkerCards.Interval);
         while (Volatile.Read(ref running) < 2) await Task.Yield();
-        _store.Fault = null;
+        _broker.IsDown = false;
         _time.Advance(WorkerCards.Interval);
         await UntilAsync(3, 3);
         await end.CancelAsync();
