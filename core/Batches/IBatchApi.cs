@@ -33,7 +33,11 @@ public sealed record LineCheck(string? CustomId, LineFault? Fault);
 /// <param name="Model">As it names it; "" where it names none.</param>
 /// <param name="Request">Null where the line is refused.</param>
 /// <param name="Refusal">The line's end where it is refused, else null.</param>
-public sealed record BatchLine(RequestId Id, string CustomId, string Endpoint, string Model, InferenceRequest? Request, LineOutput? Refusal);
+public sealed record BatchLine(RequestId Id, string CustomId, string Endpoint, string Model, InferenceRequest? Request, LineOutput? Refusal)
+{
+    /// <summary>What is wrong with a line that is refused, in a sentence.</summary>
+    public string? Why { get; init; }
+}
 
 /// <param name="Json">With its line break.</param>
 /// <param name="IsError">Whether it goes to the error file.</param>

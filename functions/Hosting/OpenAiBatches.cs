@@ -23,10 +23,9 @@ internal sealed class OpenAiBatches(Precision? usualPrecision, TimeProvider time
         BatchRequest? read = BatchRequest.Read(line, endpoint: null, faults);
         InferenceRequest? request = read?.Request(id, usualPrecision, faults);
         (string customId, string url) = (read?.CustomId ?? "", read?.Url ?? CompletionPaths.Chat);
-        LineOutput? refusal = request is null
-            ? new LineOutput(BatchWriter.Refused(customId, id, faults.First ?? ApiError.Invalid("The line is not understood.")), IsError: true)
-            : null;
-        return new BatchLine(id, customId, url, request?.Model ?? "", request, refusal);
+        if (request is not null) return new BatchLine(id, customId, url, request.Model, request, null);
+        ApiError fault = faults.First ?? ApiError.Invalid("The line is not understood.");
+        return new BatchLine(id, customId, url, "", null, new LineOutput(BatchWriter.Refused(customId, id, fault), IsError: true)) { Why = fault.Message };
     }
 
     public LineOutput Write(BatchLine line, InferenceResult result) => new(

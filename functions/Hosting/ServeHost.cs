@@ -1,3 +1,4 @@
+using R1Serverless.Batches;
 using R1Serverless.Endpoints;
 
 namespace R1Serverless.Hosting;
@@ -30,10 +31,12 @@ internal static class ServeHost
             .AddSingleton(options).AddSingleton(time).AddSingleton(load).AddSingleton<Serving>().AddSingleton(new ApiKeys(options.ApiKeys))
             .AddSingleton(services => ActivatorUtilities.CreateInstance<StartupReport>(services, output))
             .AddSingleton(services => ActivatorUtilities.CreateInstance<ProcessEnd>(services, errors))
-            .AddSingleton<EventStream>().AddSingleton<CompletionEndpoints>().AddSingleton<QueueConnection>().AddSingleton<QueueWork>();
+            .AddSingleton<EventStream>().AddSingleton<CompletionEndpoints>().AddSingleton<QueueConnection>().AddSingleton<QueueWork>()
+            .AddSingleton(new BatchLimits { LineBytes = options.MaxBodyBytes })
+            .AddSingleton<BulkStore>().AddSingleton<FileUpload>().AddSingleton<FileEndpoints>().AddSingleton<BatchEndpoints>();
         if (options.Role == ServeRole.Gateway) builder.Services.AddHostedService<GatewayOpening>();
         else builder.Services.AddHostedService<ModelLoading>();
-        builder.Services.AddHostedService<Draining>();
+        builder.Services.AddHostedService<BulkWork>().AddHostedService<Draining>();
 
         WebApplication app = builder.Build();
         app.UseMiddleware<Boundary>();
@@ -41,6 +44,8 @@ internal static class ServeHost
         app.MapHealth();
         app.MapModels();
         app.MapCompletions();
+        app.MapFiles();
+        app.MapBatches();
         return app;
     }
 

@@ -9,8 +9,8 @@ internal sealed class MemoryTransport(IObjectStore store) : Transport, IRequestQ
     /// <summary>What was enqueued and not yet taken by the test.</summary>
     public ConcurrentQueue<QueuedRequest> Waiting { get; init; } = new();
 
-    /// <summary>How often each request was enqueued.</summary>
-    public ConcurrentDictionary<string, int> Enqueued { get; } = new();
+    /// <summary>Called for each request instead of keeping it, where it is set.</summary>
+    public Action<QueuedRequest>? Enqueueing { get; init; }
 
     public override string Description => "memory";
 
@@ -30,7 +30,12 @@ internal sealed class MemoryTransport(IObjectStore store) : Transport, IRequestQ
     {
         foreach (QueuedRequest request in requests)
         {
-            Enqueued.AddOrUpdate(request.Request.Id.Value, 1, (_, before) => before + 1);
+            if (Enqueueing is not null)
+            {
+                Enqueueing(request);
+                continue;
+            }
+
             Waiting.Enqueue(request);
         }
 

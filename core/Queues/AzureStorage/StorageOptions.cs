@@ -22,6 +22,9 @@ public sealed record StorageOptions
     /// single dashes.</summary>
     public string QueuePrefix { get; init; } = "r1-";
 
+    /// <summary>The queue that producers drop jobs into; named apart, since producers and triggers know it by its name.</summary>
+    public string JobQueue { get; init; } = IJobQueue.Name;
+
     /// <summary>See <see cref="IRequestQueue.LeaseTime"/>: 1 second to 1 hour; the service counts whole seconds.</summary>
     public TimeSpan LeaseTime { get; init; } = TimeSpan.FromSeconds(30);
 

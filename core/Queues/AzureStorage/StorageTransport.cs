@@ -4,13 +4,14 @@ namespace R1Serverless.Queues.AzureStorage;
 
 /// <summary>
 /// One storage account as the transport. Queues <c>{prefix}interactive</c> and <c>{prefix}bulk</c>, each with <c>…-dead</c> beside it, and <c>{prefix}replies-{address}</c> for each
-/// instance; one container.
+/// instance; the queue of jobs with <c>…-poison</c> beside it; one container.
 /// </summary>
 public sealed class StorageTransport : Transport
 {
     private readonly BlobStore store;
     private readonly StorageRequestQueue queue;
     private readonly StorageReplyChannel replies;
+    private readonly StorageJobQueue jobs;
 
     /// <exception cref="TransportException">The options can't be used; the message says which.</exception>
     public StorageTransport(StorageOptions options, TimeProvider time, ILogger log)
@@ -20,6 +21,7 @@ public sealed class StorageTransport : Transport
         ClaimCheck claims = new(store, MessageQueue.MostBytes);
         replies = new StorageReplyChannel(clients, $"{options.QueuePrefix}replies-", claims, time, log);
         queue = new StorageRequestQueue(Lane("interactive"), Lane("bulk"), replies, claims, options.LeaseTime, time);
+        jobs = new StorageJobQueue(clients, options.JobQueue, time);
         Description = $"Azure Storage at {clients.QueueService.Host}, {options}";
 
         StorageLane Lane(string name) => new(clients, $"{options.QueuePrefix}{name}", claims, time, log);
@@ -33,9 +35,11 @@ public sealed class StorageTransport : Transport
 
     public override IObjectStore Store => store;
 
+    public override IJobQueue Jobs => jobs;
+
     public override async ValueTask OpenAsync(CancellationToken cancellationToken)
     {
-        await Task.WhenAll(store.OpenAsync(cancellationToken).AsTask(), queue.OpenAsync(cancellationToken).AsTask(), replies.OpenAsync(cancellationToken).AsTask());
+        await Task.WhenAll(store.OpenAsync(cancellationToken).AsTask(), queue.OpenAsync(cancellationToken).AsTask(), replies.OpenAsync(cancellationToken).AsTask(), jobs.OpenAsync(cancellationToken));
     }
 
     public override ValueTask DisposeAsync() => replies.DisposeAsync();

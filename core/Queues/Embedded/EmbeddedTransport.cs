@@ -27,6 +27,7 @@ public sealed class EmbeddedTransport : Transport
         _replies = new EmbeddedReplies(_database, time, options);
         _store = new FileObjectStore(Path.Combine(_folder, "store"), time, options.Clock);
         Queue = new EmbeddedQueue(_database, time, options);
+        Jobs = new StoreJobQueue(_store, time);
     }
 
     public override string Description => $"embedded, {_folder}";
@@ -36,6 +37,8 @@ public sealed class EmbeddedTransport : Transport
     public override IReplyChannel Replies => _replies;
 
     public override IObjectStore Store => _store;
+
+    public override IJobQueue Jobs { get; }
 
     public override async ValueTask OpenAsync(CancellationToken cancellationToken)
     {

@@ -1,0 +1,82 @@
+using System.Text;
+using System.Text.Json;
+
+namespace R1Serverless.Queues.AzureStorage;
+
+/// <summary>Jobs as messages of a storage queue, in Base64 or as plain JSON, as producers like it; those put aside go to <c>…-poison</c>, as Azure Functions has it.</summary>
+internal sealed class StorageJobQueue : IJobQueue
+{
+    // Handling takes one or two writes to the store.
+    private static readonly TimeSpan LeaseTime = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LeastDelay = TimeSpan.FromMilliseconds(100), MostDelay = TimeSpan.FromSeconds(2), RestDelay = TimeSpan.FromSeconds(5);
+
+    private readonly MessageQueue live;
+    private readonly MessageQueue poison;
+    private readonly PollDelay delay;
+    private readonly TimeProvider time;
+
+    public StorageJobQueue(StorageClients clients, string name, TimeProvider time)
+    {
+        live = new MessageQueue(clients.Queues, clients.QueueService, name);
+        poison = new MessageQueue(clients.Queues, clients.QueueService, $"{name}-poison");
+        delay = new PollDelay(time, LeastDelay, MostDelay, RestDelay);
+        this.time = time;
+    }
+
+    public Task OpenAsync(CancellationToken cancellationToken) => Task.WhenAll(live.CreateAsync(cancellationToken).AsTask(), poison.CreateAsync(cancellationToken).AsTask());
+
+    public async ValueTask EnqueueAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
+    {
+        await live.SendAsync(message, cancellationToken);
+        delay.Reset();
+    }
+
+    public async ValueTask<JobLease?> LeaseAsync(TimeSpan patience, CancellationToken cancellationToken)
+    {
+        long start = time.GetTimestamp();
+        while (true)
+        {
+            if (await live.ReceiveAsync(1, LeaseTime, cancellationToken) is [var message])
+            {
+                delay.Reset();
+                return new Lease(this, message);
+            }
+
+            TimeSpan left = patience - time.GetElapsedTime(start);
+            if (left <= TimeSpan.Zero) return null;
+            await delay.WaitAsync(left, cancellationToken);
+        }
+    }
+
+    private static ReadOnlyMemory<byte> Body(StoredMessage message)
+    {
+        if (message.Text.AsSpan().TrimStart().StartsWith("{")) return Encoding.UTF8.GetBytes(message.Text);
+        try
+        {
+            return message.Body();
+        }
+        catch (MalformedMessageException)
+        {
+            // What it is instead is for whoever reads jobs to say.
+            return Encoding.UTF8.GetBytes(message.Text);
+        }
+    }
+
+    private sealed class Lease(StorageJobQueue queue, StoredMessage message) : JobLease(message.Id, Body(message), message.DequeueCount)
+    {
+        public override async ValueTask CompleteAsync(CancellationToken cancellationToken) => await queue.live.RemoveAsync(message.Id, message.PopReceipt, cancellationToken);
+
+        public override async ValueTask AbandonAsync(TimeSpan delay, CancellationToken cancellationToken) =>
+            await queue.live.ExtendAsync(message.Id, message.PopReceipt, TimeSpan.FromSeconds(Math.Ceiling(delay.TotalSeconds)), cancellationToken);
+
+        public override async ValueTask DeadLetterAsync(string reason, CancellationToken cancellationToken)
+        {
+            // A message near the service's limit would not fit once more with its reason.
+            string text = Encoding.UTF8.GetString(Message.Span);
+            byte[] letter = JsonSerializer.SerializeToUtf8Bytes(new PoisonJob(reason, text), PoisonJson.Default.PoisonJob);
+            if (letter.Length > MessageQueue.MostBytes) letter = JsonSerializer.SerializeToUtf8Bytes(new PoisonJob(reason, $"{text[..1000]}…"), PoisonJson.Default.PoisonJob);
+            await queue.poison.SendAsync(letter, cancellationToken);
+            await queue.live.RemoveAsync(message.Id, message.PopReceipt, cancellationToken);
+        }
+    }
+}

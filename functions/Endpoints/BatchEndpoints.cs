@@ -1,0 +1,110 @@
+using R1Serverless.Batches;
+using R1Serverless.Hosting;
+using R1Serverless.OpenAi;
+
+namespace R1Serverless.Endpoints;
+
+/// <summary>Bulk jobs over uploaded files. Each key sees only its own.</summary>
+internal sealed class BatchEndpoints(BulkStore bulk, ServeOptions options, TimeProvider time)
+{
+    private const int MostListed = 100, UsuallyListed = 20;
+
+    public async Task CreateAsync(HttpContext context)
+    {
+        FaultSlot faults = new();
+        BatchCall? call = null;
+        if (!context.Request.HasJsonContentType())
+        {
+            faults.Add(ApiError.WithStatus(
+                StatusCodes.Status415UnsupportedMediaType, "Send the body as JSON, with the header 'Content-Type: application/json'.", "unsupported_media_type"));
+        }
+        else if (await RequestBytes.ReadAsync(context.Request, options.MaxBodyBytes, context.RequestAborted) is { } body)
+        {
+            call = BatchCall.Read(body, faults);
+        }
+        else
+        {
+            faults.Add(ApiError.WithStatus(StatusCodes.Status413PayloadTooLarge, $"The body may have at most {options.MaxBodyBytes} bytes.", "request_too_large"));
+        }
+
+        BulkStore.Opened store = await bulk.OpenAsync(context.RequestAborted);
+        string owner = RequestIdentity.OwnerOf(context);
+        StoredFile? input = call is null ? null : await store.Files.FindAsync(call.InputFileId, owner, context.RequestAborted);
+        if (call is not null && input is null)
+        {
+            faults.Add(new ApiError(
+                StatusCodes.Status404NotFound, "invalid_request_error", $"There is no file '{Shortened.Name(call.InputFileId)}'.", "input_file_id", "file_not_found"));
+        }
+        else if (input is { Purpose: not StoredFiles.BatchPurpose })
+        {
+            faults.Add("input_file_id", $"'input_file_id' must name a file with the purpose \"{StoredFiles.BatchPurpose}\", not \"{input.Purpose}\".");
+        }
+
+        if (faults.First is { } fault) await ErrorAnswers.WriteAsync(context, fault);
+        else await WriteAsync(context, await store.Jobs.CreateAsync(Job(call!, input!, store.Jobs.NewId()), context.RequestAborted));
+    }
+
+    public async Task ListAsync(HttpContext context)
+    {
+        FaultSlot faults = new();
+        ListQuery query = ListQuery.Read(context.Request.Query, MostListed, UsuallyListed, faults);
+        if (faults.First is { } fault)
+        {
+            await ErrorAnswers.WriteAsync(context, fault);
+            return;
+        }
+
+        BatchJobs jobs = (await bulk.OpenAsync(context.RequestAborted)).Jobs;
+        ListWire<BatchWire> page = await query.PageAsync(
+            jobs.ListAsync(RequestIdentity.OwnerOf(context), query.After, context.RequestAborted).Select(BatchAnswer.Of), job => job.Id, context.RequestAborted);
+        await JsonAnswers.WriteAsync(context, StatusCodes.Status200OK, page, WireJson.Relaxed.ListWireBatchWire);
+    }
+
+    public async Task FindAsync(HttpContext context)
+    {
+        if (await FindAsync(context, (await bulk.OpenAsync(context.RequestAborted)).Jobs) is { } job) await WriteAsync(context, job);
+    }
+
+    public async Task CancelAsync(HttpContext context)
+    {
+        BatchJobs jobs = (await bulk.OpenAsync(context.RequestAborted)).Jobs;
+        if (await FindAsync(context, jobs) is not { } job) return;
+        job = await jobs.CancelAsync(job.Id, context.RequestAborted) ?? job;
+        if (job.State is BatchState.Cancelling or BatchState.Cancelled)
+        {
+            await WriteAsync(context, job);
+            return;
+        }
+
+        await ErrorAnswers.WriteAsync(context, ApiError.WithStatus(
+            StatusCodes.Status409Conflict, $"The batch is {BatchAnswer.Name(job.State)}: there is nothing left to cancel.", "batch_not_cancellable"));
+    }
+
+    private static async ValueTask<BatchJob?> FindAsync(HttpContext context, BatchJobs jobs)
+    {
+        string id = context.GetRouteValue("id") as string ?? "";
+        if (await jobs.FindAsync(id, RequestIdentity.OwnerOf(context), context.RequestAborted) is { } job) return job;
+        await ErrorAnswers.WriteAsync(context, ApiError.WithStatus(
+            StatusCodes.Status404NotFound, $"There is no batch '{Shortened.Name(id)}'; GET /v1/batches lists those there are.", "batch_not_found"));
+        return null;
+    }
+
+    private static Task WriteAsync(HttpContext context, BatchJob job) =>
+        JsonAnswers.WriteAsync(context, StatusCodes.Status200OK, BatchAnswer.Of(job), WireJson.Relaxed.BatchWire);
+
+    private BatchJob Job(BatchCall call, StoredFile input, string id)
+    {
+        DateTimeOffset now = time.GetUtcNow();
+        return new BatchJob
+        {
+            Id = id,
+            Owner = input.Owner,
+            Input = StoredFiles.Content(input.Id),
+            InputFile = input.Id,
+            Endpoint = call.Endpoint,
+            Window = call.Window,
+            Metadata = call.Metadata,
+            Times = new BatchTimes(now.ToUnixTimeSeconds(), (now + call.Window).ToUnixTimeSeconds()),
+        };
+    }
+}

@@ -1,0 +1,120 @@
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Net.Http.Headers;
+using R1Serverless.Batches;
+using R1Serverless.Hosting;
+using R1Serverless.OpenAi;
+
+namespace R1Serverless.Endpoints;
+
+/// <summary>Reads an upload (multipart/form-data with <c>purpose</c> and <c>file</c>, in either order) straight into the store, in bounded memory.</summary>
+internal sealed class FileUpload(BatchLimits limits)
+{
+    // What stands around the file in the body.
+    private const int Overhead = 64 << 10;
+    private const int LongestPurpose = 64, LongestName = 255;
+
+    /// <summary>The new file, or null with the first fault noted; nothing is left in the store then.</summary>
+    public async ValueTask<StoredFile?> ReadAsync(HttpContext context, StoredFiles files, FaultSlot faults)
+    {
+        if (!MediaTypeHeaderValue.TryParse(context.Request.ContentType, out MediaTypeHeaderValue? type)
+            || !type.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase) || HeaderUtilities.RemoveQuotes(type.Boundary) is not { Length: > 0 } boundary)
+        {
+            faults.Add(ApiError.WithStatus(
+                StatusCodes.Status415UnsupportedMediaType, "Send the file as multipart/form-data with the fields 'purpose' and 'file'.", "unsupported_media_type"));
+            return null;
+        }
+
+        if (context.Request.ContentLength > limits.FileBytes + Overhead)
+        {
+            faults.Add(TooLarge);
+            return null;
+        }
+
+        string id = files.NewId();
+        Upload upload = new();
+        bool isKept = false;
+        try
+        {
+            await ReadAsync(new MultipartReader(boundary.ToString(), context.Request.Body), id, files, upload, faults, context.RequestAborted);
+            if (faults.First is null && upload.Purpose is null) faults.Add("purpose", "'purpose' is required.", "missing_required_parameter");
+            if (faults.First is null && upload.Name is null) faults.Add("file", "'file' is required, as a part with a filename.", "missing_required_parameter");
+            if (faults.First is not null) return null;
+            StoredFile file = await files.AddAsync(id, RequestIdentity.OwnerOf(context), upload.Name!, upload.Purpose!, upload.Bytes, context.RequestAborted);
+            isKept = true;
+            return file;
+        }
+        finally
+        {
+            if (!isKept && upload.Name is not null) await files.DropContentAsync(id, CancellationToken.None);
+        }
+    }
+
+    private static async Task ReadPurposeAsync(Stream body, Upload upload, FaultSlot faults, CancellationToken cancellationToken)
+    {
+        byte[] buffer = new byte[LongestPurpose];
+        int read = await body.ReadAtLeastAsync(buffer, LongestPurpose, throwOnEndOfStream: false, cancellationToken);
+        upload.Purpose = System.Text.Encoding.UTF8.GetString(buffer, 0, read);
+        if (upload.Purpose != StoredFiles.BatchPurpose) faults.Add("purpose", $"'purpose' must be \"{StoredFiles.BatchPurpose}\": files are for batches here.");
+    }
+
+    private static ApiError Malformed => ApiError.Invalid("The multipart body is malformed or ends too early.", code: "invalid_multipart");
+
+    private ApiError TooLarge => ApiError.WithStatus(
+        StatusCodes.Status413PayloadTooLarge, $"A file may have at most {limits.FileBytes:N0} bytes; split it into several.", "file_too_large");
+
+    private async Task ReadAsync(MultipartReader reader, string id, StoredFiles files, Upload upload, FaultSlot faults, CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (faults.First is null && await reader.ReadNextSectionAsync(cancellationToken) is { } section)
+            {
+                if (!ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out ContentDispositionHeaderValue? disposition)) continue;
+                switch (HeaderUtilities.RemoveQuotes(disposition.Name).Value)
+                {
+                    case "purpose":
+                        await ReadPurposeAsync(section.Body, upload, faults, cancellationToken);
+                        break;
+                    case "file" when upload.Name is not null:
+                        faults.Add("file", "'file' may be there once.");
+                        break;
+                    case "file":
+                        await StoreAsync(section.Body, disposition, id, files, upload, faults, cancellationToken);
+                        break;
+                }
+            }
+        }
+        catch (InvalidDataException)
+        {
+            faults.Add(Malformed);
+        }
+        catch (IOException) when (!cancellationToken.IsCancellationRequested)
+        {
+            faults.Add(Malformed);
+        }
+    }
+
+    private async Task StoreAsync(
+        Stream body, ContentDispositionHeaderValue disposition, string id, StoredFiles files, Upload upload, FaultSlot faults, CancellationToken cancellationToken)
+    {
+        string name = disposition.FileNameStar.Value ?? HeaderUtilities.RemoveQuotes(disposition.FileName).Value ?? "";
+        upload.Name = name.Length switch { 0 => "file.jsonl", > LongestName => name[..LongestName], _ => name };
+        LimitedStream limited = new(body, limits.FileBytes);
+        try
+        {
+            upload.Bytes = await files.PutContentAsync(id, limited, cancellationToken);
+        }
+        catch (Exception) when (limited.IsExceeded)
+        {
+            faults.Add(TooLarge);
+        }
+    }
+
+    private sealed class Upload
+    {
+        public string? Purpose { get; set; }
+
+        public string? Name { get; set; }
+
+        public long Bytes { get; set; }
+    }
+}

@@ -1,0 +1,43 @@
+using System.Text;
+using Azure.Storage.Queues;
+using Azure.Storage.Queues.Models;
+using Microsoft.Extensions.Logging.Abstractions;
+using R1Serverless.Queues;
+using R1Serverless.Queues.AzureStorage;
+
+namespace R1Serverless.Tests.Queues.AzureStorage;
+
+public sealed class StorageJobQueueTests(AzuriteFixture azurite)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_producer_that_knows_only_the_queue_is_understood_and_what_can_not_run_is_put_aside(bool asBase64)
+    {
+        StorageOptions options = await azurite.OptionsAsync();
+        options = options with { JobQueue = $"{options.QueuePrefix}jobs" };
+        await using StorageTransport transport = new(options, TimeProvider.System, NullLogger.Instance);
+        await transport.OpenAsync(default);
+        QueueClient producer = new(options.ConnectionString, options.JobQueue);
+        const string job = """{"id":"é","body":{}}""";
+        await producer.SendMessageAsync(asBase64 ? Convert.ToBase64String(Encoding.UTF8.GetBytes(job)) : job);
+
+        JobLease first = (await transport.Jobs!.LeaseAsync(Patience, default))!;
+        Assert.Equal((job, 1), (Encoding.UTF8.GetString(first.Message.Span), first.Deliveries));
+        await first.AbandonAsync(TimeSpan.Zero, default);
+        JobLease second = (await transport.Jobs.LeaseAsync(Patience, default))!;
+        Assert.Equal((first.Id, 2), (second.Id, second.Deliveries));
+        await second.DeadLetterAsync("no good", default);
+        Assert.Null(await transport.Jobs.LeaseAsync(TimeSpan.Zero, default));
+
+        PeekedMessage letter = await new QueueClient(options.ConnectionString, $"{options.JobQueue}-poison").PeekMessageAsync();
+        Assert.Contains("no good", Encoding.UTF8.GetString(Convert.FromBase64String(letter.MessageText)), StringComparison.Ordinal);
+
+        await transport.Jobs.EnqueueAsync("{}"u8.ToArray(), default);
+        JobLease third = (await transport.Jobs.LeaseAsync(Patience, default))!;
+        await third.CompleteAsync(default);
+        Assert.Null(await transport.Jobs.LeaseAsync(TimeSpan.Zero, default));
+    }
+}
