@@ -35,7 +35,7 @@ public sealed class HugeBatchTests : IDisposable
         BatchJob job;
         do
         {
-            await Task.Delay(250, stop.Token);
+            await Task.Delay(500, stop.Token);
             most = Math.Max(most, GC.GetTotalMemory(forceFullCollection: true) - before);
             job = (await jobs.GetAsync(created.Id, default))!.Job;
         }
