@@ -35,6 +35,9 @@ public sealed record LineCheck(string? CustomId, LineFault? Fault);
 /// <param name="Refusal">The line's end where it is refused, else null.</param>
 public sealed record BatchLine(RequestId Id, string CustomId, string Endpoint, string Model, InferenceRequest? Request, LineOutput? Refusal)
 {
+    /// <summary>Whether the request itself says how long it may take, so that its end by time need not be the batch's.</summary>
+    public bool HasDeadline { get; init; }
+
     /// <summary>What is wrong with a line that is refused, in a sentence.</summary>
     public string? Why { get; init; }
 }

@@ -87,7 +87,7 @@ internal static class RunBatchCommand
         LoadedModels loaded = await load(options, new StatusLines(Console.Error), cancellation);
         try
         {
-            OfflineBatch batch = new(input, journal, api, loaded.Inference, arguments.GetValue(BatchSize), limits);
+            OfflineBatch batch = new(input, journal, api, new DeadlineInference(loaded.Inference, TimeProvider.System), arguments.GetValue(BatchSize), limits);
             await RunAsync(batch, check.Lines, output, cancellation);
             return await WriteAsync(batch, output, cancellation);
         }

@@ -23,12 +23,12 @@ internal sealed class OpenAiBatches(Precision? usualPrecision, TimeProvider time
         BatchRequest? read = BatchRequest.Read(line, endpoint: null, faults);
         InferenceRequest? request = read?.Request(id, usualPrecision, faults);
         (string customId, string url) = (read?.CustomId ?? "", read?.Url ?? CompletionPaths.Chat);
-        if (request is not null) return new BatchLine(id, customId, url, request.Model, request, null);
+        if (request is not null) return new BatchLine(id, customId, url, request.Model, request, null) { HasDeadline = request.Deadline is not null };
         ApiError fault = faults.First ?? ApiError.Invalid("The line is not understood.");
         return new BatchLine(id, customId, url, "", null, new LineOutput(BatchWriter.Refused(customId, id, fault), IsError: true)) { Why = fault.Message };
     }
 
-    public LineOutput Write(BatchLine line, InferenceResult result) => new(
+    public LineOutput Write(BatchLine line, InferenceResult result) => result.Outcome == RequestOutcome.Expired && !line.HasDeadline ? Write(line, GivenUp.BatchExpired) : new(
         BatchWriter.Write(line.CustomId, line.Endpoint, line.Model, result, time.GetUtcNow().ToUnixTimeSeconds()), result.Outcome != RequestOutcome.Finished);
 
     public LineOutput Write(BatchLine line, GivenUp reason) => new(

@@ -17,7 +17,6 @@ internal static class BatchWriter
         { Outcome: RequestOutcome.Finished } =>
             Answer(customId, result.Id, StatusCodes.Status200OK, AnswerWriter.Text(result, Head("cmpl-", result, model, created)), WireJson.Relaxed.TextAnswer),
         { Outcome: RequestOutcome.Cancelled } => Cancelled(customId, result.Id),
-        { Outcome: RequestOutcome.Expired } => Expired(customId, result.Id),
         _ => Refused(customId, result.Id, ApiError.From(
             result.Error ?? new InferenceError(InferenceErrorKind.Internal, ""), CompletionCall.FieldOfPrompt(CompletionPaths.Find(url) ?? CompletionApi.Chat), result.Id.Value)),
     };

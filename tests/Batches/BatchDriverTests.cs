@@ -167,6 +167,18 @@ public sealed class BatchDriverTests
         Assert.InRange(request.Request.Deadline!.Value, TimeSpan.FromMinutes(25), TimeSpan.FromMinutes(30));
     }
 
+    [Theory]
+    [InlineData("", "batch_expired")]
+    [InlineData(",\"deadline\":5", "deadline_exceeded")]
+    public async Task A_line_that_was_too_late_says_for_whose_deadline(string more, string code)
+    {
+        await using BatchWorld world = new();
+        BatchJob created = await world.CreateAsync([BatchWorld.Line("a", "late", more)]);
+        world.StartDriver();
+        JsonElement line = Assert.Single(await world.ReadAsync((await world.UntilEndedAsync(created.Id)).ErrorFile));
+        Assert.Equal(code, more.Length == 0 ? line.GetProperty("error").GetProperty("code").GetString() : Error(line, "code"));
+    }
+
     [Fact]
     public async Task A_while_after_its_end_only_job_and_files_are_left()
     {

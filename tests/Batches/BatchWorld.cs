@@ -100,12 +100,14 @@ internal sealed class BatchWorld : IAsyncDisposable
         return done;
     }
 
-    /// <summary>Echoes the prompt; "fail" fails.</summary>
+    /// <summary>Echoes the prompt; "fail" fails, "late" is too late.</summary>
     public static InferenceResult Answer(QueuedRequest asked)
     {
         string content = ((Prompt.Chat)asked.Request.Prompt).Messages[^1].Content;
         RequestId id = asked.Request.Id;
-        return content == "fail"
+        return content == "late"
+            ? new InferenceResult { Id = id, Outcome = RequestOutcome.Expired, Error = new(InferenceErrorKind.DeadlineExceeded, "too late") }
+            : content == "fail"
             ? new InferenceResult { Id = id, Outcome = RequestOutcome.Failed, Error = new(InferenceErrorKind.ContextLengthExceeded, "too long") }
             : new InferenceResult
             {
