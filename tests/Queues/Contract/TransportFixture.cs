@@ -7,6 +7,9 @@ public abstract class TransportFixture : IAsyncDisposable
 {
     private readonly List<Transport> _connected = [];
 
+    /// <summary>Whether the service tells what another instance has leased from what waits.</summary>
+    public virtual bool TellsLeasedFromWaiting => true;
+
     /// <summary>One more instance on the same queues and store, opened, as another process would have it; disposed with the fixture.</summary>
     public async ValueTask<Transport> ConnectAsync()
     {

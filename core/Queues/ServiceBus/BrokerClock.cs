@@ -1,0 +1,34 @@
+namespace R1Serverless.Queues.ServiceBus;
+
+/// <summary>The service's clock, as its locks tell it: a lock begins when a message or a session is given out, and ends the lock duration later. The clocks of the processes don't matter.</summary>
+/// <param name="probe">Asks for the end of a lock that begins now.</param>
+internal sealed class BrokerClock(TimeProvider time, TimeSpan lockTime, Func<CancellationToken, ValueTask<DateTime>> probe)
+{
+    private readonly Lock _gate = new();
+    private DateTime? _then;
+    private long _stamp;
+
+    /// <summary>A lock that has just begun ends at <paramref name="lockEnd"/>; when it began.</summary>
+    public DateTime Observe(DateTime lockEnd)
+    {
+        DateTime begin = lockEnd - lockTime;
+        lock (_gate)
+        {
+            // What was long on its way tells an earlier time than it is.
+            if (_then is { } then && then + time.GetElapsedTime(_stamp) > begin) return begin;
+            (_then, _stamp) = (begin, time.GetTimestamp());
+        }
+
+        return begin;
+    }
+
+    public async ValueTask<DateTime> NowAsync(CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            if (_then is { } then) return then + time.GetElapsedTime(_stamp);
+        }
+
+        return Observe(await probe(cancellationToken));
+    }
+}

@@ -1,0 +1,42 @@
+using Azure.Core;
+using R1Serverless.Queues.AzureStorage;
+
+namespace R1Serverless.Queues.ServiceBus;
+
+/// <summary>
+/// Which Service Bus namespace to use, and as whom. Either <see cref="ConnectionString"/> or <see cref="Namespace"/> is given. Three queues must be there, named
+/// <c>{EntityPrefix}interactive</c>, <c>{EntityPrefix}bulk</c> and <c>{EntityPrefix}replies</c>, the last with sessions; all with <see cref="LeaseTime"/> as lock duration, and none
+/// partitioned. To create them needs rights that neither gateways nor workers should have.
+/// </summary>
+public sealed record ServiceBusOptions
+{
+    /// <summary>Of the namespace, as the portal shows it (<c>Endpoint=sb://…;SharedAccessKeyName=…;SharedAccessKey=…</c>); with <c>UseDevelopmentEmulator=true</c> unencrypted.</summary>
+    public string? ConnectionString { get; init; }
+
+    /// <summary>The namespace's name, or its host in another cloud than the public one.</summary>
+    public string? Namespace { get; init; }
+
+    /// <summary>Who asks, where only the namespace is given; null means <see cref="AzureCredentials.Default"/>.</summary>
+    public TokenCredential? Credential { get; init; }
+
+    /// <summary>What the names of all queues begin with, so that several deployments may share a namespace.</summary>
+    public string EntityPrefix { get; init; } = "r1-";
+
+    /// <summary>See <see cref="IRequestQueue.LeaseTime"/>: the lock duration that the queues were created with, which can't be asked for; 1 second to 5 minutes.</summary>
+    public TimeSpan LeaseTime { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>How long replies wait for a gateway that may be dead.</summary>
+    public TimeSpan ReplyAge { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>The most bytes of a body that travel in a message; larger ones wait in the object store. The Standard tier takes 256 KiB, headers included.</summary>
+    public int LargestBody { get; init; } = 240 * 1024;
+
+    /// <summary>How long the service may take to answer.</summary>
+    internal TimeSpan AnswerTime { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>Tokens over an unencrypted connection, for tests.</summary>
+    internal bool IsPlain { get; init; }
+
+    /// <summary>Says where, never the key.</summary>
+    public override string ToString() => $"queues '{EntityPrefix}*'";
+}

@@ -1,0 +1,23 @@
+namespace R1Serverless.Tests.Queues.Broker;
+
+/// <summary>How the stand-in is set up, as an operator would set up a namespace.</summary>
+internal sealed record BrokerOptions
+{
+    public IReadOnlyList<string> Queues { get; init; } = ["r1-interactive", "r1-bulk", "r1-replies"];
+
+    public IReadOnlyList<string> SessionQueues { get; init; } = ["r1-replies"];
+
+    public TimeSpan LockTime { get; init; } = TimeSpan.FromSeconds(5);
+
+    public int MostDeliveries { get; init; } = 10;
+
+    /// <summary>The most bytes of a message, headers included: the Standard tier's.</summary>
+    public int MostBytes { get; init; } = 256 * 1024;
+
+    public string KeyName { get; init; } = "RootManageSharedAccessKey";
+
+    public string Key { get; init; } = "c3RhbmQtaW4ga2V5PQ==";
+
+    /// <summary>When locks end and messages come due.</summary>
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
+}

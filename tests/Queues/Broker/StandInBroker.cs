@@ -1,0 +1,317 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Threading.Channels;
+using Amqp;
+using Amqp.Framing;
+using Amqp.Listener;
+using Amqp.Types;
+
+namespace R1Serverless.Tests.Queues.Broker;
+
+/// <summary>
+/// Stands in for a Service Bus namespace: AMQP 1.0 over TCP by the library's own listener, with the rules of <see cref="BrokerQueue"/>, SASL PLAIN, tokens shown to <c>$cbs</c>,
+/// <c>$management</c> nodes, and faults on command. Sources: Microsoft's AMQP protocol guide for Service Bus and its list of request-response operations.
+/// </summary>
+internal sealed class StandInBroker : IAsyncDisposable, ILinkProcessor
+{
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(25);
+
+    private readonly Channel<Action> _work = Channel.CreateUnbounded<Action>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Dictionary<string, BrokerQueue> _queues = new(StringComparer.OrdinalIgnoreCase);
+    private readonly List<AttachedLink> _links = [];
+    private readonly List<Socket> _sockets = [];
+    private readonly ManagementNode _management;
+    private readonly BrokerOptions _options;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Task _working;
+    private readonly Task _ticking;
+    private ContainerHost _host;
+
+    public StandInBroker(BrokerOptions options, int port = 0)
+    {
+        _options = options;
+        Port = port == 0 ? FreePort() : port;
+        foreach (string name in options.Queues)
+        {
+            BrokerQueue queue = new(name, options, () => options.Clock.GetUtcNow().UtcDateTime);
+            _queues.Add(name, queue);
+            _queues.Add(queue.DeadLetters!.Name, queue.DeadLetters);
+        }
+
+        Claims = new ClaimsNode(this);
+        _management = new ManagementNode(this);
+        _host = Open();
+        _working = WorkAsync();
+        _ticking = TickAsync();
+    }
+
+    public int Port { get; }
+
+    public string ConnectionString => $"Endpoint=sb://localhost:{Port}/;SharedAccessKeyName={_options.KeyName};SharedAccessKey={_options.Key};UseDevelopmentEmulator=true";
+
+    public ClaimsNode Claims { get; }
+
+    /// <summary>How many settlements by the management node are to vanish, and whether they take effect all the same.</summary>
+    public (int Count, bool IsApplied) LostSettlements { get; set; }
+
+    public BrokerQueue Queue(string name) => _queues[name];
+
+    /// <summary>Runs on the broker's one thread of work, after all that has been asked before.</summary>
+    public Task<T> AskAsync<T>(Func<T> question)
+    {
+        TaskCompletionSource<T> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Post(() => answer.TrySetResult(question()));
+        return answer.Task;
+    }
+
+    public void Post(Action work) => _work.Writer.TryWrite(work);
+
+    /// <summary>Looks at the clock at once.</summary>
+    public Task PassAsync() => AskAsync(() =>
+    {
+        Pass();
+        return true;
+    });
+
+    /// <summary>Detaches the links of an address, as Service Bus does when it moves an entity; how many there were.</summary>
+    public Task<int> DropLinksAsync(string address) => AskAsync(() =>
+    {
+        AttachedLink[] links = [.. _links.Where(link => link.Address == address)];
+        foreach (AttachedLink link in links) Detach(link, "amqp:link:detach-forced", "The link was dropped on command.");
+        return links.Length;
+    });
+
+    /// <summary>Breaks all connections without a word; how many there were.</summary>
+    public Task<int> DropConnectionsAsync() => AskAsync(() =>
+    {
+        int count = _sockets.Count(socket => socket.Connected);
+        foreach (Socket socket in _sockets) socket.Dispose();
+        _sockets.Clear();
+        return count;
+    });
+
+    /// <summary>Stops listening and breaks all connections; queues stay.</summary>
+    public async Task GoDownAsync()
+    {
+        _host.Close();
+        await DropConnectionsAsync();
+    }
+
+    public void ComeBack() => _host = Open();
+
+    void ILinkProcessor.Process(AttachContext attachContext)
+    {
+        Attach attach = attachContext.Attach;
+        // The library counts credit that comes before the attachment is complete itself: this must end on the connection's own thread.
+        (AttachedLink? link, Error? refusal, int credit) = AskAsync(() => Find(attachContext.Link, attach)).GetAwaiter().GetResult();
+        if (link is null) attachContext.Complete(refusal);
+        else attachContext.Complete(link, credit);
+    }
+
+    /// <summary>Gives out what may be given out to whom is owed something.</summary>
+    internal void Dispatch()
+    {
+        bool isSent = true;
+        while (isSent)
+        {
+            isSent = false;
+            // Each in turn, one message at a time.
+            foreach (AttachedLink link in _links.Where(link => link is { Queue: not null, Credit: > 0 }).ToArray()) isSent |= TrySend(link);
+        }
+    }
+
+    internal void Settle(AttachedLink link, Message message, Guid token, DeliveryState state, bool isSettled)
+    {
+        BrokerQueue queue = link.Queue!;
+        bool held = state switch
+        {
+            Accepted => queue.Complete(token),
+            Rejected rejected => queue.DeadLetter(token, DeadLetterProperties(rejected.Error)),
+            Modified modified => queue.Abandon(token, modified.DeliveryFailed),
+            Released => queue.Abandon(token, isCounted: false),
+            _ => false,
+        };
+        if (!isSettled) link.Link.DisposeMessage(message, held ? state : new Rejected { Error = new Error("com.microsoft:message-lock-lost") }, settled: true);
+        Dispatch();
+    }
+
+    internal void Forget(AttachedLink link)
+    {
+        _links.Remove(link);
+        if (link is { Queue: { } queue, Session: { } session }) queue.LeaveSession(session, link);
+    }
+
+    /// <summary>Answers a request of a node, if the client still listens.</summary>
+    internal void Respond(AttachedLink asker, Message request, Message response)
+    {
+        response.Properties = new Properties();
+        response.Properties.SetCorrelationId(request.Properties.GetMessageId());
+        AttachedLink? listener = _links.Find(link => link.ReplyTo is not null && link.ReplyTo == request.Properties.ReplyTo && link.Address == asker.Address);
+        if (listener is not null) Send(listener, response);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _ticking;
+        _host.Close();
+        _work.Writer.TryComplete();
+        await _working;
+        foreach (Socket socket in _sockets) socket.Dispose();
+        _stop.Dispose();
+    }
+
+    private static int FreePort()
+    {
+        using TcpListener probe = new(IPAddress.Loopback, 0);
+        probe.Start();
+        return ((IPEndPoint)probe.LocalEndpoint).Port;
+    }
+
+    private static Dictionary<string, object> DeadLetterProperties(Error? error)
+    {
+        Dictionary<string, object> properties = new(StringComparer.Ordinal) { ["DeadLetterReason"] = error?.Condition?.ToString() ?? "", ["DeadLetterErrorDescription"] = error?.Description ?? "" };
+        foreach (KeyValuePair<object, object> info in error?.Info ?? []) properties[info.Key.ToString()!] = info.Value;
+        return properties;
+    }
+
+    private static bool Send(AttachedLink link, Message message)
+    {
+        try
+        {
+            link.Link.SendMessage(message);
+            return true;
+        }
+        catch (AmqpException)
+        {
+            // The client has gone.
+            link.Credit = 0;
+            return false;
+        }
+    }
+
+    private static void Detach(AttachedLink link, string condition, string description)
+    {
+        link.Credit = 0;
+        link.Link.Close(TimeSpan.Zero, new Error(condition) { Description = description });
+    }
+
+    private ContainerHost Open()
+    {
+        ContainerHost host = new(new Address("localhost", Port, null, null, "/", "amqp"));
+        ConnectionListener listener = host.Listeners[0];
+        listener.SASL.EnablePlainMechanism(_options.KeyName, _options.Key);
+        listener.SASL.EnableAnonymousMechanism = true;
+        listener.HandlerFactory = _ => new ConnectionEvents(socket => Post(() => _sockets.Add(socket)));
+        host.RegisterLinkProcessor(this);
+        host.Open();
+        return host;
+    }
+
+    private (AttachedLink? Link, Error? Refusal, int Credit) Find(ListenerLink link, Attach attach)
+    {
+        const int Credit = 500;
+        string address = (attach.Role ? (attach.Source as Source)?.Address : (attach.Target as Target)?.Address) ?? "";
+        if (!Claims.Allows((ListenerConnection)link.Session.Connection, address)) return Refuse("amqp:unauthorized-access", $"Unauthorized access. 'Listen' or 'Send' claim(s) are required. Resource: '{address}'.");
+        string node = address.Split('/')[^1];
+        if (node is ClaimsNode.Name or ManagementNode.Name)
+        {
+            string entity = address[..^node.Length].TrimEnd('/');
+            if (node == ManagementNode.Name && !_queues.ContainsKey(entity)) return Refuse("amqp:not-found", $"The messaging entity '{entity}' could not be found.");
+            Action<AttachedLink, MessageContext> receive = node == ClaimsNode.Name ? Claims.Receive : (asker, request) => _management.Receive(_queues[entity], asker, request);
+            return Add(attach.Role ? new AttachedLink(this, link, address) { ReplyTo = ((Target)attach.Target).Address } : new AttachedLink(this, link, address) { Receive = receive }, Credit);
+        }
+
+        if (!_queues.TryGetValue(address, out BrokerQueue? queue)) return Refuse("amqp:not-found", $"The messaging entity '{address}' could not be found.");
+        if (!attach.Role)
+        {
+            attach.MaxMessageSize = (ulong)_options.MostBytes;
+            return Add(new AttachedLink(this, link, address) { Receive = (sender, message) => Enqueue(queue, message) }, Credit);
+        }
+
+        string? session = ((Source)attach.Source).FilterSet?[new Symbol("com.microsoft:session-filter")] as string;
+        if (queue.HasSessions == session is null) return Refuse("amqp:not-allowed", "It is not possible for an entity that requires sessions to create a non-sessionful message receiver, or the other way round.");
+        AttachedLink receiver = new(this, link, address) { Queue = queue, Session = session, IsSettling = attach.SndSettleMode == SenderSettleMode.Settled };
+        if (session is not null)
+        {
+            if (queue.Accept(session, receiver) is not { } until) return Refuse("com.microsoft:session-cannot-be-locked", $"The requested session '{session}' cannot be accepted. It may be locked by another receiver.");
+            attach.Properties = new Fields { [new Symbol("com.microsoft:locked-until-utc")] = until.Ticks };
+        }
+
+        return Add(receiver, 0);
+    }
+
+    private static (AttachedLink?, Error?, int) Refuse(string condition, string description) => (null, new Error(condition) { Description = description }, 0);
+
+    private (AttachedLink?, Error?, int) Add(AttachedLink link, int credit)
+    {
+        _links.Add(link);
+        return (link, null, credit);
+    }
+
+    private void Enqueue(BrokerQueue queue, MessageContext sent)
+    {
+        int size = StoredMessage.Bytes(sent.Message).Length;
+        if (size > _options.MostBytes)
+        {
+            sent.Complete(new Error("amqp:link:message-size-exceeded") { Description = $"The received message (size:{size}) exceeds the limit ({_options.MostBytes})." });
+            return;
+        }
+
+        if (queue.HasSessions && sent.Message.Properties?.GroupId is null)
+        {
+            sent.Complete(new Error("amqp:not-allowed") { Description = "The SessionId was not set on a message, and it cannot be sent to the entity." });
+            return;
+        }
+
+        queue.Enqueue(sent.Message);
+        sent.Complete();
+        Dispatch();
+    }
+
+    private bool TrySend(AttachedLink link)
+    {
+        if (link.Session is { } session && !link.Queue!.Holds(session, link))
+        {
+            Detach(link, "com.microsoft:session-lock-lost", "The session lock has expired.");
+            return false;
+        }
+
+        if (link.Queue!.Lock(link.Session) is not { } next) return false;
+        link.Credit--;
+        bool isSent = Send(link, next.ToMessage());
+        if (!isSent) link.Queue.Abandon(next.LockToken!.Value, isCounted: false);
+        else if (link.IsSettling) link.Queue.Complete(next.LockToken!.Value);
+        return isSent;
+    }
+
+    private void Pass()
+    {
+        foreach (BrokerQueue queue in _queues.Values) queue.Pass();
+        foreach (AttachedLink link in _links.ToArray())
+        {
+            if (!Claims.Allows((ListenerConnection)link.Link.Session.Connection, link.Address)) Detach(link, "amqp:unauthorized-access", "The token has expired.");
+            else if (link is { Session: { } session, Queue: { } queue } && !queue.Holds(session, link)) Detach(link, "com.microsoft:session-lock-lost", "The session lock has expired.");
+        }
+
+        Dispatch();
+    }
+
+    private async Task WorkAsync()
+    {
+        await foreach (Action work in _work.Reader.ReadAllAsync()) work();
+    }
+
+    private async Task TickAsync()
+    {
+        using PeriodicTimer timer = new(Tick);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stop.Token)) Post(Pass);
+        }
+        catch (OperationCanceledException)
+        {
+            // The end.
+        }
+    }
+}

@@ -1,0 +1,13 @@
+using R1Serverless.Tests.Queues.Contract;
+
+namespace R1Serverless.Tests.Queues.ServiceBus;
+
+public sealed class ServiceBusQueueTests : RequestQueueContract
+{
+    protected override ValueTask<TransportFixture> CreateFixtureAsync() => ValueTask.FromResult<TransportFixture>(new ServiceBusFixture());
+}
+
+public sealed class ServiceBusReplyTests : ReplyChannelContract
+{
+    protected override ValueTask<TransportFixture> CreateFixtureAsync() => ValueTask.FromResult<TransportFixture>(new ServiceBusFixture());
+}

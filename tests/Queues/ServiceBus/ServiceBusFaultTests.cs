@@ -1,0 +1,156 @@
+using R1Serverless.Queues;
+using R1Serverless.Queues.ServiceBus;
+using R1Serverless.Requests;
+using R1Serverless.Tests.Queues.Contract;
+
+namespace R1Serverless.Tests.Queues.ServiceBus;
+
+/// <summary>Links and connections that break, and settlements that get lost.</summary>
+public sealed class ServiceBusFaultTests : TransportContract
+{
+    private const string Interactive = "r1-interactive";
+
+    private ServiceBusFixture Bus => (ServiceBusFixture)Fixture;
+
+    [Fact]
+    public async Task Leases_outlive_the_link_they_came_over()
+    {
+        await Gateway.Queue.EnqueueAsync(Requests("a", 3), Stop);
+        List<Lease> leases = [];
+        // As many as asked for, so that the link stays.
+        leases.AddRange(await Worker.Queue.LeaseAsync(WorkClass.Interactive, 2, Patience, Stop));
+        Assert.Equal(2, leases.Count);
+        Assert.True(await Bus.Broker.DropLinksAsync(Interactive) >= 1);
+        Assert.True(await Bus.Broker.DropLinksAsync($"{Interactive}/$management") >= 0);
+
+        Assert.True(await leases[0].RenewAsync(Stop));
+        Assert.True(await leases[0].CompleteAsync(Stop));
+        Assert.True(await leases[1].AbandonAsync(TimeSpan.Zero, Stop));
+        List<string> left = [];
+        while (left.Count < 2) left.AddRange((await Worker.Queue.LeaseAsync(WorkClass.Interactive, 2, Patience, Stop)).Select(lease => lease.Message.Request.Id.Value));
+        Assert.Equal(["a1", "a2"], left);
+    }
+
+    [Fact]
+    public async Task A_connection_that_broke_is_made_again_and_nothing_is_lost()
+    {
+        await Gateway.Queue.EnqueueAsync(Requests("a", 5), Stop);
+        Lease held = Assert.Single(await Worker.Queue.LeaseAsync(WorkClass.Interactive, 1, Patience, Stop));
+        Task<IReadOnlyList<Lease>> waiting = Worker.Queue.LeaseAsync(WorkClass.Bulk, 1, Patience, Stop).AsTask();
+
+        Assert.True(await Bus.Broker.DropConnectionsAsync() >= 2);
+
+        await Assert.ThrowsAsync<TransportException>(() => waiting);
+        Assert.True(await AgainAsync(() => held.CompleteAsync(Stop)));
+        await AgainAsync(async () =>
+        {
+            await Gateway.Queue.EnqueueAsync([Request("b")], Stop);
+            return true;
+        });
+        HashSet<string> rest = new(StringComparer.Ordinal);
+        while (rest.Count < 5)
+        {
+            foreach (Lease lease in await AgainAsync(() => Worker.Queue.LeaseAsync(WorkClass.Interactive, 5, Patience, Stop)))
+            {
+                rest.Add(lease.Message.Request.Id.Value);
+                Assert.True(await lease.CompleteAsync(Stop));
+            }
+        }
+
+        Assert.Equal(["a1", "a2", "a3", "a4", "b"], rest.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_broker_that_went_and_came_back_is_found_again()
+    {
+        await Gateway.Queue.EnqueueAsync([Request("a")], Stop);
+        await Bus.Broker.GoDownAsync();
+        TransportException fault = await Assert.ThrowsAsync<TransportException>(async () => await Worker.Queue.LeaseAsync(WorkClass.Interactive, 1, Patience, Stop));
+        Assert.False(fault.IsPermanent);
+        Bus.Broker.ComeBack();
+        Assert.Equal("a", Assert.Single(await AgainAsync(() => Worker.Queue.LeaseAsync(WorkClass.Interactive, 1, Patience, Stop))).Message.Request.Id.Value);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_completion_that_gets_lost_is_an_error_and_at_worst_a_second_delivery(bool isApplied)
+    {
+        await using ServiceBusTransport hasty = Bus.New(Bus.Options with { AnswerTime = TimeSpan.FromSeconds(0.5) });
+        await hasty.Queue.EnqueueAsync([Request("a")], Stop);
+        Lease lease = Assert.Single(await hasty.Queue.LeaseAsync(WorkClass.Interactive, 1, Patience, Stop));
+        await Bus.Broker.AskAsync(() => Bus.Broker.LostSettlements = (1, isApplied));
+
+        TransportException fault = await Assert.ThrowsAsync<TransportException>(async () => await lease.CompleteAsync(Stop));
+        Assert.Contains("did not answer in time", fault.Message, StringComparison.Ordinal);
+
+        await Fixture.PassAsync(ServiceBusFixture.LockTime + TimeSpan.FromSeconds(1));
+        IReadOnlyList<Lease> again = await Worker.Queue.LeaseAsync(WorkClass.Interactive, 1, TimeSpan.Zero, Stop);
+        if (isApplied)
+        {
+            Assert.Empty(again);
+            return;
+        }
+
+        Assert.Equal(2, Assert.Single(again).DequeueCount);
+        // The first delivery's worker has put the result; the second finds it and completes.
+        ResultStore results = new(Worker.Store);
+        Assert.True(await results.TryPutAsync(new() { Id = again[0].Message.Request.Id, Outcome = RequestOutcome.Finished }, Stop));
+        Assert.False(await results.TryPutAsync(new() { Id = again[0].Message.Request.Id, Outcome = RequestOutcome.Failed }, Stop));
+        Assert.True(await again[0].CompleteAsync(Stop));
+    }
+
+    [Fact]
+    public async Task Replies_go_on_after_the_link_or_the_connection_broke()
+    {
+        await using IAsyncEnumerator<Reply> receiving = Gateway.Replies.ReceiveAsync(Stop).GetAsyncEnumerator(Stop);
+        foreach (int round in Enumerable.Range(0, 3))
+        {
+            if (round == 1) Assert.True(await Bus.Broker.DropLinksAsync("r1-replies") >= 1);
+            if (round == 2) await Bus.Broker.DropConnectionsAsync();
+            await AgainAsync(async () =>
+            {
+                await Worker.Replies.SendAsync(Gateway.Replies.Address, [new Reply(new RequestId("a"), 1, round, [])], Stop);
+                return true;
+            });
+            do
+            {
+                // Whoever sends again because the link broke may send twice.
+                Assert.True(await receiving.MoveNextAsync());
+            }
+            while (receiving.Current.First < round);
+            Assert.Equal(round, receiving.Current.First);
+        }
+    }
+
+    [Fact]
+    public async Task A_session_is_kept_beyond_its_lock()
+    {
+        await using IAsyncEnumerator<Reply> receiving = Gateway.Replies.ReceiveAsync(Stop).GetAsyncEnumerator(Stop);
+        for (int round = 0; round < 4; round++)
+        {
+            await Worker.Replies.SendAsync(Gateway.Replies.Address, [new Reply(new RequestId("a"), 1, round, [])], Stop);
+            Assert.True(await receiving.MoveNextAsync());
+            Assert.Equal(round, receiving.Current.First);
+            await Fixture.PassAsync(ServiceBusFixture.LockTime * 0.6);
+        }
+    }
+
+    protected override ValueTask<TransportFixture> CreateFixtureAsync() => ValueTask.FromResult<TransportFixture>(new ServiceBusFixture());
+
+    /// <summary>As its callers do: tries again while the transport is away.</summary>
+    private static async Task<T> AgainAsync<T>(Func<ValueTask<T>> attempt)
+    {
+        for (int attempts = 1; ; attempts++)
+        {
+            try
+            {
+                return await attempt();
+            }
+            catch (TransportException fault) when (!fault.IsPermanent && attempts < 20)
+            {
+                // The transport itself pauses before it connects again.
+            }
+        }
+    }
+}

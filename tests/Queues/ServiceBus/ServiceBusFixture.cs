@@ -1,0 +1,59 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using R1Serverless.Queues;
+using R1Serverless.Queues.Embedded;
+using R1Serverless.Queues.ServiceBus;
+using R1Serverless.Tests.Queues.Broker;
+using R1Serverless.Tests.Queues.Contract;
+
+namespace R1Serverless.Tests.Queues.ServiceBus;
+
+/// <summary>A stand-in for a namespace, and a folder for the objects.</summary>
+internal sealed class ServiceBusFixture : TransportFixture
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("r1-servicebus-").FullName;
+    private readonly FileObjectStore _store;
+
+    public ServiceBusFixture(Func<BrokerOptions, BrokerOptions>? configure = null)
+    {
+        BrokerOptions options = new() { Clock = Time, LockTime = LockTime };
+        Broker = new StandInBroker(configure is null ? options : configure(options));
+        _store = new FileObjectStore(_folder, TimeProvider.System, TimeProvider.System);
+        _store.Open();
+        Options = new ServiceBusOptions { ConnectionString = Broker.ConnectionString, LeaseTime = LockTime };
+    }
+
+    public static TimeSpan LockTime { get; } = TimeSpan.FromSeconds(30);
+
+    public override bool TellsLeasedFromWaiting => false;
+
+    public ShiftedTime Time { get; } = new();
+
+    public StandInBroker Broker { get; }
+
+    public IObjectStore Store => _store;
+
+    public ServiceBusOptions Options { get; set; }
+
+    public override async ValueTask PassAsync(TimeSpan time)
+    {
+        Time.Advance(time);
+        await Broker.PassAsync();
+    }
+
+    public override async ValueTask PutRawAsync(WorkClass workClass, byte[] body) => await Broker.AskAsync(() =>
+    {
+        Broker.Queue(workClass == WorkClass.Interactive ? "r1-interactive" : "r1-bulk").Enqueue(WireMessage.Of(body));
+        Broker.Dispatch();
+        return true;
+    });
+
+    public ServiceBusTransport New(ServiceBusOptions options) => new(options, _store, Time, NullLogger.Instance);
+
+    protected override Transport Create() => New(Options);
+
+    protected override async ValueTask RemoveAsync()
+    {
+        await Broker.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+}

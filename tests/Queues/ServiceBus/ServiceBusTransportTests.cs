@@ -1,0 +1,128 @@
+using System.Text;
+using R1Serverless.Queues;
+using R1Serverless.Queues.ServiceBus;
+using R1Serverless.Requests;
+using R1Serverless.Tests.Queues.Contract;
+
+namespace R1Serverless.Tests.Queues.ServiceBus;
+
+/// <summary>What this transport does in its own way.</summary>
+public sealed class ServiceBusTransportTests : TransportContract
+{
+    private ServiceBusFixture Bus => (ServiceBusFixture)Fixture;
+
+    [Fact]
+    public async Task A_delayed_abandon_keeps_age_and_count_over_several_copies()
+    {
+        await Gateway.Queue.EnqueueAsync([Request("a")], Stop);
+        TimeSpan delay = TimeSpan.FromSeconds(10);
+        for (int delivery = 1; delivery <= 4; delivery++)
+        {
+            Lease lease = Assert.Single(await Worker.Queue.LeaseAsync(WorkClass.Interactive, 1, Patience, Stop));
+            Assert.Equal(delivery, lease.DequeueCount);
+            Assert.True(lease.Age >= delay * (delivery - 1));
+            Assert.True(lease.Age <= (delay + TimeSpan.FromSeconds(1)) * (delivery - 1) + TimeSpan.FromSeconds(20));
+            Assert.True(await lease.AbandonAsync(delay, Stop));
+            Assert.Equal(1, await Bus.Broker.AskAsync(() => Bus.Broker.Queue("r1-interactive").Count));
+            await Fixture.PassAsync(delay);
+        }
+    }
+
+    [Fact]
+    public async Task What_the_service_itself_put_aside_has_its_reason()
+    {
+        await using ServiceBusFixture strict = new(options => options with { MostDeliveries = 2 });
+        Transport transport = await strict.ConnectAsync();
+        await transport.Queue.EnqueueAsync([Request("a")], Stop);
+        for (int delivery = 1; delivery <= 2; delivery++)
+            Assert.True(await Assert.Single(await transport.Queue.LeaseAsync(WorkClass.Interactive, 1, Patience, Stop)).AbandonAsync(TimeSpan.Zero, Stop));
+        DeadLetter letter = Assert.Single(await transport.Queue.PeekDeadLettersAsync(WorkClass.Interactive, 10, Stop));
+        Assert.Equal(("a", 2), (letter.RequestId, letter.DequeueCount));
+        Assert.Contains("after 2 delivery attempts", letter.Reason, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(0, false)]
+    [InlineData(1, true)]
+    public async Task A_body_over_the_limit_goes_to_the_store_until_it_is_done(int excess, bool isStored)
+    {
+        await using ServiceBusFixture fixture = new();
+        int size = MessageFormat.Write(Request("a", prompt: "")).Length;
+        int limit = size + 4000;
+        await using ServiceBusTransport transport = fixture.New(fixture.Options with { LargestBody = limit });
+        await transport.Queue.EnqueueAsync([Request("a", prompt: new string('x', 4000 + excess))], Stop);
+        Assert.Equal(isStored ? 1 : 0, await BodiesAsync(fixture));
+
+        Lease lease = Assert.Single(await transport.Queue.LeaseAsync(WorkClass.Interactive, 1, Patience, Stop));
+        Assert.Equal(4000 + excess, ((Prompt.Text)lease.Message.Request.Prompt).Value.Length);
+        Assert.True(await lease.CompleteAsync(Stop));
+        Assert.Equal(0, await BodiesAsync(fixture));
+    }
+
+    [Fact]
+    public async Task A_message_at_the_border_fits_the_service_and_one_above_its_limit_is_refused_in_words()
+    {
+        await Gateway.Queue.EnqueueAsync([Request("a", prompt: new string('x', Bus.Options.LargestBody - 2000))], Stop);
+        await using ServiceBusTransport reckless = Bus.New(Bus.Options with { LargestBody = 1 << 20 });
+        TransportException fault = await Assert.ThrowsAsync<TransportException>(async () => await reckless.Queue.EnqueueAsync([Request("b", prompt: new string('x', 300_000))], Stop));
+        Assert.Contains("too large for the queue 'r1-interactive'", fault.Message, StringComparison.Ordinal);
+        Assert.True(fault.IsPermanent);
+    }
+
+    [Fact]
+    public async Task Replies_to_a_gateway_that_is_gone_expire()
+    {
+        await Worker.Replies.SendAsync("nobody", [new Reply(new RequestId("a"), 1, 0, [])], Stop);
+        Assert.Equal(1, await Bus.Broker.AskAsync(() => Bus.Broker.Queue("r1-replies").Count));
+        await Fixture.PassAsync(Bus.Options.ReplyAge + TimeSpan.FromSeconds(1));
+        Assert.Equal(0, await Bus.Broker.AskAsync(() => Bus.Broker.Queue("r1-replies").Count));
+    }
+
+    [Fact]
+    public async Task A_deep_queue_is_measured_by_its_sequence_numbers()
+    {
+        byte[] body = Encoding.UTF8.GetBytes("{}");
+        await Bus.Broker.AskAsync(() =>
+        {
+            for (int i = 0; i < 3000; i++) Bus.Broker.Queue("r1-bulk").Enqueue(WireMessage.Of(body));
+            return true;
+        });
+        await Fixture.PassAsync(TimeSpan.FromSeconds(90));
+        QueueStatistics statistics = await Gateway.Queue.StatisticsAsync(WorkClass.Bulk, Stop);
+        Assert.Equal(3000, statistics.Waiting);
+        Assert.InRange(statistics.OldestAge!.Value, TimeSpan.FromSeconds(85), TimeSpan.FromMinutes(5));
+    }
+
+    [Fact]
+    public async Task While_nobody_leases_nothing_is_locked()
+    {
+        Assert.Empty(await Worker.Queue.LeaseAsync(WorkClass.Interactive, 8, TimeSpan.Zero, Stop));
+        await Gateway.Queue.EnqueueAsync(Requests("a", 5), Stop);
+        Assert.Equal(0, await LockedAsync());
+        Assert.Equal(2, (await Worker.Queue.LeaseAsync(WorkClass.Interactive, 2, Patience, Stop)).Count);
+        Assert.Equal(2, await LockedAsync());
+    }
+
+    [Fact]
+    public async Task Text_of_another_program_is_read_as_bytes_are()
+    {
+        string json = Encoding.UTF8.GetString(MessageFormat.Write(Request("a")));
+        await Bus.Broker.AskAsync(() =>
+        {
+            Bus.Broker.Queue("r1-interactive").Enqueue(new Amqp.Message(json));
+            return true;
+        });
+        Assert.Equal("a", Assert.Single(await Worker.Queue.LeaseAsync(WorkClass.Interactive, 1, Patience, Stop)).Message.Request.Id.Value);
+    }
+
+    protected override ValueTask<TransportFixture> CreateFixtureAsync() => ValueTask.FromResult<TransportFixture>(new ServiceBusFixture());
+
+    private static async Task<int> BodiesAsync(ServiceBusFixture fixture)
+    {
+        int count = 0;
+        await foreach (ObjectEntry _ in fixture.Store.ListAsync(ClaimCheck.Folder, Stop)) count++;
+        return count;
+    }
+
+    private Task<int> LockedAsync() => Bus.Broker.AskAsync(() => Bus.Broker.Queue("r1-interactive").Peek(0, 100).Count(message => message.LockToken is not null));
+}
