@@ -8,17 +8,17 @@ namespace R1Serverless.Tests.Queues.Broker;
 /// </summary>
 internal sealed class BrokerQueue
 {
-    private readonly SortedDictionary<long, StoredMessage> messages = [];
-    private readonly Dictionary<string, (object Owner, DateTime Until)> sessions = new(StringComparer.Ordinal);
-    private readonly BrokerOptions options;
-    private readonly Func<DateTime> now;
-    private long sequence;
+    private readonly SortedDictionary<long, StoredMessage> _messages = [];
+    private readonly Dictionary<string, (object Owner, DateTime Until)> _sessions = new(StringComparer.Ordinal);
+    private readonly BrokerOptions _options;
+    private readonly Func<DateTime> _now;
+    private long _sequence;
 
     public BrokerQueue(string name, BrokerOptions options, Func<DateTime> now, bool isDead = false)
     {
         Name = name;
-        this.options = options;
-        this.now = now;
+        _options = options;
+        _now = now;
         HasSessions = !isDead && options.SessionQueues.Contains(name);
         DeadLetters = isDead ? null : new BrokerQueue($"{name}/$DeadLetterQueue", options, now, isDead: true);
     }
@@ -30,16 +30,16 @@ internal sealed class BrokerQueue
     /// <summary>Null for a dead-letter queue itself.</summary>
     public BrokerQueue? DeadLetters { get; }
 
-    public int Count => messages.Count;
+    public int Count => _messages.Count;
 
     public void Enqueue(Message message)
     {
-        DateTime at = now();
+        DateTime at = _now();
         DateTime? due = message.MessageAnnotations?[new Amqp.Types.Symbol("x-opt-scheduled-enqueue-time")] as DateTime?;
         Add(new StoredMessage
         {
             Encoded = StoredMessage.Bytes(message),
-            Sequence = ++sequence,
+            Sequence = ++_sequence,
             Enqueued = at,
             Due = due > at ? due : null,
             Expires = message.Header is { Ttl: > 0 and < uint.MaxValue } header ? at.AddMilliseconds(header.Ttl) : null,
@@ -51,18 +51,18 @@ internal sealed class BrokerQueue
     public StoredMessage? Lock(string? session)
     {
         Pass();
-        StoredMessage? next = messages.Values.FirstOrDefault(message => message.LockToken is null && message.Due is null && (!HasSessions || message.Session == session));
+        StoredMessage? next = _messages.Values.FirstOrDefault(message => message.LockToken is null && message.Due is null && (!HasSessions || message.Session == session));
         if (next is null) return null;
         next.LockToken = Guid.NewGuid();
-        next.LockedUntil = now() + options.LockTime;
+        next.LockedUntil = _now() + _options.LockTime;
         return next;
     }
 
     /// <summary>The end of the lock; null if it is lost.</summary>
-    public DateTime? Renew(Guid token) => Find(token) is { } message ? message.LockedUntil = now() + options.LockTime : null;
+    public DateTime? Renew(Guid token) => Find(token) is { } message ? message.LockedUntil = _now() + _options.LockTime : null;
 
     /// <summary>False if the lock is lost.</summary>
-    public bool Complete(Guid token) => Find(token) is { } message && messages.Remove(message.Sequence);
+    public bool Complete(Guid token) => Find(token) is { } message && _messages.Remove(message.Sequence);
 
     /// <inheritdoc cref="Complete"/>
     public bool Abandon(Guid token, bool isCounted = true)
@@ -83,49 +83,49 @@ internal sealed class BrokerQueue
     public IReadOnlyList<StoredMessage> Peek(long from, int most)
     {
         Pass();
-        return [.. messages.Values.Where(message => message.Sequence >= from).Take(most)];
+        return [.. _messages.Values.Where(message => message.Sequence >= from).Take(most)];
     }
 
     /// <summary>The end of the session's lock; null if another has it.</summary>
     public DateTime? Accept(string session, object owner)
     {
-        if (sessions.TryGetValue(session, out (object Owner, DateTime Until) held) && held.Owner != owner && held.Until > now()) return null;
-        DateTime until = now() + options.LockTime;
-        sessions[session] = (owner, until);
+        if (_sessions.TryGetValue(session, out (object Owner, DateTime Until) held) && held.Owner != owner && held.Until > _now()) return null;
+        DateTime until = _now() + _options.LockTime;
+        _sessions[session] = (owner, until);
         return until;
     }
 
-    public DateTime? RenewSession(string session) => sessions.TryGetValue(session, out (object Owner, DateTime) held) ? Accept(session, held.Owner) : null;
+    public DateTime? RenewSession(string session) => _sessions.TryGetValue(session, out (object Owner, DateTime) held) ? Accept(session, held.Owner) : null;
 
-    public bool Holds(string session, object owner) => sessions.TryGetValue(session, out (object Owner, DateTime Until) held) && held.Owner == owner && held.Until > now();
+    public bool Holds(string session, object owner) => _sessions.TryGetValue(session, out (object Owner, DateTime Until) held) && held.Owner == owner && held.Until > _now();
 
     public void LeaveSession(string session, object owner)
     {
-        if (sessions.TryGetValue(session, out (object Owner, DateTime) held) && held.Owner == owner) sessions.Remove(session);
+        if (_sessions.TryGetValue(session, out (object Owner, DateTime) held) && held.Owner == owner) _sessions.Remove(session);
     }
 
     /// <summary>What the clock brings: locks end, scheduled messages come due, others expire.</summary>
     public void Pass()
     {
-        DateTime at = now();
-        foreach (StoredMessage message in messages.Values.ToArray())
+        DateTime at = _now();
+        foreach (StoredMessage message in _messages.Values.ToArray())
         {
             if (message.LockToken is not null && message.LockedUntil <= at) Unlock(message, isCounted: true);
-            if (message.LockToken is null && message.Expires <= at) messages.Remove(message.Sequence);
+            if (message.LockToken is null && message.Expires <= at) _messages.Remove(message.Sequence);
             if (message.Due <= at)
             {
-                messages.Remove(message.Sequence);
-                Add(new StoredMessage { Encoded = message.Encoded, Sequence = ++sequence, Enqueued = message.Due.Value, Expires = message.Expires, Session = message.Session });
+                _messages.Remove(message.Sequence);
+                Add(new StoredMessage { Encoded = message.Encoded, Sequence = ++_sequence, Enqueued = message.Due.Value, Expires = message.Expires, Session = message.Session });
             }
         }
     }
 
-    private void Add(StoredMessage message) => messages.Add(message.Sequence, message);
+    private void Add(StoredMessage message) => _messages.Add(message.Sequence, message);
 
     private StoredMessage? Find(Guid token)
     {
         Pass();
-        return messages.Values.FirstOrDefault(message => message.LockToken == token);
+        return _messages.Values.FirstOrDefault(message => message.LockToken == token);
     }
 
     private void Unlock(StoredMessage message, bool isCounted)
@@ -133,13 +133,13 @@ internal sealed class BrokerQueue
         message.LockToken = null;
         if (!isCounted) return;
         message.Deliveries++;
-        if (message.Deliveries >= options.MostDeliveries && DeadLetters is not null)
+        if (message.Deliveries >= _options.MostDeliveries && DeadLetters is not null)
             PutAside(message, [new("DeadLetterReason", "MaxDeliveryCountExceeded"), new("DeadLetterErrorDescription", $"Message could not be consumed after {message.Deliveries} delivery attempts.")]);
     }
 
     private void PutAside(StoredMessage message, IEnumerable<KeyValuePair<string, object>> properties)
     {
-        messages.Remove(message.Sequence);
+        _messages.Remove(message.Sequence);
         message.LockToken = null;
         message.Modify(properties);
         DeadLetters!.Add(message);

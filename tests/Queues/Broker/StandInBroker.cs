@@ -4,7 +4,6 @@ using System.Threading.Channels;
 using Amqp;
 using Amqp.Framing;
 using Amqp.Listener;
-using Amqp.Types;
 
 namespace R1Serverless.Tests.Queues.Broker;
 
@@ -20,7 +19,7 @@ internal sealed class StandInBroker : IAsyncDisposable, ILinkProcessor
     private readonly Dictionary<string, BrokerQueue> _queues = new(StringComparer.OrdinalIgnoreCase);
     private readonly List<AttachedLink> _links = [];
     private readonly List<Socket> _sockets = [];
-    private readonly ManagementNode _management;
+    private readonly Door _door;
     private readonly BrokerOptions _options;
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _working;
@@ -39,7 +38,7 @@ internal sealed class StandInBroker : IAsyncDisposable, ILinkProcessor
         }
 
         Claims = new ClaimsNode(this);
-        _management = new ManagementNode(this);
+        _door = new Door(this, options);
         _host = Open();
         _working = WorkAsync();
         _ticking = TickAsync();
@@ -55,6 +54,8 @@ internal sealed class StandInBroker : IAsyncDisposable, ILinkProcessor
     public (int Count, bool IsApplied) LostSettlements { get; set; }
 
     public BrokerQueue Queue(string name) => _queues[name];
+
+    public BrokerQueue? Find(string name) => _queues.GetValueOrDefault(name);
 
     /// <summary>Runs on the broker's one thread of work, after all that has been asked before.</summary>
     public Task<T> AskAsync<T>(Func<T> question)
@@ -101,11 +102,13 @@ internal sealed class StandInBroker : IAsyncDisposable, ILinkProcessor
 
     void ILinkProcessor.Process(AttachContext attachContext)
     {
-        Attach attach = attachContext.Attach;
         // The library counts credit that comes before the attachment is complete itself: this must end on the connection's own thread.
-        (AttachedLink? link, Error? refusal, int credit) = AskAsync(() => Find(attachContext.Link, attach)).GetAwaiter().GetResult();
-        if (link is null) attachContext.Complete(refusal);
-        else attachContext.Complete(link, credit);
+        AskAsync(() =>
+        {
+            Admittance admittance = _door.Admit(attachContext.Link, attachContext.Attach);
+            if (admittance.Link is { } link) _links.Add(link);
+            return admittance;
+        }).GetAwaiter().GetResult().Complete(attachContext);
     }
 
     /// <summary>Gives out what may be given out to whom is owed something.</summary>
@@ -206,67 +209,6 @@ internal sealed class StandInBroker : IAsyncDisposable, ILinkProcessor
         host.RegisterLinkProcessor(this);
         host.Open();
         return host;
-    }
-
-    private (AttachedLink? Link, Error? Refusal, int Credit) Find(ListenerLink link, Attach attach)
-    {
-        const int Credit = 500;
-        string address = (attach.Role ? (attach.Source as Source)?.Address : (attach.Target as Target)?.Address) ?? "";
-        if (!Claims.Allows((ListenerConnection)link.Session.Connection, address)) return Refuse("amqp:unauthorized-access", $"Unauthorized access. 'Listen' or 'Send' claim(s) are required. Resource: '{address}'.");
-        string node = address.Split('/')[^1];
-        if (node is ClaimsNode.Name or ManagementNode.Name)
-        {
-            string entity = address[..^node.Length].TrimEnd('/');
-            if (node == ManagementNode.Name && !_queues.ContainsKey(entity)) return Refuse("amqp:not-found", $"The messaging entity '{entity}' could not be found.");
-            Action<AttachedLink, MessageContext> receive = node == ClaimsNode.Name ? Claims.Receive : (asker, request) => _management.Receive(_queues[entity], asker, request);
-            return Add(attach.Role ? new AttachedLink(this, link, address) { ReplyTo = ((Target)attach.Target).Address } : new AttachedLink(this, link, address) { Receive = receive }, Credit);
-        }
-
-        if (!_queues.TryGetValue(address, out BrokerQueue? queue)) return Refuse("amqp:not-found", $"The messaging entity '{address}' could not be found.");
-        if (!attach.Role)
-        {
-            attach.MaxMessageSize = (ulong)_options.MostBytes;
-            return Add(new AttachedLink(this, link, address) { Receive = (sender, message) => Enqueue(queue, message) }, Credit);
-        }
-
-        string? session = ((Source)attach.Source).FilterSet?[new Symbol("com.microsoft:session-filter")] as string;
-        if (queue.HasSessions == session is null) return Refuse("amqp:not-allowed", "It is not possible for an entity that requires sessions to create a non-sessionful message receiver, or the other way round.");
-        AttachedLink receiver = new(this, link, address) { Queue = queue, Session = session, IsSettling = attach.SndSettleMode == SenderSettleMode.Settled };
-        if (session is not null)
-        {
-            if (queue.Accept(session, receiver) is not { } until) return Refuse("com.microsoft:session-cannot-be-locked", $"The requested session '{session}' cannot be accepted. It may be locked by another receiver.");
-            attach.Properties = new Fields { [new Symbol("com.microsoft:locked-until-utc")] = until.Ticks };
-        }
-
-        return Add(receiver, 0);
-    }
-
-    private static (AttachedLink?, Error?, int) Refuse(string condition, string description) => (null, new Error(condition) { Description = description }, 0);
-
-    private (AttachedLink?, Error?, int) Add(AttachedLink link, int credit)
-    {
-        _links.Add(link);
-        return (link, null, credit);
-    }
-
-    private void Enqueue(BrokerQueue queue, MessageContext sent)
-    {
-        int size = StoredMessage.Bytes(sent.Message).Length;
-        if (size > _options.MostBytes)
-        {
-            sent.Complete(new Error("amqp:link:message-size-exceeded") { Description = $"The received message (size:{size}) exceeds the limit ({_options.MostBytes})." });
-            return;
-        }
-
-        if (queue.HasSessions && sent.Message.Properties?.GroupId is null)
-        {
-            sent.Complete(new Error("amqp:not-allowed") { Description = "The SessionId was not set on a message, and it cannot be sent to the entity." });
-            return;
-        }
-
-        queue.Enqueue(sent.Message);
-        sent.Complete();
-        Dispatch();
     }
 
     private bool TrySend(AttachedLink link)

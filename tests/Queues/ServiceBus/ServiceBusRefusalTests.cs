@@ -1,3 +1,4 @@
+using System.Threading.Channels;
 using Azure.Core;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
@@ -69,7 +70,7 @@ public sealed class ServiceBusRefusalTests
     public async Task Tokens_are_shown_for_every_address_and_refreshed_before_they_expire()
     {
         await using ServiceBusFixture fixture = new();
-        FakeTimeProvider time = new(TimeProvider.System.GetUtcNow());
+        WatchedTime time = new();
         fixture.Broker.Claims.Now = () => time.GetUtcNow().UtcDateTime;
         Tokens tokens = new(time);
         ServiceBusOptions options = new() { Namespace = $"localhost:{fixture.Broker.Port}", IsPlain = true, Credential = tokens, LeaseTime = ServiceBusFixture.LockTime };
@@ -81,6 +82,7 @@ public sealed class ServiceBusRefusalTests
         for (int number = 2; number <= 4; number++)
         {
             string token = $"token {number}";
+            await time.Waits.Reader.ReadAsync(Stop);
             time.Advance(Tokens.Life * 0.8);
             while ((await ShownAsync(fixture, token)).Count < 3) await fixture.Broker.PassAsync();
             await fixture.Broker.PassAsync();
@@ -93,6 +95,19 @@ public sealed class ServiceBusRefusalTests
 
     private static Task<List<string>> ShownAsync(ServiceBusFixture fixture, string token) =>
         fixture.Broker.AskAsync(() => fixture.Broker.Claims.History.Where(shown => shown.Token == token).Select(shown => shown.Address).ToList());
+
+    /// <summary>Tells when somebody begins to wait for minutes, as for a token to age.</summary>
+    private sealed class WatchedTime() : FakeTimeProvider(System.GetUtcNow())
+    {
+        public Channel<TimeSpan> Waits { get; } = Channel.CreateUnbounded<TimeSpan>();
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            ITimer timer = base.CreateTimer(callback, state, dueTime, period);
+            if (dueTime > TimeSpan.FromMinutes(5)) Waits.Writer.TryWrite(dueTime);
+            return timer;
+        }
+    }
 
     private sealed class Tokens(TimeProvider time) : TokenCredential
     {
