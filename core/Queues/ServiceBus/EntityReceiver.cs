@@ -9,7 +9,7 @@ namespace R1Serverless.Queues.ServiceBus;
 internal sealed class EntityReceiver(BusConnection bus, string address, TimeSpan lockTime)
 {
     // An empty queue says nothing: this long is waited for an answer even where the caller has no patience, and after the last message for one that follows.
-    private static readonly TimeSpan Least = TimeSpan.FromMilliseconds(100), Quiet = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan Least = TimeSpan.FromMilliseconds(100), Quiet = TimeSpan.FromMilliseconds(10);
 
     private readonly SemaphoreSlim _alone = new(1);
     private readonly Queue<LockedMessage> _left = new();
