@@ -1,8 +1,12 @@
+using System.Runtime.InteropServices;
+
 namespace R1Serverless.Queues.Embedded;
 
 /// <summary>A file that is written aside, on the same disk, and then moved to its place whole; if it is not, it goes.</summary>
-internal sealed class AsideFile : IAsyncDisposable
+internal sealed partial class AsideFile : IAsyncDisposable
 {
+    private const int FileExists = 17; // EEXIST, the same on Linux and macOS
+
     private readonly string _path;
     private readonly FileStream _stream;
 
@@ -34,6 +38,14 @@ internal sealed class AsideFile : IAsyncDisposable
         File.SetLastWriteTimeUtc(_path, written);
         try
         {
+            // Elsewhere than on Windows a move looks first and replaces then, so that two may both succeed; only a link is refused by the system.
+            if (!OperatingSystem.IsWindows())
+            {
+                Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+                if (Link(_path, path) == 0) return true;
+                if (Marshal.GetLastPInvokeError() == FileExists) return false;
+            }
+
             Move(path, overwrite: false);
             return true;
         }
@@ -54,6 +66,9 @@ internal sealed class AsideFile : IAsyncDisposable
         await _stream.DisposeAsync();
         File.Delete(_path);
     }
+
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Link(string from, string to);
 
     private void Move(string path, bool overwrite)
     {
