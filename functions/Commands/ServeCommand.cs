@@ -61,14 +61,15 @@ internal static class ServeCommand
             Role, Urls, Models, Load, Precision, Data, ApiKey, Memory, KeyValueMemory, MaxWaiting, Threads, Grace, MaxBody,
         };
         TransportOption.AddTo(command);
+        RequestLimits.AddTo(command);
         DeviceOption.AddTo(command);
-        command.SetAction((arguments, _) => RunAsync(Read(arguments), load));
+        command.SetAction((arguments, _) => RunAsync(RequestLimits.Read(arguments, Read(arguments)), load));
         return command;
     }
 
     private static async Task<int> RunAsync(ServeOptions options, ModelLoader load)
     {
-        if ((ListenAddresses.Refusal(options.Urls, options.ApiKeys.Count > 0) ?? Refusal(options) ?? Transports.Refusal(options.Transport)) is { } refusal)
+        if ((ListenAddresses.Refusal(options.Urls, options.ApiKeys.Count > 0) ?? Refusal(options) ?? RequestLimits.Refusal(options) ?? Transports.Refusal(options.Transport)) is { } refusal)
         {
             await Console.Error.WriteLineAsync($"r1: {refusal}");
             return 1;

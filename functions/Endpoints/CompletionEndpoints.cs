@@ -5,9 +5,15 @@ using R1Serverless.Requests;
 
 namespace R1Serverless.Endpoints;
 
-/// <summary>POST /v1/chat/completions and /v1/completions: validate, run, and answer as JSON or as a stream.</summary>
-internal sealed class CompletionEndpoints(Serving serving, ServeOptions options, EventStream stream, TimeProvider time)
+/// <summary>POST /v1/chat/completions and /v1/completions: validate, run, and answer as JSON, as a stream, or with the place to come back to.</summary>
+internal sealed class CompletionEndpoints(Serving serving, ServeOptions options, RequestDoor door, EventStream stream, TimeProvider time)
 {
+    /// <summary>The id under which the client may come back.</summary>
+    public const string RequestHeader = "x-r1-request-id";
+
+    /// <summary>The answer is an earlier call's with the same key.</summary>
+    public const string ReplayedHeader = "idempotency-replayed";
+
     private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(2);
 
     public async Task AnswerAsync(HttpContext context, CompletionApi api)
@@ -22,7 +28,7 @@ internal sealed class CompletionEndpoints(Serving serving, ServeOptions options,
         }
 
         FaultSlot faults = new();
-        if (await ReadAsync(context.Request, api, faults) is not { } call)
+        if (await ReadAsync(context.Request, api, faults) is not var (call, terms))
         {
             await ErrorAnswers.WriteAsync(context, faults.First ?? ApiError.Invalid("The body is not understood."));
             return;
@@ -31,8 +37,7 @@ internal sealed class CompletionEndpoints(Serving serving, ServeOptions options,
         using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, serving.Abort);
         try
         {
-            await using IAsyncEnumerator<InferenceEvent> events = entered.Inference.RunAsync(call.Request, stop.Token).GetAsyncEnumerator(stop.Token);
-            await AnswerAsync(context, call, events, stop.Token);
+            await AnswerAsync(context, await door.EnterAsync(call, terms, entered.Inference, stop.Token), stop.Token);
         }
         catch (OperationCanceledException) when (serving.Abort.IsCancellationRequested && !context.Response.HasStarted)
         {
@@ -40,9 +45,33 @@ internal sealed class CompletionEndpoints(Serving serving, ServeOptions options,
         }
     }
 
-    private async Task AnswerAsync(HttpContext context, CompletionCall call, IAsyncEnumerator<InferenceEvent> events, CancellationToken stop)
+    private async Task AnswerAsync(HttpContext context, Entrance entrance, CancellationToken stop)
     {
-        AnswerHead head = AnswerHead.For(call, time);
+        switch (entrance)
+        {
+            case Entrance.Refused refused:
+                await ErrorAnswers.WriteAsync(context, refused.Error);
+                break;
+            case Entrance.Deferred deferred:
+                SetRequest(context, deferred.Answer.Id, deferred.IsReplayed);
+                context.Response.Headers.Location = RequestEndpoints.Path + deferred.Answer.Id;
+                context.Response.Headers["Preference-Applied"] = CallTermsReader.RespondAsync;
+                await JsonAnswers.WriteAsync(context, StatusCodes.Status202Accepted, deferred.Answer, WireJson.Relaxed.RequestAnswer);
+                break;
+            case Entrance.Answering answering:
+                using (answering.Pass)
+                {
+                    if (answering.IsRecorded) SetRequest(context, answering.Call.Request.Id.Value, answering.IsReplayed);
+                    await using IAsyncEnumerator<InferenceEvent> events = answering.Run(stop).GetAsyncEnumerator(stop);
+                    await AnswerAsync(context, answering.Call, answering.Head, events, stop);
+                }
+
+                break;
+        }
+    }
+
+    private async Task AnswerAsync(HttpContext context, CompletionCall call, AnswerHead head, IAsyncEnumerator<InferenceEvent> events, CancellationToken stop)
+    {
         if (call.Stream)
         {
             await StreamAsync(context, call, head, events, stop);
@@ -90,7 +119,7 @@ internal sealed class CompletionEndpoints(Serving serving, ServeOptions options,
         await stream.WriteAsync(context, call, head, events, first, stop);
     }
 
-    private async Task<CompletionCall?> ReadAsync(HttpRequest request, CompletionApi api, FaultSlot faults)
+    private async Task<(CompletionCall Call, CallTerms Terms)?> ReadAsync(HttpRequest request, CompletionApi api, FaultSlot faults)
     {
         // A web page may send text and forms to a local port without asking the browser's leave, but not JSON: this keeps it out.
         if (!request.HasJsonContentType())
@@ -102,14 +131,21 @@ internal sealed class CompletionEndpoints(Serving serving, ServeOptions options,
 
         if (await RequestBytes.ReadAsync(request, options.MaxBodyBytes, request.HttpContext.RequestAborted) is { } body)
         {
+            CallTerms terms = CallTermsReader.Read(request, api, body, faults);
             return CompletionCall.Read(
                 api, body, faults, Header(request, PrecisionFields.RequestHeader), options.Precision, Header(request, DeadlineFields.RequestHeader),
-                RequestIdentity.OwnerOf(request.HttpContext));
+                RequestIdentity.OwnerOf(request.HttpContext)) is { } call ? (call, terms) : null;
         }
 
         faults.Add(ApiError.WithStatus(
             StatusCodes.Status413PayloadTooLarge, $"The body may have at most {options.MaxBodyBytes} bytes.", "request_too_large"));
         return null;
+    }
+
+    private static void SetRequest(HttpContext context, string id, bool isReplayed)
+    {
+        context.Response.Headers[RequestHeader] = id;
+        if (isReplayed) context.Response.Headers[ReplayedHeader] = "true";
     }
 
     private static string? Header(HttpRequest request, string name) => request.Headers.TryGetValue(name, out StringValues value) ? value.ToString() : null;

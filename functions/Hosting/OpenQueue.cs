@@ -9,6 +9,7 @@ internal sealed class OpenQueue : IAsyncDisposable
     private static readonly TimeSpan DeadlineMargin = TimeSpan.FromMilliseconds(500);
 
     private readonly CancellationTokenSource _closing = new();
+    private readonly Task _sampling;
 
     /// <param name="transport">Open; this takes ownership.</param>
     /// <param name="isGateway">Whether replies are for this process; a mere worker puts nothing into the queue.</param>
@@ -18,13 +19,18 @@ internal sealed class OpenQueue : IAsyncDisposable
         Cards = new WorkerCards(transport.Store);
         Workers = new LiveWorkers(Cards, time);
         Gateway = new QueuedInference(transport, new QueuedInferenceOptions { DeadlineMargin = DeadlineMargin }, time, logs.CreateLogger<QueuedInference>());
+        Signals = new QueueSignals(transport.Queue, time, logs.CreateLogger<QueueSignals>());
         Receiving = isGateway ? Gateway.ReceiveAsync(_closing.Token) : Task.CompletedTask;
+        _sampling = Signals.RunAsync(_closing.Token);
     }
 
     public Transport Transport { get; }
 
     /// <summary>Requests that go through the queue.</summary>
     public QueuedInference Gateway { get; }
+
+    /// <summary>How full the queues are.</summary>
+    public QueueSignals Signals { get; }
 
     public WorkerCards Cards { get; }
 
@@ -37,6 +43,8 @@ internal sealed class OpenQueue : IAsyncDisposable
     {
         await _closing.CancelAsync();
         await Receiving.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _sampling.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Signals.Dispose();
         await Gateway.DisposeAsync();
         await Transport.DisposeAsync();
         Workers.Dispose();

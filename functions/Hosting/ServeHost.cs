@@ -33,9 +33,11 @@ internal static class ServeHost
             .AddSingleton(services => ActivatorUtilities.CreateInstance<ProcessEnd>(services, errors))
             .AddSingleton<EventStream>().AddSingleton<CompletionEndpoints>().AddSingleton<QueueConnection>().AddSingleton<QueueWork>()
             .AddSingleton(new BatchLimits { LineBytes = options.MaxBodyBytes })
-            .AddSingleton<BulkStore>().AddSingleton<FileUpload>().AddSingleton<FileEndpoints>().AddSingleton<BatchEndpoints>();
+            .AddSingleton<BulkStore>().AddSingleton<FileUpload>().AddSingleton<FileEndpoints>().AddSingleton<BatchEndpoints>()
+            .AddSingleton<Admission>().AddSingleton<RequestDoor>();
         if (options.Role == ServeRole.Gateway) builder.Services.AddHostedService<GatewayOpening>();
         else builder.Services.AddHostedService<ModelLoading>();
+        if (options.Role != ServeRole.Worker) builder.Services.AddHostedService<RequestUpkeep>();
         builder.Services.AddHostedService<BulkWork>().AddHostedService<Draining>();
 
         WebApplication app = builder.Build();
@@ -46,6 +48,7 @@ internal static class ServeHost
         app.MapCompletions();
         app.MapFiles();
         app.MapBatches();
+        app.MapRequests();
         return app;
     }
 

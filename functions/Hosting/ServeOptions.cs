@@ -44,6 +44,24 @@ internal sealed record ServeOptions
     /// <summary>How long answers may still run after the signal to stop.</summary>
     public TimeSpan Grace { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>A request that would wait longer for a worker is refused.</summary>
+    public TimeSpan MaxWait { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>Requests of one API key that may wait and run while their clients wait.</summary>
+    public int MaxConcurrentPerKey { get; init; } = 1024;
+
+    /// <summary>Requests of one API key that may wait without their clients.</summary>
+    public int MaxQueuedPerKey { get; init; } = 100_000;
+
+    /// <summary>How long results are kept for those that come back for them.</summary>
+    public TimeSpan Retention { get; init; } = TimeSpan.FromHours(24);
+
+    /// <summary>Hosts that webhooks may be on, see <see cref="Hosting.WebhookHosts"/>; none by default.</summary>
+    public IReadOnlyList<string> WebhookHosts { get; init; } = [];
+
+    /// <summary>What webhooks are signed with, see <see cref="Hosting.WebhookSecret"/>; null for none.</summary>
+    public WebhookSecret? WebhookSecret { get; init; }
+
     /// <summary>The largest request body in bytes; beyond that the answer is 413.</summary>
     public int MaxBodyBytes { get; init; } = 4 << 20;
 }

@@ -29,6 +29,10 @@ internal sealed record ApiError(
     public static ApiError Unavailable(string message, string code, TimeSpan retryAfter) =>
         new(StatusCodes.Status503ServiceUnavailable, "service_unavailable", message, null, code, retryAfter);
 
+    /// <summary>Too much at once, of all or of one key; nothing was taken in.</summary>
+    public static ApiError Busy(string message, string code, TimeSpan retryAfter) =>
+        new(StatusCodes.Status429TooManyRequests, "rate_limit_error", message, null, code, retryAfter);
+
     /// <summary>A fault of ours: the client learns the id to quote, the log holds the rest.</summary>
     public static ApiError Internal(string requestId) => new(
         StatusCodes.Status500InternalServerError, "server_error",

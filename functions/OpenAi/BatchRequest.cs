@@ -44,8 +44,9 @@ internal sealed record BatchRequest(string CustomId, string Url, ReadOnlyMemory<
     public InferenceRequest? Request(RequestId id, Precision? usualPrecision, FaultSlot faults)
     {
         if (CompletionCall.Read(CompletionPaths.Find(Url)!.Value, Body, faults, precisionHeader: null, usualPrecision) is not { } call) return null;
-        if (!call.Stream) return call.Request with { Id = id };
-        faults.Add("stream", "'stream' can't be true in a batch: the answer is a line of its output.", "unsupported_parameter");
+        if (call is { Stream: false, Webhook: null }) return call.Request with { Id = id };
+        if (call.Stream) faults.Add("stream", "'stream' can't be true in a batch: the answer is a line of its output.", "unsupported_parameter");
+        else faults.Add("webhook", "'webhook' can't be given in a batch: the answer is a line of its output.", "unsupported_parameter");
         return null;
     }
 

@@ -19,6 +19,9 @@ internal sealed record CompletionCall(CompletionApi Api, InferenceRequest Reques
     private const int MostChoices = 16;
     private const int LongestModel = 256;
 
+    /// <summary>Where the client wants the result sent; null for nowhere.</summary>
+    public Uri? Webhook { get; init; }
+
     public string PromptField => FieldOfPrompt(Api);
 
     public static string FieldOfPrompt(CompletionApi api) => api == CompletionApi.Chat ? "messages" : "prompt";
@@ -44,6 +47,7 @@ internal sealed record CompletionCall(CompletionApi Api, InferenceRequest Reques
         long? maxTokens = reader.Integer("max_tokens", 1, int.MaxValue);
         if (api == CompletionApi.Chat) maxTokens = reader.Integer("max_completion_tokens", 1, int.MaxValue) ?? maxTokens;
         int? topLogprobs = LogprobFields.ReadRequested(api, reader);
+        Uri? webhook = WebhookFields.Read(reader);
         InferenceRequest request = new()
         {
             Id = RequestId.New(),
@@ -59,7 +63,7 @@ internal sealed record CompletionCall(CompletionApi Api, InferenceRequest Reques
             Choices = (int)(reader.Integer("n", 1, MostChoices) ?? 1),
             TopLogprobs = topLogprobs,
         };
-        return faults.First is null ? new CompletionCall(api, request, stream, includeUsage) : null;
+        return faults.First is null ? new CompletionCall(api, request, stream, includeUsage) { Webhook = webhook } : null;
     }
 
     private static string ReadModel(RequestReader reader)

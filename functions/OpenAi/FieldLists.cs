@@ -8,7 +8,7 @@ internal static class FieldLists
     private static readonly string[] SharedUnderstood =
     [
         "model", "stream", "stream_options", "n", "seed", "stop", "temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty",
-        "logit_bias", "max_tokens", "logprobs", "ignore_eos", "precision", "max_accuracy_drop", "deadline",
+        "logit_bias", "max_tokens", "logprobs", "ignore_eos", "precision", "max_accuracy_drop", "deadline", "webhook",
     ];
 
     // Labels, cache and billing hints of OpenAI; hints of effort that a model without such levels cannot follow; vLLM's detokeniser
@@ -74,6 +74,8 @@ internal static class FieldLists
         {
             ["tool_calls"] = IsEmptyArray, ["tool_call_id"] = Never, ["function_call"] = Never, ["audio"] = Never, ["prefix"] = IsFalse,
         });
+
+    public static KnownFields Webhook { get; } = new(["url"], [], []);
 
     public static KnownFields ContentPart { get; } = new(["type", "text"], ["cache_control", "annotations"], []);
 

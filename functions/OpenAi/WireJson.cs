@@ -18,6 +18,8 @@ namespace R1Serverless.OpenAi;
 [JsonSerializable(typeof(FileWire))]
 [JsonSerializable(typeof(ListWire<FileWire>))]
 [JsonSerializable(typeof(DeletedWire))]
+[JsonSerializable(typeof(RequestAnswer))]
+[JsonSerializable(typeof(WebhookBody))]
 internal sealed partial class WireJson : JsonSerializerContext
 {
     // Nothing here is ever put into HTML, so only what JSON itself demands is escaped.

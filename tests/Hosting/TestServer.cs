@@ -50,6 +50,24 @@ internal sealed class TestServer : IAsyncDisposable
         return gateway;
     }
 
+    /// <summary>Starts a gateway that nobody works for yet.</summary>
+    public static async Task<TestServer> StartGatewayAsync(ServeOptions? options = null)
+    {
+        ModelLoader none = (_, _, _) => throw new InvalidOperationException("A gateway loads no model.");
+        TestServer gateway = await StartLoadingAsync(none, (options ?? new()) with { Role = ServeRole.Gateway });
+        while (gateway.Serving.Phase != ServingPhase.Ready) await Task.Yield();
+        return gateway;
+    }
+
+    /// <summary>Starts a worker for this gateway; the gateway ends with it.</summary>
+    public async Task<TestServer> WithWorkerAsync(IInference inference)
+    {
+        TestServer worker = await StartInAsync(
+            _data, this, (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [Served()], () => default)), new ServeOptions { Role = ServeRole.Worker });
+        while (worker.Serving.Phase != ServingPhase.Ready) await Task.Yield();
+        return worker;
+    }
+
     /// <summary>Starts and leaves the loading to the test.</summary>
     public static Task<TestServer> StartLoadingAsync(ModelLoader load, ServeOptions? options = null, TimeProvider? time = null) =>
         StartInAsync(Directory.CreateTempSubdirectory("r1-server-").FullName, null, load, options, time);

@@ -46,7 +46,15 @@ public sealed partial class QueuedInference(Transport transport, QueuedInference
     }
 
     /// <inheritdoc/>
-    public async IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, CancellationToken cancellationToken) => RunAsync(request, enqueued: null, cancellationToken);
+
+    /// <summary>The same for a request that somebody may come back for: once it is enqueued it runs to its end, also if the stream is cut off.</summary>
+    /// <param name="enqueued">Called when it is in the queue.</param>
+    public IAsyncEnumerable<InferenceEvent> RunDurablyAsync(InferenceRequest request, Func<CancellationToken, ValueTask> enqueued, CancellationToken cancellationToken) =>
+        RunAsync(request, enqueued, cancellationToken);
+
+    private async IAsyncEnumerable<InferenceEvent> RunAsync(
+        InferenceRequest request, Func<CancellationToken, ValueTask>? enqueued, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         AwaitedAnswer answer = new(request, _results, _looks, options.DeadlineMargin, time);
         if (!_awaited.TryAdd(request.Id, answer))
@@ -55,6 +63,7 @@ public sealed partial class QueuedInference(Transport transport, QueuedInference
             yield break;
         }
 
+        bool goesOn = false;
         try
         {
             if (await TryEnqueueAsync(request, cancellationToken) is { } error)
@@ -63,6 +72,8 @@ public sealed partial class QueuedInference(Transport transport, QueuedInference
                 yield break;
             }
 
+            goesOn = enqueued is not null;
+            if (enqueued is not null) await enqueued(cancellationToken);
             while (!answer.IsEnded)
             {
                 foreach (InferenceEvent happened in await answer.NextAsync(cancellationToken)) yield return happened;
@@ -71,7 +82,7 @@ public sealed partial class QueuedInference(Transport transport, QueuedInference
         finally
         {
             _awaited.TryRemove(request.Id, out _);
-            if (!answer.IsEnded && !_leavesRunning) _withdrawals.Begin(request.Id);
+            if (!answer.IsEnded && !goesOn && !_leavesRunning) _withdrawals.Begin(request.Id);
         }
     }
 

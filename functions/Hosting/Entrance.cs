@@ -1,0 +1,32 @@
+using R1Serverless.OpenAi;
+using R1Serverless.Queues;
+using R1Serverless.Requests;
+
+namespace R1Serverless.Hosting;
+
+/// <summary>How a call was taken in.</summary>
+internal abstract record Entrance
+{
+    private Entrance()
+    {
+    }
+
+    public sealed record Refused(ApiError Error) : Entrance;
+
+    /// <summary>The client comes back for the result.</summary>
+    /// <param name="Answer">The request as it is now.</param>
+    /// <param name="IsReplayed">An earlier call with the same key began it.</param>
+    public sealed record Deferred(RequestAnswer Answer, bool IsReplayed) : Entrance;
+
+    /// <summary>The client waits.</summary>
+    /// <param name="Pass">To be disposed when the answer has ended.</param>
+    /// <param name="IsRecorded">The client may also come back, by the id in <paramref name="Call"/>.</param>
+    public sealed record Answering(
+        FairLine.Pass Pass, CompletionCall Call, AnswerHead Head, Func<CancellationToken, IAsyncEnumerable<InferenceEvent>> Run, bool IsRecorded, bool IsReplayed = false) : Entrance;
+}
+
+/// <summary>How a client wants its call treated, by headers.</summary>
+/// <param name="IsAsync">It asks for a place to come back to, instead of the answer.</param>
+/// <param name="Key">Makes several calls one request; null for none.</param>
+/// <param name="BodyHash">Tells whether calls with one key are the same.</param>
+internal sealed record CallTerms(bool IsAsync, string? Key, string BodyHash);

@@ -1,0 +1,30 @@
+using System.Net;
+using System.Text.Json;
+using R1Serverless.Requests;
+using R1Serverless.Tests.Hosting;
+
+namespace R1Serverless.Tests.Endpoints;
+
+/// <summary>Requests at a gateway that nobody works for yet.</summary>
+public sealed class RequestDeadlineTests
+{
+    [Fact]
+    public async Task What_has_expired_is_never_run_when_a_worker_comes()
+    {
+        TestServer gateway = await TestServer.StartGatewayAsync();
+        Task<HttpResponseMessage> waiting = RequestTests.PostAsync(gateway, TestServer.Chat(",\"deadline\":1"));
+        string deferred = RequestTests.Header(await RequestTests.PostAsync(gateway, TestServer.Chat(",\"deadline\":1"), ("Prefer", "respond-async")), "x-r1-request-id");
+        HttpResponseMessage late = await waiting;
+        Assert.Equal(HttpStatusCode.RequestTimeout, late.StatusCode);
+        string last = RequestTests.Header(await RequestTests.PostAsync(gateway, TestServer.Chat(), ("Prefer", "respond-async")), "x-r1-request-id");
+
+        FakeInference inference = FakeInference.Thoughtful();
+        await using TestServer worker = await gateway.WithWorkerAsync(inference);
+        Assert.Equal("finished", Status(await RequestTests.EndAsync(gateway, last)));
+        Assert.Equal("expired", Status(await RequestTests.EndAsync(gateway, deferred)));
+        Assert.Equal("expired", Status(await RequestTests.EndAsync(gateway, RequestTests.Header(late, "x-r1-request-id"))));
+        Assert.Equal(new RequestId(last), Assert.Single(inference.Requests).Id);
+    }
+
+    private static string? Status(JsonElement record) => record.GetProperty("status").GetString();
+}
