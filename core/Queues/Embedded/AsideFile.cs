@@ -5,7 +5,8 @@ namespace R1Serverless.Queues.Embedded;
 /// <summary>A file that is written aside, on the same disk, and then moved to its place whole; if it is not, it goes.</summary>
 internal sealed partial class AsideFile : IAsyncDisposable
 {
-    private const int FileExists = 17; // EEXIST, the same on Linux and macOS
+    // ENOENT and EEXIST, the same on Linux and macOS.
+    private const int NoSuchFolder = 2, FileExists = 17;
 
     private readonly string _path;
     private readonly FileStream _stream;
@@ -41,8 +42,13 @@ internal sealed partial class AsideFile : IAsyncDisposable
             // Elsewhere than on Windows a move looks first and replaces then, so that two may both succeed; only a link is refused by the system.
             if (!OperatingSystem.IsWindows())
             {
-                Directory.CreateDirectory(Path.GetDirectoryName(path)!);
                 if (Link(_path, path) == 0) return true;
+                if (Marshal.GetLastPInvokeError() == NoSuchFolder)
+                {
+                    Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+                    if (Link(_path, path) == 0) return true;
+                }
+
                 if (Marshal.GetLastPInvokeError() == FileExists) return false;
             }
 
