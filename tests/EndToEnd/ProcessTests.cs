@@ -19,9 +19,10 @@ public sealed class ProcessTests
     public async Task With_nothing_in_flight_SIGTERM_ends_it_at_once()
     {
         await using ServeProcess server = await ServeProcess.StartAsync();
-        Assert.Contains("curl http://127.0.0.1:", server.Output, StringComparison.Ordinal);
         server.SendTerminate();
         Assert.Equal(0, await server.ExitAsync());
+        // All of it has been heard only now.
+        Assert.Contains("curl http://127.0.0.1:", server.Output, StringComparison.Ordinal);
     }
 
     [Fact]
