@@ -8,4 +8,5 @@ namespace R1Serverless.Bench;
 [JsonSerializable(typeof(VariantProbe))]
 [JsonSerializable(typeof(BuildCost))]
 [JsonSerializable(typeof(PrecisionReport))]
+[JsonSerializable(typeof(QueueReport))]
 internal sealed partial class BenchJson : JsonSerializerContext;

@@ -1,0 +1,93 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging.Abstractions;
+using R1Serverless.Generation;
+using R1Serverless.Models;
+using R1Serverless.Queues;
+using R1Serverless.Queues.Embedded;
+using R1Serverless.Runtime;
+
+namespace R1Serverless.Bench;
+
+/// <summary>
+/// How busy a worker keeps its engine while it drains a backlog of the embedded queue: the product's own worker over a folder, results stored; in turn, the same
+/// requests go to the same engine from as many clients as the worker ever had running.
+/// </summary>
+internal sealed class QueueDrainBench : IAsyncDisposable
+{
+    private const int FewRequests = 400;
+
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(2);
+
+    private readonly ModelFolder _folder;
+    private readonly LocalInference _engine;
+    private readonly TimeProvider _time;
+    private readonly Action<string> _progress;
+
+    public QueueDrainBench(ModelFolder folder, RuntimeOptions runtime, TimeProvider time, Action<string> progress)
+    {
+        (_folder, _time, _progress) = (folder, time, progress);
+        _engine = new LocalInference([LoadedVariant.Open(folder, folder.Manifest.Variants[0], runtime, new EngineOptions(), time)]);
+    }
+
+    /// <exception cref="BenchException">A request failed, or a result is missing: the measurement would not be true.</exception>
+    public async Task<QueueDrain> RunAsync(int requests, int rounds, CancellationToken cancellation)
+    {
+        _progress($"{_folder.Name}: warming up");
+        await DrainAsync(Backlog(Math.Min(requests, FewRequests)), cancellation);
+        QueueBacklog backlog = Backlog(requests);
+        (double _, int most) = await DrainAsync(backlog, cancellation);
+        InterleavedRates rates = new(
+            async () =>
+            {
+                (double rate, int now) = await DrainAsync(backlog, cancellation);
+                most = Math.Max(most, now);
+                return rate;
+            },
+            async () => (await LoadGenerator.RunAsync(backlog.Shape with { Clients = most }, new EngineDoor(_engine, _folder.Name).SendAsync, cancellation)).TokensPerSecond);
+        for (int round = 1; round <= rounds; round++)
+        {
+            _progress($"{_folder.Name}: draining, round {round} of {rounds}");
+            await rates.RunRoundAsync();
+        }
+
+        return new QueueDrain(_folder.Name, requests, most, rates.Target, rates.Companion(0), rates.Ratio(0));
+    }
+
+    public ValueTask DisposeAsync() => _engine.DisposeAsync();
+
+    private QueueBacklog Backlog(int requests) => new(_folder.Name, LoadShape.Mixed(1, requests, QueueBacklog.PromptTokens, QueueBacklog.LeastTokens, QueueBacklog.MostTokens));
+
+    /// <summary>Tokens per second, and the most requests that ran at once.</summary>
+    private async Task<(double Rate, int Most)> DrainAsync(QueueBacklog backlog, CancellationToken cancellation)
+    {
+        using TemporaryFolder folder = new();
+        await using EmbeddedTransport transport = new(folder.Path, _time);
+        await transport.OpenAsync(cancellation);
+        await backlog.EnqueueAsync(transport.Queue, cancellation);
+        CountedInference counted = new(_engine, backlog.Count);
+        QueueWorker worker = new(transport, counted, Load, new QueueWorkerOptions { Grace = TimeSpan.Zero }, _time, NullLogger.Instance);
+        using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        long began = Stopwatch.GetTimestamp();
+        Task working = worker.RunAsync(stop.Token);
+        await await Task.WhenAny(counted.Ended, working);
+        while (await transport.Queue.StatisticsAsync(WorkClass.Bulk, cancellation) is { Waiting: > 0 } or { Leased: > 0 }) await Task.Delay(Look, _time, cancellation);
+        double seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
+        await stop.CancelAsync();
+        await working;
+        await CheckAsync(transport, backlog, counted.Tokens, cancellation);
+        return (backlog.Tokens / seconds, counted.Most);
+    }
+
+    private WorkerLoad Load()
+    {
+        EngineLoad load = _engine.Variants[0].Load;
+        return new WorkerLoad(load.Running, load.Waiting);
+    }
+
+    private static async Task CheckAsync(Transport transport, QueueBacklog backlog, int tokens, CancellationToken cancellation)
+    {
+        int results = 0;
+        await foreach (ObjectEntry _ in transport.Store.ListAsync(ResultStore.Folder, cancellation)) results++;
+        if (results != backlog.Count || tokens != backlog.Tokens) throw new BenchException($"{results} results with {tokens} tokens instead of {backlog.Count} with {backlog.Tokens}.");
+    }
+}
