@@ -35,11 +35,14 @@ internal sealed class Scheduler
 
     public int WaitingCount => _admission.WaitingCount;
 
+    /// <summary>Whether sequences waited at the last plan that it had no room for.</summary>
+    public bool IsFull { get; private set; }
+
     public int TopSlot => _slots.TopSlot;
 
     public void Enqueue(ScheduledSequence sequence) => _admission.Enqueue(sequence);
 
-    /// <summary>What to do next. Changes nothing: asked twice, it answers the same.</summary>
+    /// <summary>What to do next. Changes nothing but <see cref="IsFull"/>: asked twice, it answers the same.</summary>
     public StepPlan Plan()
     {
         var longest = _slots.LongestAfterStep();
@@ -47,6 +50,7 @@ internal sealed class Scheduler
         if (longest > Shape.Length && _slots.Count > 0) return MakeRoom(longest);
         var decode = _slots.Count > 0 ? _decode ??= new StepPlan.Decode(_slots.Running) : null;
         var admission = _admission.Plan(longest);
+        IsFull = admission is null && WaitingCount > 0;
         if (_decodeIsDue && decode is not null && !WaitsInNumbers(admission)) return decode;
         return admission ?? decode ?? (StepPlan)StepPlan.Idle.Instance;
     }

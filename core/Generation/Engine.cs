@@ -163,4 +163,8 @@ internal enum Submission
 /// <param name="Tokens">Tokens generated so far.</param>
 /// <param name="RunTime">Time the engine's thread has spent in the model and its slots.</param>
 /// <param name="CommitTime">Time it has spent on sampling and bookkeeping; what is left, it waited.</param>
-public readonly record struct EngineLoad(int Running, int Waiting, long Steps, long Tokens, TimeSpan RunTime, TimeSpan CommitTime);
+public readonly record struct EngineLoad(int Running, int Waiting, long Steps, long Tokens, TimeSpan RunTime, TimeSpan CommitTime)
+{
+    /// <summary>Whether some of those that wait had no room at the last turn; else they are only on their way in.</summary>
+    public bool IsFull { get; init; }
+}

@@ -14,6 +14,7 @@ internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, stri
     private int[] _tokens = new int[16];
     private int[] _lengths = new int[16];
     private int _running;
+    private bool _isFull;
     private long _steps;
     private long _generated;
     private long _runTicks;
@@ -21,7 +22,10 @@ internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, stri
 
     /// <summary>Read by other threads: each number is current, the set is not a snapshot.</summary>
     public EngineLoad Load => new(
-        Volatile.Read(ref _running), 0, Interlocked.Read(ref _steps), Interlocked.Read(ref _generated), Elapsed(ref _runTicks), Elapsed(ref _commitTicks));
+        Volatile.Read(ref _running), 0, Interlocked.Read(ref _steps), Interlocked.Read(ref _generated), Elapsed(ref _runTicks), Elapsed(ref _commitTicks))
+    {
+        IsFull = Volatile.Read(ref _isFull),
+    };
 
     /// <summary>Who runs and who waits; read by the engine's thread, and by tests for invariants.</summary>
     public Scheduler Scheduler => _scheduler;
@@ -215,7 +219,11 @@ internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, stri
         Instruments.OnStep(model, phase, rows, elapsed);
     }
 
-    private void CountRunning() => Volatile.Write(ref _running, _scheduler.Running.Count + (_scheduler.Prefilling is null ? 0 : 1));
+    private void CountRunning()
+    {
+        Volatile.Write(ref _running, _scheduler.Running.Count + (_scheduler.Prefilling is null ? 0 : 1));
+        Volatile.Write(ref _isFull, _scheduler.IsFull);
+    }
 
     private InferenceError DoesNotFit() => new(
         InferenceErrorKind.OutOfMemory,

@@ -81,7 +81,7 @@ internal sealed class QueueDrainBench : IAsyncDisposable
     private WorkerLoad Load()
     {
         EngineLoad load = _engine.Variants[0].Load;
-        return new WorkerLoad(load.Running, load.Waiting);
+        return new WorkerLoad(load.Running, load.Waiting, load.IsFull);
     }
 
     private static async Task CheckAsync(Transport transport, QueueBacklog backlog, int tokens, CancellationToken cancellation)

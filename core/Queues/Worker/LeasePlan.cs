@@ -10,8 +10,16 @@ internal static class LeasePlan
     /// <summary>Each class may hold at least one of so many running sequences, and at least one.</summary>
     public const int Share = 8;
 
-    /// <summary>How long the line in front of the engine may be for a class to lease more: it grows with what runs, because as many end at each step.</summary>
-    public static int Prefetch(WorkClass workClass, int running) => workClass == WorkClass.Interactive ? 8 + (running / 4) : 4 + (running / 16);
+    /// <summary>
+    /// How long the line in front of the engine may be for a class to lease more: it grows with what runs, because as many end at each step. An engine that takes
+    /// all that comes may have room for more than is known: the line grows faster then, until it has not.
+    /// </summary>
+    public static int Prefetch(WorkClass workClass, WorkerLoad load) => 0 switch
+    {
+        _ when !load.IsFull => 8 + (load.Running / 2),
+        _ when workClass == WorkClass.Interactive => 8 + (load.Running / 4),
+        _ => 4 + (load.Running / 16),
+    };
 
     /// <param name="own">What the worker holds of the class.</param>
     /// <param name="other">What it holds of the other class.</param>
@@ -20,7 +28,7 @@ internal static class LeasePlan
     {
         int share = Math.Max(1, load.Running / Share);
         int line = load.Waiting + own.Starting + other.Starting;
-        int wanted = Math.Max(Prefetch(workClass, load.Running) - line, share - own.Held) - own.Reserved;
+        int wanted = Math.Max(Prefetch(workClass, load) - line, share - own.Held) - own.Reserved;
         int left = most - own.All - Math.Max(other.All, Math.Min(share, most / Share + 1));
         return Math.Max(0, Math.Min(wanted, left));
     }
