@@ -23,10 +23,11 @@ internal static class DeliveryRules
     public static bool IsRetryable(InferenceErrorKind kind) => kind is InferenceErrorKind.Unavailable or InferenceErrorKind.QueueFull or InferenceErrorKind.Internal;
 
     /// <summary>What a failed delivery leaves: the error as the request's own, one that says that all deliveries failed, or null if it is to be given back.</summary>
-    public static InferenceError? Final(InferenceError error, int delivery, int maxDeliveries) => 0 switch
+    public static InferenceError? Final(InferenceError error, int delivery, QueueWorkerOptions options) => 0 switch
     {
         _ when !IsRetryable(error.Kind) => error,
-        _ when delivery < maxDeliveries => null,
-        _ => new(InferenceErrorKind.Undeliverable, $"The request was delivered {delivery} times and failed each time, at last with: {error.Message}"),
+        // Only a failure of the engine may be the request's own doing.
+        _ when delivery < (error.Kind == InferenceErrorKind.Internal ? options.MaxAttempts : options.MaxDeliveries) => null,
+        _ => new(InferenceErrorKind.Undeliverable, $"The request was delivered {delivery} times and never finished; it failed at last with: {error.Message}"),
     };
 }

@@ -79,7 +79,7 @@ internal sealed partial class LeaseRunner(
         };
         if (last is null) await AbandonAsync(held, TimeSpan.Zero, "drain");
         else if (last is not InferenceEvent.Failed { Error: var error }) await EndAsync(run, last);
-        else if (DeliveryRules.Final(error, held.Delivery, options.MaxDeliveries) is { } final) await EndAsync(run, new InferenceEvent.Failed(final));
+        else if (DeliveryRules.Final(error, held.Delivery, options) is { } final) await EndAsync(run, new InferenceEvent.Failed(final));
         else await RetryLaterAsync(held, error);
     }
 

@@ -52,7 +52,8 @@ public sealed partial class QueueWorker(Transport transport, IInference inferenc
 
     private static QueueWorkerOptions Checked(QueueWorkerOptions options)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxDeliveries, 1, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxAttempts, 1, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxDeliveries, options.MaxAttempts, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MostOutstanding, 2, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Grace, TimeSpan.Zero, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Patience, TimeSpan.Zero, nameof(options));

@@ -6,8 +6,15 @@ public sealed record QueueWorkerOptions
     /// <summary>How long requests may still run after leasing has stopped; what is left is handed back.</summary>
     public TimeSpan Grace { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Deliveries of one request, at least 1. One that has had more, or fails at the last of them, is dead-lettered.</summary>
-    public int MaxDeliveries { get; init; } = 5;
+    /// <summary>A request that fails in the engine at its delivery of this number, or a later one, is dead-lettered; at least 1.</summary>
+    public int MaxAttempts { get; init; } = 5;
+
+    /// <summary>
+    /// Deliveries of one request, whatever became of them, from <see cref="MaxAttempts"/> up. Workers die, are stopped or are full through no fault of what they
+    /// run, and take all they hold with them: only a request that ends its worker each time comes so far, and is dead-lettered then. A service that counts
+    /// deliveries itself must allow at least as many.
+    /// </summary>
+    public int MaxDeliveries { get; init; } = 50;
 
     /// <summary>Requests leased at one time, at least 2: one of each class.</summary>
     public int MostOutstanding { get; init; } = 1024;

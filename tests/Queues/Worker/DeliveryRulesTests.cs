@@ -18,6 +18,9 @@ public sealed class DeliveryRulesTests
 
     [Theory]
     [InlineData(InferenceErrorKind.Internal, 1, null)]
+    [InlineData(InferenceErrorKind.Internal, 2, null)]
+    [InlineData(InferenceErrorKind.Internal, 3, InferenceErrorKind.Undeliverable)]
+    // No fault of the request: it may be delivered as often as one whose worker died.
     [InlineData(InferenceErrorKind.Unavailable, 4, null)]
     [InlineData(InferenceErrorKind.QueueFull, 4, null)]
     [InlineData(InferenceErrorKind.QueueFull, 5, InferenceErrorKind.Undeliverable)]
@@ -26,7 +29,7 @@ public sealed class DeliveryRulesTests
     [InlineData(InferenceErrorKind.ContextLengthExceeded, 1, InferenceErrorKind.ContextLengthExceeded)]
     [InlineData(InferenceErrorKind.OutOfMemory, 5, InferenceErrorKind.OutOfMemory)]
     public void What_a_failure_leaves(InferenceErrorKind kind, int delivery, InferenceErrorKind? final) =>
-        Assert.Equal(final, DeliveryRules.Final(new InferenceError(kind, "x"), delivery, 5)?.Kind);
+        Assert.Equal(final, DeliveryRules.Final(new InferenceError(kind, "x"), delivery, new QueueWorkerOptions { MaxAttempts = 3, MaxDeliveries = 5 })?.Kind);
 
     [Theory]
     [InlineData(1, 0.5, 1)]
