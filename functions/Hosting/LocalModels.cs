@@ -74,7 +74,7 @@ internal static class LocalModels
     private static WorkerLoad Load(ModelHost host)
     {
         EngineLoad[] loads = [.. host.Status.Select(status => status.Loaded).OfType<LoadedVariant>().Select(loaded => loaded.Load)];
-        return new WorkerLoad(loads.Sum(load => load.Running), loads.Sum(load => load.Waiting));
+        return new WorkerLoad(loads.Sum(load => load.Running), loads.Sum(load => load.Waiting), loads.Any(load => load.IsFull));
     }
 
     private static IReadOnlyList<ServedModel> Describe(IReadOnlyList<ModelFolder> folders, ModelHost host, ExecutionProvider device)

@@ -26,7 +26,7 @@ internal sealed class ScriptedEngine(TimeProvider time, int slots = 8) : IInfere
     /// <summary>The engine hangs before this word of any answer, as one whose process is gone.</summary>
     public int HangsBefore { get; set; } = int.MaxValue;
 
-    public WorkerLoad Load => new(_running, _line.Count);
+    public WorkerLoad Load => new(_running, _line.Count, _running >= slots);
 
     public int MostRunning { get; private set; }
 

@@ -4,8 +4,7 @@ namespace R1Serverless.Queues;
 internal sealed class LeaseBook(Func<WorkerLoad> load, int most, TimeProvider time)
 {
     private readonly Lock _gate = new();
-    private readonly HashSet<HeldLease> _held = [];
-    private readonly HashSet<HeldLease> _starting = [];
+    private readonly HashSet<HeldLease>[] _held = [[], []], _starting = [[], []];
     private readonly int[] _reserved = new int[2];
     private long _pausedAt;
     private TimeSpan _pause;
@@ -17,7 +16,7 @@ internal sealed class LeaseBook(Func<WorkerLoad> load, int most, TimeProvider ti
     {
         get
         {
-            lock (_gate) return [.. _held];
+            lock (_gate) return [.. _held[0], .. _held[1]];
         }
     }
 
@@ -25,7 +24,7 @@ internal sealed class LeaseBook(Func<WorkerLoad> load, int most, TimeProvider ti
     {
         get
         {
-            lock (_gate) return _held.Count == 0;
+            lock (_gate) return _held[0].Count + _held[1].Count == 0;
         }
     }
 
@@ -50,8 +49,8 @@ internal sealed class LeaseBook(Func<WorkerLoad> load, int most, TimeProvider ti
             _reserved[(int)workClass] -= room;
             foreach (HeldLease held in leases)
             {
-                _held.Add(held);
-                _starting.Add(held);
+                _held[(int)workClass].Add(held);
+                _starting[(int)workClass].Add(held);
             }
         }
     }
@@ -61,7 +60,7 @@ internal sealed class LeaseBook(Func<WorkerLoad> load, int most, TimeProvider ti
     {
         lock (_gate)
         {
-            if (!_starting.Remove(held)) return;
+            if (!_starting[(int)held.Class].Remove(held)) return;
         }
 
         Changes.Beat();
@@ -71,8 +70,8 @@ internal sealed class LeaseBook(Func<WorkerLoad> load, int most, TimeProvider ti
     {
         lock (_gate)
         {
-            _starting.Remove(held);
-            _held.Remove(held);
+            _starting[(int)held.Class].Remove(held);
+            _held[(int)held.Class].Remove(held);
         }
 
         Changes.Beat();
@@ -88,6 +87,5 @@ internal sealed class LeaseBook(Func<WorkerLoad> load, int most, TimeProvider ti
         }
     }
 
-    private LeaseCount Count(WorkClass workClass) =>
-        new(_held.Count(held => held.Class == workClass), _starting.Count(held => held.Class == workClass), _reserved[(int)workClass]);
+    private LeaseCount Count(WorkClass workClass) => new(_held[(int)workClass].Count, _starting[(int)workClass].Count, _reserved[(int)workClass]);
 }

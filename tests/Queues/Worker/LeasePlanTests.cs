@@ -5,6 +5,17 @@ namespace R1Serverless.Tests.Queues.Worker;
 public sealed class LeasePlanTests
 {
     [Theory]
+    // While the engine takes all that comes, both classes' lines grow with what runs.
+    [InlineData(WorkClass.Interactive, 0, 0, 0, 8)]
+    [InlineData(WorkClass.Bulk, 0, 0, 0, 8)]
+    [InlineData(WorkClass.Bulk, 64, 0, 0, 40)]
+    [InlineData(WorkClass.Bulk, 64, 30, 4, 6)]
+    [InlineData(WorkClass.Bulk, 64, 30, 10, 0)]
+    [InlineData(WorkClass.Bulk, 500, 0, 0, 258)]
+    public void The_room_while_the_engine_has_room(WorkClass workClass, int running, int waiting, int starting, int room) =>
+        Assert.Equal(room, LeasePlan.Room(workClass, new WorkerLoad(running, waiting, IsFull: false), new LeaseCount(running + waiting + starting, starting, 0), default, 1024));
+
+    [Theory]
     // An idle engine: a short line of each class.
     [InlineData(WorkClass.Interactive, 0, 0, 0, 0, 0, 0, 8)]
     [InlineData(WorkClass.Bulk, 0, 0, 0, 0, 0, 0, 4)]
@@ -29,7 +40,7 @@ public sealed class LeasePlanTests
     [InlineData(WorkClass.Bulk, 0, 0, 0, 0, 255, 0, 1)]
     [InlineData(WorkClass.Bulk, 0, 0, 0, 0, 256, 0, 0)]
     public void The_room_of_a_class(WorkClass workClass, int running, int waiting, int held, int starting, int otherHeld, int otherStarting, int room) =>
-        Assert.Equal(room, LeasePlan.Room(workClass, new WorkerLoad(running, waiting), new LeaseCount(held, starting, 0), new LeaseCount(otherHeld, otherStarting, 0), 256));
+        Assert.Equal(room, LeasePlan.Room(workClass, new WorkerLoad(running, waiting, IsFull: true), new LeaseCount(held, starting, 0), new LeaseCount(otherHeld, otherStarting, 0), 256));
 
     [Fact]
     public void Two_leases_are_one_of_each_class()
