@@ -28,12 +28,17 @@ internal sealed class BenchServer : IAsyncDisposable
 
     /// <exception cref="TimeoutException">It was not ready in time.</exception>
     /// <exception cref="BenchException">It ended; its own messages are on the error stream.</exception>
-    public static async Task<BenchServer> StartAsync(string modelFolder, DeviceKind device, TimeProvider time, CancellationToken cancellation)
+    public static Task<BenchServer> StartAsync(string modelFolder, DeviceKind device, TimeProvider time, CancellationToken cancellation) =>
+        StartAsync(["--model", modelFolder, "--device", device.ToString().ToLowerInvariant()], ChildProcess.NoSettings, time, cancellation);
+
+    /// <summary>The same with other arguments; without <c>--data</c> among them, its data folder goes with it.</summary>
+    public static async Task<BenchServer> StartAsync(string[] arguments, IReadOnlyDictionary<string, string> settings, TimeProvider time, CancellationToken cancellation)
     {
         var address = new Uri($"http://127.0.0.1:{FreePort()}/");
         // A queue of its own: what waits in the user's is not what is measured.
         var data = Directory.CreateTempSubdirectory("r1-bench-").FullName;
-        var process = ChildProcess.Start("serve", "--urls", address.ToString(), "--model", modelFolder, "--device", device.ToString().ToLowerInvariant(), "--data", data);
+        string[] own = arguments.Contains("--data") ? [] : ["--data", data];
+        var process = ChildProcess.Start(settings, ["serve", "--urls", address.ToString(), .. own, .. arguments]);
         // Read, so that the pipe never fills; not shown, the tables are this process's output.
         process.OutputDataReceived += (_, _) => { };
         process.BeginOutputReadLine();

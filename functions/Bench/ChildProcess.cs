@@ -8,6 +8,8 @@ namespace R1Serverless.Bench;
 /// <summary>This very executable, started again with other arguments: the server, the client that loads it, or whatever must be measured alone.</summary>
 internal static class ChildProcess
 {
+    public static IReadOnlyDictionary<string, string> NoSettings { get; } = new Dictionary<string, string>();
+
     /// <summary>Runs a load from a client process against a server.</summary>
     /// <exception cref="BenchException">The client failed; its own message is on the error stream.</exception>
     public static async Task<LoadResult> RunClientAsync(Uri server, string model, LoadShape shape, CancellationToken cancellation)
@@ -44,13 +46,17 @@ internal static class ChildProcess
         return self.PeakWorkingSet64;
     }
 
-    public static Process Start(params string[] arguments)
+    public static Process Start(params string[] arguments) => Start(NoSettings, arguments);
+
+    /// <param name="settings">For its environment, where a command line would show secrets.</param>
+    public static Process Start(IReadOnlyDictionary<string, string> settings, string[] arguments)
     {
         var self = Environment.ProcessPath!;
         var isHost = Path.GetFileNameWithoutExtension(self) == "dotnet";
         var start = new ProcessStartInfo(self, isHost ? [Assembly.GetEntryAssembly()!.Location, .. arguments] : arguments) { RedirectStandardOutput = true, UseShellExecute = false };
         // A key in the environment is for the operator's own server; the bench's listens on loopback and is asked without one.
         start.Environment.Remove("R1_API_KEY");
+        foreach ((string name, string value) in settings) start.Environment[name] = value;
         return Process.Start(start) ?? throw new InvalidOperationException("The process did not start.");
     }
 

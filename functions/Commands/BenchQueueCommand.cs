@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using R1Serverless.Bench;
 using R1Serverless.Building;
+using R1Serverless.Hosting;
 using R1Serverless.Models;
 using R1Serverless.Requests;
 using R1Serverless.Runtime;
@@ -34,10 +35,11 @@ internal static class BenchQueueCommand
     {
         Command command = new(
             "queue",
-            "Measure the queue: the embedded queue's own rates, and a worker's engine while it drains a backlog, beside the same engine without a queue.")
+            "Measure the queue: what a gateway and a worker add to a short request, the embedded queue's own rates, and a worker's engine while it drains a backlog, beside the same engine without a queue.")
         {
             Models, Rounds, Requests, Parts, Json, Data,
         };
+        TransportOption.AddTo(command);
         DeviceOption.AddTo(command);
         command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(() => RunAsync(arguments, cancellation)));
         return command;
@@ -50,7 +52,7 @@ internal static class BenchQueueCommand
         QueueReport? report = null;
         await console.Status().StartAsync("Preparing", async status => report = await MeasureAsync(arguments, text => status.Status(Markup.Escape(text)), cancellation));
         if (isJson) Console.WriteLine(JsonSerializer.Serialize(report!, BenchJson.Default.QueueReport));
-        else QueuePrinter.Print(console, report!);
+        else QueueBenchPrinter.Print(console, report!);
         return 0;
     }
 
@@ -61,6 +63,7 @@ internal static class BenchQueueCommand
         ModelRepository repository = DataFolder.Repository(arguments.GetValue(Data));
         string[] names = arguments.GetValue(Models) is { Length: > 0 } named ? named : [ShippedModels.Nano, BenchOptions.Synthetic];
         IReadOnlyList<string> parts = arguments.GetValue(Parts) is { Length: > 0 } wanted ? wanted : AllParts;
+        QueueLatency? latency = parts.Contains("latency") ? await MeasureLatencyAsync(arguments, names[0], rounds, progress, cancellation) : null;
         QueueRates? rates = parts.Contains("rates") ? await new QueueRatesBench(rounds, TimeProvider.System, progress).RunAsync(cancellation) : null;
         List<QueueDrain> drains = [];
         foreach (string name in parts.Contains("drain") ? names : [])
@@ -70,7 +73,15 @@ internal static class BenchQueueCommand
             drains.Add(await bench.RunAsync(requests, rounds, cancellation));
         }
 
-        return new QueueReport(null, rates, drains);
+        return new QueueReport(latency, rates, drains);
+    }
+
+    private static async Task<QueueLatency> MeasureLatencyAsync(ParseResult arguments, string model, int rounds, Action<string> progress, CancellationToken cancellation)
+    {
+        TransportOptions transport = TransportOption.Read(arguments, data: null);
+        if (Transports.Refusal(transport) is { } refusal) throw new InvalidDataException(refusal);
+        ModelFolder folder = await BenchModels.FindAsync(model, DataFolder.Repository(arguments.GetValue(Data)), [Precision.Fp32], cancellation);
+        return await new QueueLatencyBench(folder, DeviceOption.Read(arguments).Device, transport, TimeProvider.System, progress).RunAsync(rounds, cancellation);
     }
 
     private static Option<string[]> CreateParts()

@@ -38,6 +38,13 @@ internal sealed class TransportOptions
 
     public string Name => NameOf(Kind);
 
+    /// <summary>What another process needs to know, for its environment.</summary>
+    public IReadOnlyDictionary<string, string> Secrets => new (string Name, string? Value)[] { (StorageVariable, Storage), (ServiceBusVariable, ServiceBus) }
+        .Where(one => one.Value is not null).ToDictionary(one => one.Name, one => one.Value!);
+
+    /// <summary>The same with another data folder.</summary>
+    public TransportOptions In(string dataFolder) => new() { Kind = Kind, DataFolder = dataFolder, Storage = Storage, ServiceBus = ServiceBus, LeaseTime = LeaseTime };
+
     public static IReadOnlyList<string> Names { get; } = [.. Enum.GetValues<TransportKind>().Select(NameOf)];
 
     public static TransportKind Parse(string name) => Enum.GetValues<TransportKind>().First(kind => NameOf(kind) == name);

@@ -4,7 +4,7 @@ using Spectre.Console;
 namespace R1Serverless.Bench;
 
 /// <summary>What `r1 bench queue` measured, as tables.</summary>
-internal static class QueuePrinter
+internal static class QueueBenchPrinter
 {
     public static void Print(IAnsiConsole console, QueueReport report)
     {
