@@ -1,0 +1,66 @@
+using R1Serverless.Queues;
+using R1Serverless.Queues.Embedded;
+using R1Serverless.Requests;
+
+namespace R1Serverless.Tests.Faults;
+
+/// <summary>Gateway and workers over one folder whose clocks are ten minutes apart: leases and deadlines go by the queue's clock and by elapsed time alone.</summary>
+public sealed class ClockSkewTests(ITestOutputHelper output) : IAsyncLifetime
+{
+    private const int Requests = 20, Words = 18;
+
+    private static readonly TimeSpan LeaseTime = TimeSpan.FromSeconds(3), WordTime = TimeSpan.FromMilliseconds(200), Short = TimeSpan.FromSeconds(1), Long = TimeSpan.FromMinutes(5);
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("r1-skew-").FullName;
+    private readonly List<Transport> _transports = [];
+    private readonly FaultWorld _world = new();
+
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
+
+    public async ValueTask DisposeAsync()
+    {
+        await _world.DisposeAsync();
+        foreach (Transport transport in _transports) await transport.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    [Theory]
+    [InlineData(0, 10, -10)]
+    [InlineData(-10, 10, 0)]
+    [InlineData(10, -10, 10)]
+    public async Task Clocks_ten_minutes_apart_change_nothing(int gatewayMinutes, int firstMinutes, int secondMinutes)
+    {
+        // Answers take longer than a lease: without renewal that holds in all clocks, the other worker would take them over.
+        (Transport first, OffsetTime firstTime) = await ConnectAsync(firstMinutes);
+        (Transport second, OffsetTime secondTime) = await ConnectAsync(secondMinutes);
+        (Transport gate, OffsetTime gateTime) = await ConnectAsync(gatewayMinutes);
+        GatedEngine one = new(firstTime, wordTime: WordTime), other = new(secondTime, wordTime: WordTime);
+        _world.Work(first, one, firstTime);
+        _world.Work(second, other, secondTime);
+        QueuedInference gateway = _world.Gate(gate, gateTime);
+        Task<string>[] answers = [.. Enumerable.Range(0, Requests).Select(i => FaultWorld.TextAsync(gateway, FaultWorld.Ask($"r{i}", Words, Long)))];
+        long began = TimeProvider.System.GetTimestamp();
+        string expired = await FaultWorld.TextAsync(gateway, FaultWorld.Ask("late", 10_000, Short)).WaitAsync(FaultWorld.Patience, FaultWorld.Cancelled);
+        TimeSpan took = TimeProvider.System.GetElapsedTime(began);
+        string[] texts = await Task.WhenAll(answers).WaitAsync(FaultWorld.Patience, FaultWorld.Cancelled);
+
+        Assert.All(texts, text => Assert.Equal(GatedEngine.Text(Words), text));
+        Assert.Equal(nameof(InferenceErrorKind.DeadlineExceeded), expired);
+        Assert.True(took >= Short, $"expired after {took}");
+        RequestId[] started = [.. one.Started, .. other.Started];
+        Assert.Equal(started.Distinct().Count(), started.Length);
+        await FaultWorld.UntilAsync(() => FaultWorld.IsEmptyAsync(gate, WorkClass.Interactive));
+        QueueStatistics left = await gate.Queue.StatisticsAsync(WorkClass.Interactive, FaultWorld.Cancelled);
+        Assert.Equal(0, left.DeadLetters);
+        output.WriteLine($"clocks {gatewayMinutes:+0;-0;0}, {firstMinutes:+0;-0;0}, {secondMinutes:+0;-0;0} min: requests in {Requests + 1}, results out {texts.Length} and 1 expired after {took.TotalSeconds:0.0} s, started twice 0, dead letters {left.DeadLetters}");
+    }
+
+    private async Task<(Transport Transport, OffsetTime Time)> ConnectAsync(int minutes)
+    {
+        OffsetTime time = new(TimeSpan.FromMinutes(minutes));
+        EmbeddedTransport transport = new(_folder, time, new EmbeddedOptions { LeaseTime = LeaseTime });
+        _transports.Add(transport);
+        await transport.OpenAsync(FaultWorld.Cancelled);
+        return (transport, time);
+    }
+}

@@ -1,0 +1,66 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using R1Serverless.Queues;
+using R1Serverless.Requests;
+
+namespace R1Serverless.Tests.Faults;
+
+/// <summary>Gateways and workers of this process, each over a connection of its own, in real time.</summary>
+internal sealed class FaultWorld : IAsyncDisposable
+{
+    /// <summary>How long to wait for what must come; only a failing test waits so long.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(5);
+
+    private readonly CancellationTokenSource _stop = new();
+    private readonly List<Task> _running = [];
+
+    public static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    public static InferenceRequest Ask(string id, int words, TimeSpan? deadline = null) =>
+        new() { Id = new RequestId(id), Model = "m", Prompt = new Prompt.Text($"{words}"), Deadline = deadline };
+
+    /// <summary>Looks again and again until it holds.</summary>
+    public static async Task UntilAsync(Func<Task<bool>> holds)
+    {
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
+        limit.CancelAfter(Patience);
+        while (!await holds()) await Task.Delay(Look, TimeProvider.System, limit.Token);
+    }
+
+    public static Task UntilAsync(Func<bool> holds) => UntilAsync(() => Task.FromResult(holds()));
+
+    /// <summary>The answer's text; of one that failed, what it failed with.</summary>
+    public static async Task<string> TextAsync(IInference gateway, InferenceRequest request)
+    {
+        string text = "";
+        await foreach (InferenceEvent happened in gateway.RunAsync(request, Cancelled).WithCancellation(Cancelled))
+        {
+            if (happened is InferenceEvent.Delta delta) text += delta.Text;
+            if (happened is InferenceEvent.Failed failed) return failed.Error.Kind.ToString();
+        }
+
+        return text;
+    }
+
+    public void Work(Transport transport, IInference engine, TimeProvider time, ILogger? log = null) => _running.Add(
+        new QueueWorker(transport, engine, () => default, new QueueWorkerOptions { Grace = TimeSpan.FromSeconds(1) }, time, log ?? NullLogger.Instance).RunAsync(_stop.Token));
+
+    public QueuedInference Gate(Transport transport, TimeProvider time)
+    {
+        QueuedInference gateway = new(transport, new QueuedInferenceOptions(), time, NullLogger.Instance);
+        _running.Add(gateway.ReceiveAsync(_stop.Token));
+        return gateway;
+    }
+
+    public static async Task<bool> IsEmptyAsync(Transport transport, WorkClass workClass) =>
+        await transport.Queue.StatisticsAsync(workClass, Cancelled) is { Waiting: 0, Leased: 0 or null };
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await Task.WhenAll(_running);
+        _stop.Dispose();
+    }
+}
