@@ -3,6 +3,7 @@ using R1Serverless.Requests;
 using R1Serverless.Tests.Queues.AzureStorage;
 using R1Serverless.Tests.Queues.Contract;
 using R1Serverless.Tests.Queues.Embedded;
+using R1Serverless.Tests.Queues.ServiceBus;
 
 namespace R1Serverless.Tests.Faults;
 
@@ -40,9 +41,9 @@ public abstract class DuplicateDeliveryTests(ITestOutputHelper output)
         await using TransportFixture fixture = await CreateFixtureAsync();
         Transport watch = await fixture.ConnectAsync();
         await using FaultWorld world = new();
-        // The slow worker holds its answer; its lease ends before it is due to be renewed.
+        // The slow worker holds its answer, and its lease ends meanwhile.
         GatedEngine slow = new(TimeProvider.System, "slow") { IsGated = true }, quick = new(TimeProvider.System, "quick");
-        Transport slowTransport = await fixture.ConnectAsync();
+        NoRenewals slowTransport = new(await fixture.ConnectAsync());
         world.Work(slowTransport, slow, TimeProvider.System);
         RequestId id = new("a");
         await watch.Queue.EnqueueAsync([Message("a", WorkClass.Bulk, null)], FaultWorld.Cancelled);
@@ -78,6 +79,11 @@ public abstract class DuplicateDeliveryTests(ITestOutputHelper output)
 public sealed class EmbeddedDuplicateTests(ITestOutputHelper output) : DuplicateDeliveryTests(output)
 {
     protected override ValueTask<TransportFixture> CreateFixtureAsync() => ValueTask.FromResult<TransportFixture>(new EmbeddedFixture());
+}
+
+public sealed class ServiceBusDuplicateTests(ITestOutputHelper output) : DuplicateDeliveryTests(output)
+{
+    protected override ValueTask<TransportFixture> CreateFixtureAsync() => ValueTask.FromResult<TransportFixture>(new ServiceBusFixture());
 }
 
 [Collection(AzuriteFixture.Clock)]
