@@ -38,10 +38,8 @@ public sealed class DroppedLinkTests(ITestOutputHelper output)
         Assert.All(await Task.WhenAll(streams).WaitAsync(FaultWorld.Patience, FaultWorld.Cancelled), text => Assert.Equal(GatedEngine.Text(Words), text));
         // Messages whose locks went with their links come again, and find their results.
         await fixture.PassAsync(ServiceBusFixture.LockTime + TimeSpan.FromSeconds(1));
-        await FaultWorld.UntilAsync(async () => await FaultWorld.IsEmptyAsync(gate, WorkClass.Interactive) && await FaultWorld.IsEmptyAsync(gate, WorkClass.Bulk));
-        int found = 0;
-        await foreach (ObjectEntry _ in gate.Store.ListAsync(ResultStore.Folder, FaultWorld.Cancelled)) found++;
-        long dead = (await gate.Queue.StatisticsAsync(WorkClass.Bulk, FaultWorld.Cancelled)).DeadLetters + (await gate.Queue.StatisticsAsync(WorkClass.Interactive, FaultWorld.Cancelled)).DeadLetters;
+        int found = await FaultWorld.ResultsAsync(gate, Streams + Lines);
+        long dead = await FaultWorld.DeadLettersAsync(gate);
         Assert.Equal((Streams + Lines, 0L), (found, dead));
         output.WriteLine($"{links} links and {connections} connections dropped: requests in {Streams + Lines}, results out {found}, duplicates 0, dead letters {dead}; runs {engine.Started.Count}");
     }

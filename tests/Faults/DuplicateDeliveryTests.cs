@@ -31,7 +31,6 @@ public abstract class DuplicateDeliveryTests(ITestOutputHelper output)
 
         string[] texts = await Task.WhenAll(streams).WaitAsync(FaultWorld.Patience, FaultWorld.Cancelled);
         Assert.All(texts, text => Assert.Equal(GatedEngine.Text(Words), text));
-        await FaultWorld.UntilAsync(async () => await FaultWorld.IsEmptyAsync(gate, WorkClass.Interactive) && await FaultWorld.IsEmptyAsync(gate, WorkClass.Bulk));
         await ReportAsync(gate, messages: 4 * Requests, results: 2 * Requests, one.Started.Count + other.Started.Count);
     }
 
@@ -43,7 +42,7 @@ public abstract class DuplicateDeliveryTests(ITestOutputHelper output)
         await using FaultWorld world = new();
         // The slow worker holds its answer, and its lease ends meanwhile.
         GatedEngine slow = new(TimeProvider.System, "slow") { IsGated = true }, quick = new(TimeProvider.System, "quick");
-        NoRenewals slowTransport = new(await fixture.ConnectAsync());
+        CutOffTransport slowTransport = new(await fixture.ConnectAsync());
         world.Work(slowTransport, slow, TimeProvider.System);
         RequestId id = new("a");
         await watch.Queue.EnqueueAsync([Message("a", WorkClass.Bulk, null)], FaultWorld.Cancelled);
@@ -55,7 +54,7 @@ public abstract class DuplicateDeliveryTests(ITestOutputHelper output)
         await FaultWorld.UntilAsync(async () => await results.ExistsAsync(id, FaultWorld.Cancelled));
         slow.Open();
 
-        await FaultWorld.UntilAsync(() => FaultWorld.IsEmptyAsync(watch, WorkClass.Bulk));
+        await FaultWorld.ResultsAsync(watch, 1);
         InferenceResult result = (await results.FindAsync(id, FaultWorld.Cancelled))!;
         Assert.Equal(GatedEngine.Text(Words, "quick"), result.Choices.Single().AllText());
         await ReportAsync(watch, messages: 1, results: 1, slow.Started.Count + quick.Started.Count);
@@ -67,10 +66,8 @@ public abstract class DuplicateDeliveryTests(ITestOutputHelper output)
 
     private async Task ReportAsync(Transport transport, int messages, int results, int runs)
     {
-        int found = 0;
-        await foreach (ObjectEntry _ in transport.Store.ListAsync(ResultStore.Folder, FaultWorld.Cancelled)) found++;
-        long dead = 0;
-        foreach (WorkClass workClass in Enum.GetValues<WorkClass>()) dead += (await transport.Queue.StatisticsAsync(workClass, FaultWorld.Cancelled)).DeadLetters;
+        int found = await FaultWorld.ResultsAsync(transport, results);
+        long dead = await FaultWorld.DeadLettersAsync(transport);
         Assert.Equal((results, 0L), (found, dead));
         output.WriteLine($"{transport.Description}: messages in {messages}, results out {found}, duplicates 0, dead letters {dead}; runs {runs}");
     }

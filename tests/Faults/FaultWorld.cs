@@ -54,6 +54,28 @@ internal sealed class FaultWorld : IAsyncDisposable
         return gateway;
     }
 
+    /// <summary>Waits until there are so many results and nothing waits any more; how many results there are then. Some services don't tell what is leased.</summary>
+    public static async Task<int> ResultsAsync(Transport transport, int expected)
+    {
+        await UntilAsync(async () => await CountAsync() >= expected);
+        await UntilAsync(async () => await IsEmptyAsync(transport, WorkClass.Interactive) && await IsEmptyAsync(transport, WorkClass.Bulk));
+        return await CountAsync();
+
+        async Task<int> CountAsync()
+        {
+            int found = 0;
+            await foreach (ObjectEntry _ in transport.Store.ListAsync(ResultStore.Folder, Cancelled)) found++;
+            return found;
+        }
+    }
+
+    public static async Task<long> DeadLettersAsync(Transport transport)
+    {
+        long dead = 0;
+        foreach (WorkClass workClass in Enum.GetValues<WorkClass>()) dead += (await transport.Queue.StatisticsAsync(workClass, Cancelled)).DeadLetters;
+        return dead;
+    }
+
     public static async Task<bool> IsEmptyAsync(Transport transport, WorkClass workClass) =>
         await transport.Queue.StatisticsAsync(workClass, Cancelled) is { Waiting: 0, Leased: 0 or null };
 

@@ -37,14 +37,12 @@ public abstract class OutageTests(ITestOutputHelper output)
 
             string[] texts = await Task.WhenAll(streams).WaitAsync(FaultWorld.Patience, FaultWorld.Cancelled);
             Assert.All(texts, text => Assert.Equal(GatedEngine.Text(Words), text));
-            await FaultWorld.UntilAsync(async () => await FaultWorld.IsEmptyAsync(gate, WorkClass.Interactive) && await FaultWorld.IsEmptyAsync(gate, WorkClass.Bulk));
+            int found = await FaultWorld.ResultsAsync(gate, Streams + Lines);
             ResultStore results = new(gate.Store);
             for (int i = 0; i < Lines; i++)
                 Assert.Equal(GatedEngine.Text(Words), (await results.FindAsync(new RequestId($"b{i}"), FaultWorld.Cancelled))!.Choices.Single().AllText());
-            long dead = (await gate.Queue.StatisticsAsync(WorkClass.Bulk, FaultWorld.Cancelled)).DeadLetters + (await gate.Queue.StatisticsAsync(WorkClass.Interactive, FaultWorld.Cancelled)).DeadLetters;
+            long dead = await FaultWorld.DeadLettersAsync(gate);
             Assert.Equal(0, dead);
-            int found = 0;
-            await foreach (ObjectEntry _ in gate.Store.ListAsync(ResultStore.Folder, FaultWorld.Cancelled)) found++;
             Assert.Equal(Streams + Lines, found);
             output.WriteLine($"away for {away.TotalSeconds:0.0} s: requests in {Streams + Lines}, results out {found}, duplicates 0, dead letters {dead}; runs {engine.Started.Count}");
         }

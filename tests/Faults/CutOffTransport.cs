@@ -2,8 +2,8 @@ using R1Serverless.Queues;
 
 namespace R1Serverless.Tests.Faults;
 
-/// <summary>A worker's transport over which leases can't be renewed: they end while it still runs.</summary>
-internal sealed class NoRenewals(Transport inner) : Transport
+/// <summary>The transport of a worker that is cut off from the queue once it has its first leases: it can't renew them, and gets no others.</summary>
+internal sealed class CutOffTransport(Transport inner) : Transport
 {
     public override string Description => inner.Description;
 
@@ -19,12 +19,24 @@ internal sealed class NoRenewals(Transport inner) : Transport
 
     private sealed class Requests(IRequestQueue queue) : IRequestQueue
     {
+        private bool _isCutOff;
+
         public TimeSpan LeaseTime => queue.LeaseTime;
 
         public ValueTask EnqueueAsync(IReadOnlyList<QueuedRequest> requests, CancellationToken cancellationToken) => queue.EnqueueAsync(requests, cancellationToken);
 
-        public async ValueTask<IReadOnlyList<Lease>> LeaseAsync(WorkClass workClass, int most, TimeSpan patience, CancellationToken cancellationToken) =>
-            [.. (await queue.LeaseAsync(workClass, most, patience, cancellationToken)).Select(lease => new Unrenewable(lease))];
+        public async ValueTask<IReadOnlyList<Lease>> LeaseAsync(WorkClass workClass, int most, TimeSpan patience, CancellationToken cancellationToken)
+        {
+            if (Volatile.Read(ref _isCutOff))
+            {
+                await Task.Delay(patience, TimeProvider.System, cancellationToken);
+                return [];
+            }
+
+            IReadOnlyList<Lease> leases = [.. (await queue.LeaseAsync(workClass, most, patience, cancellationToken)).Select(lease => new Unrenewable(lease))];
+            if (leases.Count > 0) Volatile.Write(ref _isCutOff, true);
+            return leases;
+        }
 
         public ValueTask<QueueStatistics> StatisticsAsync(WorkClass workClass, CancellationToken cancellationToken) => queue.StatisticsAsync(workClass, cancellationToken);
 
