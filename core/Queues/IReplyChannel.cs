@@ -22,4 +22,8 @@ public interface IReplyChannel
 /// <summary>Consecutive events of one delivery of a request.</summary>
 /// <param name="Delivery">The lease's dequeue count: a later delivery begins the answer anew.</param>
 /// <param name="First">The number of the first of <paramref name="Events"/> within its delivery, from 0.</param>
-public sealed record Reply(RequestId Id, int Delivery, long First, IReadOnlyList<InferenceEvent> Events);
+public sealed record Reply(RequestId Id, int Delivery, long First, IReadOnlyList<InferenceEvent> Events)
+{
+    /// <summary>Drawn by the worker for each delivery that it runs: a message that was enqueued twice has two deliveries of one number, which cut their text differently.</summary>
+    public long Run { get; init; }
+}

@@ -10,6 +10,7 @@ internal sealed class AnswerAssembly
 {
     private readonly List<GivenText> _choices = [];
     private int _delivery;
+    private long _run;
     private long _next;
     private bool _isAdmitted;
     private bool _hasGap;
@@ -23,7 +24,14 @@ internal sealed class AnswerAssembly
     public void Take(Reply reply, List<InferenceEvent> given)
     {
         if (IsEnded || reply.Delivery < _delivery) return;
-        if (reply.Delivery > _delivery) Begin(reply.Delivery);
+        if (reply.Delivery > _delivery) Begin(reply.Delivery, reply.Run);
+        if (reply.Run != _run)
+        {
+            // Another run of the same number: its end says that there is a result.
+            NeedsResult |= reply.Events is [.., InferenceEvent.Finished or InferenceEvent.Failed];
+            return;
+        }
+
         _hasGap |= reply.First > _next;
         if (_hasGap)
         {
@@ -38,7 +46,7 @@ internal sealed class AnswerAssembly
     public void Take(InferenceResult result, List<InferenceEvent> given)
     {
         if (IsEnded) return;
-        Begin(_delivery);
+        Begin(_delivery, _run);
         foreach (InferenceEvent happened in ResultEvents.Of(result)) Take(happened, given);
     }
 
@@ -49,9 +57,9 @@ internal sealed class AnswerAssembly
         given.Add(new InferenceEvent.Failed(error));
     }
 
-    private void Begin(int delivery)
+    private void Begin(int delivery, long run)
     {
-        (_delivery, _next, _hasGap, NeedsResult) = (delivery, 0, false, false);
+        (_delivery, _run, _next, _hasGap, NeedsResult) = (delivery, run, 0, false, false);
         foreach (GivenText choice in _choices) choice.Rewind();
     }
 

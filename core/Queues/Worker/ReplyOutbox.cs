@@ -39,7 +39,7 @@ internal sealed class ReplyOutbox
         {
             ReplyStream stream = pending.Stream;
             stream.Pending = null;
-            if (!stream.Lease.IsLost) replies.Add(new Reply(stream.Lease.Id, stream.Lease.Delivery, stream.Sent, pending.Events));
+            if (!stream.Lease.IsLost) replies.Add(new Reply(stream.Lease.Id, stream.Lease.Delivery, stream.Sent, pending.Events) { Run = stream.Run });
             stream.Sent += pending.Events.Count;
         }
 
@@ -69,6 +69,8 @@ internal sealed class ReplyStream(HeldLease lease)
     private bool _hasText;
 
     public HeldLease Lease { get; } = lease;
+
+    public long Run { get; } = Random.Shared.NextInt64();
 
     /// <summary>Events that have left, or were given up.</summary>
     public long Sent { get; set; }

@@ -46,6 +46,23 @@ public sealed class AnswerAssemblyTests
             Assert.Equal(given.Count, given.Distinct().Count());
         });
 
+    /// <summary>A message enqueued twice is delivered for the first time twice, and each run cuts the text in its own way.</summary>
+    [Fact]
+    public void Two_runs_of_one_number_are_not_mixed()
+    {
+        AnswerAssembly assembly = new();
+        List<InferenceEvent> given = [];
+        InferenceEvent.Delta Text(string text) => Delta(0, DeltaKind.Answer, text, 0);
+        assembly.Take(new Reply(Id, 1, 0, [Answer[0], Text("one two ")]) { Run = 1 }, given);
+        assembly.Take(new Reply(Id, 1, 0, [Answer[0], Text("one ")]) { Run = 2 }, given);
+        assembly.Take(new Reply(Id, 1, 2, [Text("two ")]) { Run = 2 }, given);
+        Assert.Equal("one two ", string.Concat(given.OfType<InferenceEvent.Delta>().Select(delta => delta.Text)));
+        Assert.False(assembly.NeedsResult);
+        assembly.Take(new Reply(Id, 1, 3, [Answer[^1]]) { Run = 2 }, given);
+        Assert.True(assembly.NeedsResult);
+        Assert.False(assembly.IsEnded);
+    }
+
     [Fact]
     public void A_result_is_told_as_it_happened() => Assert.Equivalent(Result(), Fold(ResultEvents.Of(Result())), strict: true);
 
