@@ -1,6 +1,7 @@
 using R1Serverless.Queues;
 using R1Serverless.Queues.AzureStorage;
 using R1Serverless.Queues.Embedded;
+using R1Serverless.Queues.ServiceBus;
 
 namespace R1Serverless.Hosting;
 
@@ -25,7 +26,7 @@ internal static class Transports
     {
         TransportKind.Embedded => new EmbeddedTransport(options.QueueFolder, time, Embedded(options)),
         TransportKind.Storage => new StorageTransport(Storage(options), time, logs.CreateLogger<StorageTransport>()),
-        _ => throw new TransportException($"--transport {options.Name} is not part of this build.", isPermanent: true),
+        _ => new ServiceBusTransport(ServiceBus(options), new BlobStore(Storage(options)), time, logs.CreateLogger<ServiceBusTransport>()),
     };
 
     private static EmbeddedOptions Embedded(TransportOptions options) => options.LeaseTime is { } lease ? new EmbeddedOptions { LeaseTime = lease } : new EmbeddedOptions();
@@ -34,6 +35,12 @@ internal static class Transports
     {
         StorageOptions account = IsConnectionString(options.Storage!) ? new StorageOptions { ConnectionString = options.Storage } : new StorageOptions { Account = options.Storage };
         return options.LeaseTime is { } lease ? account with { LeaseTime = lease } : account;
+    }
+
+    private static ServiceBusOptions ServiceBus(TransportOptions options)
+    {
+        ServiceBusOptions bus = IsConnectionString(options.ServiceBus!) ? new ServiceBusOptions { ConnectionString = options.ServiceBus } : new ServiceBusOptions { Namespace = options.ServiceBus };
+        return options.LeaseTime is { } lease ? bus with { LeaseTime = lease } : bus;
     }
 
     // Names and addresses have no equals sign; every setting in a connection string has one.
