@@ -12,11 +12,11 @@ internal static class LeasePlan
 
     /// <summary>
     /// How long the line in front of the engine may be for a class to lease more: it grows with what runs, because as many end at each step. An engine that takes
-    /// all that comes may have room for more than is known: the line grows faster then, until it has not.
+    /// all that comes may have room for more than is known: the line may double what runs then, until it has not.
     /// </summary>
     public static int Prefetch(WorkClass workClass, WorkerLoad load) => 0 switch
     {
-        _ when !load.IsFull => 8 + (load.Running / 2),
+        _ when !load.IsFull => 8 + load.Running,
         _ when workClass == WorkClass.Interactive => 8 + (load.Running / 4),
         _ => 4 + (load.Running / 16),
     };

@@ -8,10 +8,10 @@ public sealed class LeasePlanTests
     // While the engine takes all that comes, both classes' lines grow with what runs.
     [InlineData(WorkClass.Interactive, 0, 0, 0, 8)]
     [InlineData(WorkClass.Bulk, 0, 0, 0, 8)]
-    [InlineData(WorkClass.Bulk, 64, 0, 0, 40)]
-    [InlineData(WorkClass.Bulk, 64, 30, 4, 6)]
-    [InlineData(WorkClass.Bulk, 64, 30, 10, 0)]
-    [InlineData(WorkClass.Bulk, 500, 0, 0, 258)]
+    [InlineData(WorkClass.Bulk, 64, 0, 0, 72)]
+    [InlineData(WorkClass.Bulk, 64, 30, 4, 38)]
+    [InlineData(WorkClass.Bulk, 64, 60, 12, 0)]
+    [InlineData(WorkClass.Bulk, 500, 0, 0, 462)]
     public void The_room_while_the_engine_has_room(WorkClass workClass, int running, int waiting, int starting, int room) =>
         Assert.Equal(room, LeasePlan.Room(workClass, new WorkerLoad(running, waiting, IsFull: false), new LeaseCount(running + waiting + starting, starting, 0), default, 1024));
 
