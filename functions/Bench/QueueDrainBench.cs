@@ -18,6 +18,8 @@ internal sealed class QueueDrainBench : IAsyncDisposable
 
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(2);
 
+    // All rounds' folders go at the end: file systems look long for a place for new files just after many were deleted, which no worker does.
+    private readonly TemporaryFolder _rounds = new();
     private readonly ModelFolder _folder;
     private readonly LocalInference _engine;
     private readonly TimeProvider _time;
@@ -53,15 +55,18 @@ internal sealed class QueueDrainBench : IAsyncDisposable
         return new QueueDrain(_folder.Name, requests, most, rates.Target, rates.Companion(0), rates.Ratio(0));
     }
 
-    public ValueTask DisposeAsync() => _engine.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _engine.DisposeAsync();
+        _rounds.Dispose();
+    }
 
     private QueueBacklog Backlog(int requests) => new(_folder.Name, LoadShape.Mixed(1, requests, QueueBacklog.PromptTokens, QueueBacklog.LeastTokens, QueueBacklog.MostTokens));
 
     /// <summary>Tokens per second, and the most requests that ran at once.</summary>
     private async Task<(double Rate, int Most)> DrainAsync(QueueBacklog backlog, CancellationToken cancellation)
     {
-        using TemporaryFolder folder = new();
-        await using EmbeddedTransport transport = new(folder.Path, _time);
+        await using EmbeddedTransport transport = new(Path.Combine(_rounds.Path, $"{_time.GetTimestamp()}"), _time);
         await transport.OpenAsync(cancellation);
         await backlog.EnqueueAsync(transport.Queue, cancellation);
         CountedInference counted = new(_engine, backlog.Count);
