@@ -47,7 +47,8 @@ public sealed class FairnessTests
         Assert.Equal(640, drain.Broker.Completed);
         // 20 rounds of 2 s at the least.
         Assert.InRange(world.Now.TotalSeconds, 40, 44);
-        Assert.InRange(engine.MostWaiting, 1, 8);
+        // Once, when the engine turns out to be full, as many may wait as it runs.
+        Assert.InRange(engine.MostWaiting, 1, 32);
     });
 
     [Fact]
