@@ -41,16 +41,6 @@ public sealed class ClaimCheck(IObjectStore store, int limit)
     {
         if (claimed.Name is { } name) await store.DeleteAsync(name, cancellationToken);
     }
-
-    /// <summary>Removes bodies that nobody released, because a process ended at the wrong moment. <paramref name="age"/> must exceed the longest time that a message may wait,
-    /// dead letters included.</summary>
-    public async ValueTask PurgeAsync(TimeSpan age, CancellationToken cancellationToken)
-    {
-        await foreach (ObjectEntry entry in store.ListAsync(Folder, cancellationToken))
-        {
-            if (entry.Age > age) await store.DeleteAsync(entry.Name, cancellationToken);
-        }
-    }
 }
 
 /// <param name="Name">Of the object that held it; null where the message held it itself.</param>

@@ -11,7 +11,6 @@ public sealed class Housekeeping(IObjectStore store, TimeSpan retention)
     public static readonly TimeSpan LongestWait = TimeSpan.FromDays(14);
 
     private const string Extension = RequestRecords.Extension;
-    private const string Bodies = "bodies/";
 
     // A mark stops what runs; whatever of the request comes later finds its result.
     private static readonly TimeSpan MarkTime = TimeSpan.FromHours(1);
@@ -60,7 +59,7 @@ public sealed class Housekeeping(IObjectStore store, TimeSpan retention)
             if (entry.Age > Longest || (entry.Age > MarkTime && ended.Contains(IdOf(entry.Name)))) purged += await DeleteAsync(entry.Name, cancellationToken);
         }
 
-        await foreach (ObjectEntry entry in store.ListAsync(Bodies, cancellationToken))
+        await foreach (ObjectEntry entry in store.ListAsync(ClaimCheck.Folder, cancellationToken))
         {
             if (entry.Age > Longest) purged += await DeleteAsync(entry.Name, cancellationToken);
         }

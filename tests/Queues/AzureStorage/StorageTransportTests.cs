@@ -157,19 +157,6 @@ public sealed class StorageTransportTests(AzuriteFixture azurite)
         Assert.Equal(0, calls);
     }
 
-    [Fact]
-    public async Task A_body_that_nobody_released_is_purged_once_it_is_old()
-    {
-        await using StorageTransport transport = await OpenAsync(await azurite.OptionsAsync());
-        ClaimCheck claims = new(transport.Store, limit: 10);
-        ReadOnlyMemory<byte> pointer = await claims.CheckAsync(new byte[11], Stop);
-
-        await claims.PurgeAsync(TimeSpan.FromMinutes(1), Stop);
-        Assert.Equal(11, (await claims.ClaimAsync(pointer, Stop)).Body.Length);
-        await claims.PurgeAsync(TimeSpan.FromSeconds(-1), Stop);
-        await Assert.ThrowsAsync<MalformedMessageException>(async () => await claims.ClaimAsync(pointer, Stop));
-    }
-
     internal static async Task<StorageTransport> OpenAsync(StorageOptions options)
     {
         StorageTransport transport = new(options, TimeProvider.System, NullLogger.Instance);
