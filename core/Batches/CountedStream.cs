@@ -1,9 +1,12 @@
 namespace R1Serverless.Batches;
 
-/// <summary>Counts what is read through it.</summary>
-internal sealed class CountedStream(Stream inner) : Stream
+/// <summary>Counts what is read through it; beyond a limit, reading fails with IOException.</summary>
+public sealed class CountedStream(Stream inner, long limit = long.MaxValue) : Stream
 {
     public long Bytes { get; private set; }
+
+    /// <summary>Whether reading failed for the limit.</summary>
+    public bool IsExceeded => Bytes > limit;
 
     public override bool CanRead => true;
 
@@ -40,6 +43,6 @@ internal sealed class CountedStream(Stream inner) : Stream
     private int Count(int read)
     {
         Bytes += read;
-        return read;
+        return IsExceeded ? throw new IOException($"The stream has more than {limit} bytes.") : read;
     }
 }

@@ -98,7 +98,7 @@ internal sealed class FileUpload(BatchLimits limits)
     {
         string name = disposition.FileNameStar.Value ?? HeaderUtilities.RemoveQuotes(disposition.FileName).Value ?? "";
         upload.Name = name.Length switch { 0 => "file.jsonl", > LongestName => name[..LongestName], _ => name };
-        LimitedStream limited = new(body, limits.FileBytes);
+        CountedStream limited = new(body, limits.FileBytes);
         try
         {
             upload.Bytes = await files.PutContentAsync(id, limited, cancellationToken);
