@@ -10,6 +10,7 @@ RootCommand root = new("R1Serverless: reasoning models behind the OpenAI API, in
     ModelCommand.Create(),
     DevicesCommand.Create(),
     QueueCommand.Create(),
+    KeysCommand.Create(),
     BenchCommand.Create(),
     BenchClientCommand.Create(),
     BenchProbeCommand.Create(),

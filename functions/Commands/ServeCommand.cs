@@ -9,7 +9,6 @@ namespace R1Serverless.Commands;
 internal static class ServeCommand
 {
     private const string UrlsVariable = "ASPNETCORE_URLS";
-    private const string KeyVariable = "R1_API_KEY";
     private const long LeastMemory = 1L << 20;
 
     private static readonly Option<string?> Urls = new("--urls")
@@ -34,11 +33,6 @@ internal static class ServeCommand
 
     private static readonly Option<string?> Data = DataOption.Create();
 
-    private static readonly Option<string?> ApiKey = new("--api-key")
-    {
-        Description = $"The key clients must send, or several separated by ','. Better set {KeyVariable}: a command line can be seen by others.",
-    };
-
     private static readonly Option<string?> KeyValueMemory = Size(
         "--kv-memory", "Memory for the keys and values of each loaded variant, such as 512MB or 4GB: more means more answers at once. [default: a sixth of --memory]");
 
@@ -58,18 +52,20 @@ internal static class ServeCommand
     {
         Command command = new("serve", "Serve models with the OpenAI API (what r1 does without a verb).")
         {
-            Role, Urls, Models, Load, Precision, Data, ApiKey, Memory, KeyValueMemory, MaxWaiting, Threads, Grace, MaxBody,
+            Role, Urls, Models, Load, Precision, Data, Memory, KeyValueMemory, MaxWaiting, Threads, Grace, MaxBody,
         };
+        AccessOption.AddTo(command);
         TransportOption.AddTo(command);
         RequestLimits.AddTo(command);
         DeviceOption.AddTo(command);
-        command.SetAction((arguments, _) => RunAsync(RequestLimits.Read(arguments, Read(arguments)), load));
+        command.SetAction((arguments, cancellation) => RunAsync(RequestLimits.Read(arguments, AccessOption.Read(arguments, Read(arguments))), load, cancellation));
         return command;
     }
 
-    private static async Task<int> RunAsync(ServeOptions options, ModelLoader load)
+    private static async Task<int> RunAsync(ServeOptions options, ModelLoader load, CancellationToken cancellationToken)
     {
-        if ((ListenAddresses.Refusal(options.Urls, options.ApiKeys.Count > 0) ?? Refusal(options) ?? RequestLimits.Refusal(options) ?? Transports.Refusal(options.Transport)) is { } refusal)
+        string? wrong = ListenAddresses.Refusal(options.Urls, options.AreKeysRequired) ?? Refusal(options) ?? RequestLimits.Refusal(options) ?? Transports.Refusal(options.Transport);
+        if ((wrong ?? await AccessOption.RefusalAsync(options, cancellationToken)) is { } refusal)
         {
             await Console.Error.WriteLineAsync($"r1: {refusal}");
             return 1;
@@ -82,7 +78,6 @@ internal static class ServeCommand
     private static ServeOptions Read(ParseResult arguments)
     {
         string urls = arguments.GetValue(Urls) ?? Set(UrlsVariable) ?? ListenAddresses.Default;
-        string keys = arguments.GetValue(ApiKey) ?? Set(KeyVariable) ?? "";
         return new ServeOptions
         {
             Role = RoleName.Parse(arguments.GetRequiredValue(Role)),
@@ -93,7 +88,6 @@ internal static class ServeCommand
             Precision = PrecisionName.Find(arguments.GetRequiredValue(Precision)!),
             MemoryBytes = arguments.GetValue(Memory) is { } memory ? MemorySize.Parse(memory) : null,
             DataFolder = arguments.GetValue(Data),
-            ApiKeys = ApiKeys.Split(keys),
             KeyValueMemoryBytes = arguments.GetValue(KeyValueMemory) is { } size ? MemorySize.Parse(size) : null,
             MaxWaiting = arguments.GetValue(MaxWaiting),
             Runtime = DeviceOption.Read(arguments, arguments.GetValue(Threads)),

@@ -13,7 +13,7 @@ internal sealed class Admission(ServeOptions options, QueueConnection connection
 
     private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(2);
 
-    private readonly FairLine _line = new(options.ApiKeys.Count > 1 ? Places : null, options.ApiKeys.Count > 0 ? options.MaxConcurrentPerKey : int.MaxValue, time);
+    private readonly FairLine _line = new(options.HasSeveralCallers ? Places : null, options.AreKeysRequired ? options.MaxConcurrentPerKey : int.MaxValue, time);
 
     /// <summary>Counts a request in that its client waits for; null with the reason if it is refused.</summary>
     /// <param name="isQueued">Whether it goes through the queue.</param>
@@ -30,7 +30,7 @@ internal sealed class Admission(ServeOptions options, QueueConnection connection
     /// <summary>Runs a request when it is its turn; its deadline counts from now. What was let in makes room for another when it starts.</summary>
     public IAsyncEnumerable<InferenceEvent> RunAsync(
         FairLine.Pass pass, InferenceRequest request, Func<InferenceRequest, CancellationToken, IAsyncEnumerable<InferenceEvent>> start, CancellationToken cancellationToken) =>
-        options.ApiKeys.Count > 1 ? RunInTurnAsync(pass, request, start, cancellationToken) : start(request, cancellationToken);
+        options.HasSeveralCallers ? RunInTurnAsync(pass, request, start, cancellationToken) : start(request, cancellationToken);
 
     /// <summary>Waits for the turn; the request with what is left of its deadline, null where nothing is.</summary>
     public async ValueTask<InferenceRequest?> WaitAsync(FairLine.Pass pass, InferenceRequest request, CancellationToken cancellationToken)

@@ -1,3 +1,4 @@
+using R1Serverless.Access;
 using R1Serverless.Endpoints;
 using R1Serverless.OpenAi;
 using R1Serverless.Queues;
@@ -5,7 +6,7 @@ using R1Serverless.Queues;
 namespace R1Serverless.Hosting;
 
 /// <summary>The outermost layer: a request id on every answer, the key check, and OpenAI's error shape for whatever goes wrong further in.</summary>
-internal sealed partial class Boundary(RequestDelegate next, ApiKeys keys, ILogger<Boundary> log)
+internal sealed partial class Boundary(RequestDelegate next, Doorkeeper doorkeeper, ILogger<Boundary> log)
 {
     private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(2);
 
@@ -16,14 +17,15 @@ internal sealed partial class Boundary(RequestDelegate next, ApiKeys keys, ILogg
         {
             if (!IsOpen(context.Request.Path))
             {
-                if (keys.Owner(context.Request.Headers.Authorization) is not { } owner)
+                (Caller? caller, ApiError? refusal) = await doorkeeper.AdmitAsync(context);
+                if (caller is null)
                 {
-                    context.Response.Headers.WWWAuthenticate = "Bearer";
-                    await ErrorAnswers.WriteAsync(context, ApiError.Unauthorized);
+                    if (refusal!.Status == StatusCodes.Status401Unauthorized) context.Response.Headers.WWWAuthenticate = "Bearer";
+                    await ErrorAnswers.WriteAsync(context, refusal);
                     return;
                 }
 
-                RequestIdentity.SetOwner(context, owner);
+                RequestIdentity.SetCaller(context, caller);
             }
 
             await next(context);

@@ -16,7 +16,7 @@ internal sealed class DurableRequests(OpenQueue queue, ServeOptions options, Adm
     private readonly RequestRecords _records = new(queue.Transport.Store);
     private readonly ResultStore _results = new(queue.Transport.Store);
     private readonly WebhookDeliveries _webhooks = new(queue.Transport.Store);
-    private readonly QueuedWork _work = new(queue.Transport.Store, options.ApiKeys.Count > 0 ? options.MaxQueuedPerKey : int.MaxValue, time);
+    private readonly QueuedWork _work = new(queue.Transport.Store, options.AreKeysRequired ? options.MaxQueuedPerKey : int.MaxValue, time);
     private readonly KeyedRequests _keys = new(queue.Transport.Store, time);
 
     /// <summary>For a client that waits, and takes the request back by hanging up.</summary>

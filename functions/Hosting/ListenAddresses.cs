@@ -33,7 +33,7 @@ internal static class ListenAddresses
 
             if (!hasKey && !IsLocal(address))
             {
-                return $"'{url}' can be reached from other machines, so an API key is needed: set R1_API_KEY (or --api-key), or listen on {Default}.";
+                return $"'{url}' can be reached from other machines, so API keys are needed: make one with `r1 keys create` and give --keys, or set R1_API_KEY; or listen on {Default}.";
             }
         }
 

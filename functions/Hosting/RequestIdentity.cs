@@ -1,3 +1,4 @@
+using R1Serverless.Access;
 using R1Serverless.Requests;
 
 namespace R1Serverless.Hosting;
@@ -15,16 +16,13 @@ internal static class RequestIdentity
         context.Response.Headers[Header] = context.TraceIdentifier;
     }
 
-    /// <summary>See <see cref="ApiKeys.Owner"/>. Without keys nothing is noted.</summary>
-    public static void SetOwner(HttpContext context, string owner)
-    {
-        if (owner.Length > 0) context.Features.Set(new KeyOwner(owner));
-    }
+    public static void SetCaller(HttpContext context, Caller caller) => context.Features.Set(caller);
+
+    /// <summary>Null where nobody has been asked who it is.</summary>
+    public static Caller? CallerOf(HttpContext context) => context.Features.Get<Caller>();
 
     /// <summary>For <see cref="InferenceRequest.Owner"/>.</summary>
-    public static string OwnerOf(HttpContext context) => context.Features.Get<KeyOwner>()?.Fingerprint ?? "";
+    public static string OwnerOf(HttpContext context) => CallerOf(context)?.Owner ?? "";
 
     private static bool IsSane(string? id) => id is { Length: > 0 and <= Longest } && !id.AsSpan().ContainsAnyExceptInRange('!', '~');
-
-    private sealed record KeyOwner(string Fingerprint);
 }

@@ -1,3 +1,4 @@
+using R1Serverless.Access;
 using R1Serverless.Batches;
 using R1Serverless.Endpoints;
 
@@ -28,13 +29,20 @@ internal static class ServeHost
         builder.Services.AddRoutingCore();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Grace + StopTime);
         builder.Services
-            .AddSingleton(options).AddSingleton(time).AddSingleton(load).AddSingleton<Serving>().AddSingleton(new ApiKeys(options.ApiKeys))
+            .AddSingleton(options).AddSingleton(time).AddSingleton(load).AddSingleton<Serving>()
+            .AddSingleton(new CurrentKeys(options.ApiKeys, options.Keys is not null)).AddSingleton(new AccessRules(options.AreKeysRequired, IsAdminOpen: !options.IsBehindHost))
+            .AddSingleton<Doorkeeper>()
             .AddSingleton(services => ActivatorUtilities.CreateInstance<StartupReport>(services, output))
             .AddSingleton(services => ActivatorUtilities.CreateInstance<ProcessEnd>(services, errors))
             .AddSingleton<EventStream>().AddSingleton<CompletionEndpoints>().AddSingleton<QueueConnection>().AddSingleton<QueueWork>()
             .AddSingleton(new BatchLimits { LineBytes = options.MaxBodyBytes })
             .AddSingleton<BulkStore>().AddSingleton<FileUpload>().AddSingleton<FileEndpoints>().AddSingleton<BatchEndpoints>()
             .AddSingleton<Admission>().AddSingleton<RequestDoor>();
+        if (options.Keys is { } source)
+        {
+            builder.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<KeyRefresh>(services, source, services.GetRequiredService<StartupReport>()));
+        }
+
         if (options.Role == ServeRole.Gateway) builder.Services.AddHostedService<GatewayOpening>();
         else builder.Services.AddHostedService<ModelLoading>();
         if (options.Role != ServeRole.Worker) builder.Services.AddHostedService<RequestUpkeep>();

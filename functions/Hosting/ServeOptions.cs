@@ -1,3 +1,4 @@
+using R1Serverless.Access;
 using R1Serverless.Requests;
 using R1Serverless.Runtime;
 
@@ -29,8 +30,20 @@ internal sealed record ServeOptions
     /// <summary>Where built models are kept; null means the user's data folder.</summary>
     public string? DataFolder { get; init; }
 
-    /// <summary>Any of these opens the API; empty means no key is asked for, and only loopback addresses may be used.</summary>
+    /// <summary>Any of these opens the API.</summary>
     public IReadOnlyList<string> ApiKeys { get; init; } = [];
+
+    /// <summary>Where named keys are kept; null for none.</summary>
+    public KeySource? Keys { get; init; }
+
+    /// <summary>Whether a key is asked for at all; if not, only loopback addresses may be used.</summary>
+    public bool AreKeysRequired => ApiKeys.Count > 0 || Keys is not null;
+
+    /// <summary>Whether several may call, who then take turns.</summary>
+    public bool HasSeveralCallers => ApiKeys.Count > 1 || Keys is not null;
+
+    /// <summary>Whether the Functions host stands in front, which makes every caller look local.</summary>
+    public bool IsBehindHost { get; init; }
 
     /// <summary>Bytes for keys and values of each loaded variant; null means a sixth of <see cref="MemoryBytes"/>.</summary>
     public long? KeyValueMemoryBytes { get; init; }

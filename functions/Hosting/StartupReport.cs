@@ -7,14 +7,14 @@ using R1Serverless.Requests;
 namespace R1Serverless.Hosting;
 
 /// <summary>What the operator reads at the start. Plain lines, so that a log file or a script can read them too.</summary>
-internal sealed class StartupReport(IServer server, ApiKeys keys, ServeOptions options, TextWriter output) : IProgress<string>
+internal sealed class StartupReport(IServer server, ServeOptions options, TextWriter output) : IProgress<string>
 {
     /// <summary>The addresses really bound, ports included.</summary>
     public IReadOnlyCollection<string> Addresses => [.. server.Features.Get<IServerAddressesFeature>()?.Addresses ?? []];
 
     public void Listening()
     {
-        foreach (string address in Addresses) output.WriteLine($"Listening on {address}{(keys.AreRequired ? " (API key required)" : "")}");
+        foreach (string address in Addresses) output.WriteLine($"Listening on {address}{(options.AreKeysRequired ? " (API key required)" : "")}");
         if (options.Role != ServeRole.Gateway) output.WriteLine("Loading models; /health/ready answers 200 once they are warm.");
         output.Flush();
     }
@@ -47,7 +47,7 @@ internal sealed class StartupReport(IServer server, ApiKeys keys, ServeOptions o
 
         if (models.Count > 0 && Addresses.FirstOrDefault() is { } address)
         {
-            string key = keys.AreRequired ? " -H \"Authorization: Bearer $R1_API_KEY\"" : "";
+            string key = options.AreKeysRequired ? " -H \"Authorization: Bearer $R1_API_KEY\"" : "";
             output.WriteLine("Ready. Try:");
             output.WriteLine($$"""  curl {{address}}/v1/chat/completions -H "Content-Type: application/json"{{key}} -d '{"model":"{{models[0].Id}}","messages":[{"role":"user","content":"What is 127 + 45?"}]}'""");
         }

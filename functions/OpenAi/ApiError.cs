@@ -26,6 +26,9 @@ internal sealed record ApiError(
         StatusCodes.Status401Unauthorized, InvalidRequestType,
         "A valid API key is needed: send the header 'Authorization: Bearer KEY'.", null, "invalid_api_key");
 
+    /// <summary>The key is known, and for something else.</summary>
+    public static ApiError Forbidden(string message) => new(StatusCodes.Status403Forbidden, "permission_error", message, null, "insufficient_permissions");
+
     public static ApiError Unavailable(string message, string code, TimeSpan retryAfter) =>
         new(StatusCodes.Status503ServiceUnavailable, "service_unavailable", message, null, code, retryAfter);
 

@@ -27,6 +27,7 @@ public sealed partial class ServeProcess : IAsyncDisposable
         foreach (string one in (string[])[Path.Combine(AppContext.BaseDirectory, "r1.dll"), "serve", "--data", data, .. arguments]) start.ArgumentList.Add(one);
         start.Environment.Remove("ASPNETCORE_URLS");
         start.Environment.Remove("R1_API_KEY");
+        start.Environment.Remove("R1_KEYS");
         _process = new Process { StartInfo = start, EnableRaisingEvents = true };
         _process.OutputDataReceived += (_, line) => Hear(line.Data);
         _process.ErrorDataReceived += (_, line) => Hear(line.Data);

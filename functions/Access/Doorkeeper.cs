@@ -1,0 +1,47 @@
+using R1Serverless.OpenAi;
+
+namespace R1Serverless.Access;
+
+/// <summary>Who may come in, and whereto.</summary>
+internal sealed class Doorkeeper(AccessRules rules, CurrentKeys keys, TimeProvider time)
+{
+    /// <summary>A request that comes before the keys have been read waits for them for so long.</summary>
+    public static readonly TimeSpan LongestLoading = TimeSpan.FromSeconds(10);
+
+    private static readonly PathString AdminPath = new("/admin"), Root = new("/");
+    private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(2);
+
+    /// <summary>The caller, or why it is turned away.</summary>
+    public async ValueTask<(Caller? Caller, ApiError? Refusal)> AdmitAsync(HttpContext context)
+    {
+        if (Credentials.InAddress(context.Request.Query) is { } name)
+        {
+            return (null, ApiError.Invalid(
+                $"Keys don't belong into addresses, which are written down in many places: send the header 'Authorization: Bearer KEY' instead of '{name}', and if that was a real key, have it rotated.",
+                name, "key_in_address"));
+        }
+
+        AccessScopes needed = Needed(context.Request.Path);
+        if (!rules.AreKeysRequired) return needed != AccessScopes.Admin || rules.IsAdminOpen ? (Caller.Anyone, null) : (null, Refusal(needed));
+        if (Credentials.Read(context.Request.Headers) is not { } secret) return (null, ApiError.Unauthorized);
+        if (!keys.Loaded.IsCompleted && !await IsLoadedAsync(context.RequestAborted))
+            return (null, ApiError.Unavailable("The API keys can't be read right now.", "keys_unavailable", RetryLater));
+        if (keys.Ring.Find(secret, time.GetUtcNow()) is not { } key) return (null, ApiError.Unauthorized);
+        return needed == AccessScopes.None || key.Scopes.HasFlag(needed) ? (Caller.Of(key), null) : (null, Refusal(needed));
+    }
+
+    // As routing does, whatever the case of the letters.
+    private static AccessScopes Needed(PathString path) =>
+        path.StartsWithSegments(AdminPath, StringComparison.OrdinalIgnoreCase) ? AccessScopes.Admin : path == Root ? AccessScopes.None : AccessScopes.Inference;
+
+    private static ApiError Refusal(AccessScopes needed) => ApiError.Forbidden(
+        needed == AccessScopes.Admin ? "This needs a key of operators, with the scope admin." : "This needs a key with the scope inference; yours is for operators only.");
+
+    private async ValueTask<bool> IsLoadedAsync(CancellationToken cancellationToken)
+    {
+        Task loaded = keys.Loaded.WaitAsync(LongestLoading, time, cancellationToken);
+        await loaded.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancellationToken.ThrowIfCancellationRequested();
+        return loaded.IsCompletedSuccessfully;
+    }
+}

@@ -1,0 +1,31 @@
+namespace R1Serverless.Access;
+
+/// <summary>What operators do with the keys of a file: all that is checked before anything is written. Errors are <see cref="InvalidKeysException"/> for people to read.</summary>
+internal static class KeyChanges
+{
+    public static IReadOnlyList<NamedKey> Create(IReadOnlyList<NamedKey> keys, NamedKey key) => keys.Any(one => one.Name == key.Name)
+        ? throw new InvalidKeysException($"There is a key named {key.Name} already: r1 keys rotate {key.Name} gives it a new secret.")
+        : [.. keys, key];
+
+    /// <param name="expires">When the key expires from now on; null leaves it as it was.</param>
+    public static IReadOnlyList<NamedKey> Rotate(IReadOnlyList<NamedKey> keys, string name, string sha256, TimeSpan overlap, DateTimeOffset? expires, DateTimeOffset now)
+    {
+        NamedKey old = Find(keys, name);
+        DateTimeOffset? end = expires ?? old.Expires;
+        if (end <= now) throw new InvalidKeysException($"The key {name} expired at {KeyFileWriter.Text(end.Value)}: say with --expires how long the new one is to last.");
+        // What has expired stays so.
+        bool isOver = overlap <= TimeSpan.Zero || old.Expires <= now;
+        DateTimeOffset until = now + overlap;
+        PreviousKey? previous = isOver ? null : new PreviousKey(old.Sha256, old.Expires < until ? old.Expires.Value : until);
+        return [.. keys.Select(one => one == old ? old with { Sha256 = sha256, Expires = end, Previous = previous } : one)];
+    }
+
+    public static IReadOnlyList<NamedKey> Revoke(IReadOnlyList<NamedKey> keys, string name)
+    {
+        NamedKey old = Find(keys, name);
+        return [.. keys.Where(one => one != old)];
+    }
+
+    private static NamedKey Find(IReadOnlyList<NamedKey> keys, string name) =>
+        keys.FirstOrDefault(one => one.Name == name) ?? throw new InvalidKeysException($"There is no key named {name}: r1 keys list shows those that are.");
+}

@@ -1,0 +1,80 @@
+namespace R1Serverless.Access;
+
+/// <summary>
+/// Keys in a file on this machine. Looked at again and again, not watched: that also sees files on shares and those that Kubernetes swaps by a link, and the file is small.
+/// </summary>
+internal sealed class KeyFile(string path) : KeySource
+{
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    public override string Description => path;
+
+    public override TimeSpan Interval { get; } = TimeSpan.FromSeconds(1);
+
+    public override async ValueTask<ReadOnlyMemory<byte>?> ReadAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await File.ReadAllBytesAsync(path, cancellationToken);
+        }
+        catch (Exception fault) when (fault is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new KeySourceException(fault.Message, fault);
+        }
+    }
+
+    /// <summary>Readers see the old file or the new one. A new file is its owner's only; one that is there keeps its mode, which somebody chose.</summary>
+    public override async ValueTask ChangeAsync(Func<ReadOnlyMemory<byte>?, ReadOnlyMemory<byte>> change, CancellationToken cancellationToken)
+    {
+        try
+        {
+            string target = new FileInfo(path).LinkTarget is null ? path : File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
+            await using FileStream others = Lock(target);
+            ReadOnlyMemory<byte> content = change(await ReadAsync(cancellationToken));
+            await ReplaceAsync(target, content, cancellationToken);
+        }
+        catch (Exception fault) when (fault is UnauthorizedAccessException)
+        {
+            throw new KeySourceException(fault.Message, fault);
+        }
+    }
+
+    private static FileStream Lock(string target)
+    {
+        try
+        {
+            return new FileStream(target + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose);
+        }
+        catch (IOException fault) when (fault is not DirectoryNotFoundException)
+        {
+            throw new KeySourceException($"Another command is changing {target} right now: try again.", fault);
+        }
+    }
+
+    private static async Task ReplaceAsync(string target, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    {
+        FileStreamOptions options = new() { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = OwnerOnly;
+        string written = $"{target}.{Guid.NewGuid():N}.new";
+        try
+        {
+            await using (FileStream stream = new(written, options))
+            {
+                await stream.WriteAsync(content, cancellationToken);
+                stream.Flush(flushToDisk: true);
+            }
+
+            if (!OperatingSystem.IsWindows() && File.Exists(target)) File.SetUnixFileMode(written, File.GetUnixFileMode(target));
+            File.Move(written, target, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(written);
+            throw;
+        }
+    }
+}

@@ -1,0 +1,68 @@
+using Azure;
+using Azure.Core;
+using Azure.Identity;
+using Azure.Security.KeyVault.Secrets;
+
+namespace R1Serverless.Access;
+
+/// <summary>
+/// Keys in one secret of an Azure Key Vault, which holds what a key file holds: 25 kB at most, some sixty keys. Reading needs the role Key Vault Secrets User,
+/// changing Key Vault Secrets Officer. Two changes at one moment: the later one counts, a vault can't tell.
+/// </summary>
+internal sealed class VaultKeys : KeySource
+{
+    private const int NotFound = 404;
+    private readonly KeyVaultSecretIdentifier _secret;
+    private readonly Lazy<SecretClient> _client;
+
+    /// <param name="address">For which <see cref="IsSecret"/>.</param>
+    /// <param name="credential">Null for this process's identity: a managed identity, or whoever is logged in.</param>
+    /// <param name="options">Null for the usual.</param>
+    public VaultKeys(Uri address, TokenCredential? credential = null, SecretClientOptions? options = null)
+    {
+        _secret = new KeyVaultSecretIdentifier(address);
+        _client = new Lazy<SecretClient>(() => new SecretClient(_secret.VaultUri, credential ?? new DefaultAzureCredential(), options ?? new SecretClientOptions()));
+    }
+
+    public override string Description => _secret.SourceId.AbsoluteUri;
+
+    public override TimeSpan Interval { get; } = TimeSpan.FromMinutes(1);
+
+    public static bool IsSecret(string address) =>
+        Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) && uri.Scheme == Uri.UriSchemeHttps && uri.Query.Length == 0
+            && KeyVaultSecretIdentifier.TryCreate(uri, out KeyVaultSecretIdentifier secret) && secret.Name.Length > 0;
+
+    public override async ValueTask<ReadOnlyMemory<byte>?> ReadAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            KeyVaultSecret secret = await _client.Value.GetSecretAsync(_secret.Name, _secret.Version, outContentType: null, cancellationToken);
+            return System.Text.Encoding.UTF8.GetBytes(secret.Value);
+        }
+        catch (RequestFailedException fault) when (fault.Status == NotFound)
+        {
+            return null;
+        }
+        catch (Exception fault) when (fault is RequestFailedException or AuthenticationFailedException)
+        {
+            throw Unreachable(fault);
+        }
+    }
+
+    public override async ValueTask ChangeAsync(Func<ReadOnlyMemory<byte>?, ReadOnlyMemory<byte>> change, CancellationToken cancellationToken)
+    {
+        if (_secret.Version is { Length: > 0 }) throw new KeySourceException($"{Description} names one version of the secret, which can't be changed: leave it away.");
+        ReadOnlyMemory<byte> content = change(await ReadAsync(cancellationToken));
+        try
+        {
+            await _client.Value.SetSecretAsync(_secret.Name, System.Text.Encoding.UTF8.GetString(content.Span), cancellationToken);
+        }
+        catch (Exception fault) when (fault is RequestFailedException or AuthenticationFailedException)
+        {
+            throw Unreachable(fault);
+        }
+    }
+
+    // The first line says what happened; the others repeat the answer with its headers.
+    private static KeySourceException Unreachable(Exception fault) => new(fault.Message.Split('\n')[0].Trim(), fault);
+}

@@ -1,0 +1,33 @@
+using System.CommandLine;
+using System.Globalization;
+using R1Serverless.Access;
+
+namespace R1Serverless.Commands;
+
+/// <summary>The limits that a key may be made with.</summary>
+internal static class LimitOptions
+{
+    private static readonly Option<int?> MaxConcurrent = Create("--max-concurrent", "Requests at once whose clients wait. [default: what the server gives to every key]");
+
+    private static readonly Option<int?> MaxQueued = Create("--max-queued", "Requests that wait for clients to come back. [default: what the server gives to every key]");
+
+    private static readonly Option<int?> RequestsPerMinute = Create("--requests-per-minute", "Calls that make work, per minute. [default: no limit]");
+
+    private static readonly Option<int?> TokensPerMinute = Create("--tokens-per-minute", "Tokens of prompts and answers, per minute. [default: no limit]");
+
+    public static IReadOnlyList<Option> All { get; } = [MaxConcurrent, MaxQueued, RequestsPerMinute, TokensPerMinute];
+
+    public static KeyLimits Read(ParseResult arguments) =>
+        new(arguments.GetValue(MaxConcurrent), arguments.GetValue(MaxQueued), arguments.GetValue(RequestsPerMinute), arguments.GetValue(TokensPerMinute));
+
+    private static Option<int?> Create(string name, string description)
+    {
+        Option<int?> option = new(name) { Description = description, HelpName = "N" };
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: var text }] && int.TryParse(text, CultureInfo.InvariantCulture, out int value) && value is < 1 or > KeyLimits.Largest)
+                result.AddError($"{name} must be from 1 to {KeyLimits.Largest}.");
+        });
+        return option;
+    }
+}

@@ -1,0 +1,117 @@
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using Microsoft.Extensions.Time.Testing;
+using R1Serverless.Access;
+using R1Serverless.Hosting;
+using R1Serverless.Tests.Hosting;
+
+namespace R1Serverless.Tests.Access;
+
+/// <summary>Who comes in, over HTTP.</summary>
+public sealed class DoorTests
+{
+    [Fact]
+    public async Task Named_keys_open_what_they_are_for()
+    {
+        FakeKeySource source = new() { Keys = [KeyRingTests.Key("app", "one"), KeyRingTests.Key("ops", "two") with { Scopes = AccessScopes.Admin }] };
+        await using TestServer server = await TestServer.StartAsync(FakeInference.Thoughtful(), new ServeOptions { Keys = source, ApiKeys = ["plain"] });
+        (string? Key, string Path, int Status)[] expected =
+        [
+            (null, "/v1/models", 401), ("nobody's", "/v1/models", 401), ("one", "/v1/models", 200), ("plain", "/v1/models", 200), ("two", "/v1/models", 403),
+            ("two", "/nowhere", 403), ("two", "/", 200), ("one", "/", 200), (null, "/", 401), ("one", "/admin/nothing", 403), ("plain", "/Admin", 403), ("one", "/%61dmin/nothing", 403),
+            ("two", "/admin/nothing", 404), (null, "/admin/nothing", 401), (null, "/health/live", 200),
+        ];
+        foreach (var (key, path, status) in expected)
+        {
+            foreach (string header in (string[])["Authorization", "api-key"])
+            {
+                HttpRequestMessage request = new(HttpMethod.Get, path);
+                if (key is not null) request.Headers.TryAddWithoutValidation(header, header == "api-key" ? key : $"Bearer {key}");
+                HttpResponseMessage response = await server.Client.SendAsync(request);
+                Assert.Equal((key, path, status), (key, path, (int)response.StatusCode));
+                if (status < 400) continue;
+                JsonElement error = (await TestServer.JsonAsync(response)).GetProperty("error");
+                Assert.Equal(status switch { 401 => "invalid_api_key", 403 => "insufficient_permissions", _ => "not_found" }, error.GetProperty("code").GetString());
+                Assert.Equal(status == 401, response.Headers.WwwAuthenticate.Count > 0);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("?api_key=one")]
+    [InlineData("?a=b&API-Key=one")]
+    [InlineData("?code=one")]
+    [InlineData("?access_token=one")]
+    public async Task A_key_in_the_address_is_refused_even_beside_a_good_header(string query)
+    {
+        await using TestServer server = await TestServer.StartAsync(FakeInference.Thoughtful(), new ServeOptions { ApiKeys = ["one"] });
+        HttpRequestMessage request = new(HttpMethod.Get, "/v1/models" + query);
+        request.Headers.TryAddWithoutValidation("Authorization", "Bearer one");
+        HttpResponseMessage response = await server.Client.SendAsync(request);
+        JsonElement error = (await TestServer.JsonAsync(response)).GetProperty("error");
+        Assert.Equal((400, "key_in_address"), ((int)response.StatusCode, error.GetProperty("code").GetString()));
+    }
+
+    [Fact]
+    public async Task What_a_key_owns_stays_its_own_when_it_is_rotated()
+    {
+        FakeTimeProvider time = new();
+        IReadOnlyList<NamedKey> keys = [KeyRingTests.Key("app", "one")];
+        FakeKeySource source = new() { Keys = keys };
+        FakeInference inference = FakeInference.Thoughtful();
+        await using TestServer server = await TestServer.StartAsync(inference, new ServeOptions { Keys = source }, time);
+        Assert.Equal(HttpStatusCode.OK, await AskAsync(server, "one"));
+
+        source.Keys = KeyChanges.Rotate(keys, "app", KeySecret.Hash("two"), TimeSpan.FromHours(1), null, time.GetUtcNow());
+        while (await AskAsync(server, "two") != HttpStatusCode.OK) time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(HttpStatusCode.OK, await AskAsync(server, "one"));
+        time.Advance(TimeSpan.FromHours(1));
+        Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(server, "one"));
+        Assert.Equal(HttpStatusCode.OK, await AskAsync(server, "two"));
+        Assert.Equal([keys[0].Id], inference.Requests.Select(request => request.Owner).Distinct());
+    }
+
+    [Fact]
+    public async Task Before_the_first_keys_have_come_a_request_waits_and_then_is_told_so()
+    {
+        FakeTimeProvider time = new();
+        FakeKeySource source = new() { Fault = "the vault is away" };
+        await using TestServer server = await TestServer.StartAsync(FakeInference.Thoughtful(), new ServeOptions { Keys = source }, time);
+        Task<HttpResponseMessage> waiting = server.Client.SendAsync(With("one"));
+        while (!waiting.IsCompleted)
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Yield();
+        }
+
+        HttpResponseMessage response = await waiting;
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
+        Assert.NotNull(response.Headers.RetryAfter);
+        Assert.Equal(HttpStatusCode.OK, (await server.Client.GetAsync("/health/live")).StatusCode);
+
+        (source.Fault, source.Keys) = (null, [KeyRingTests.Key("app", "one")]);
+        Task<HttpResponseMessage> second = server.Client.SendAsync(With("one"));
+        while (!second.IsCompleted)
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Yield();
+        }
+
+        Assert.Equal(HttpStatusCode.OK, (await second).StatusCode);
+    }
+
+    private static HttpRequestMessage With(string key)
+    {
+        HttpRequestMessage request = new(HttpMethod.Get, "/v1/models");
+        request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {key}");
+        return request;
+    }
+
+    private static async Task<HttpStatusCode> AskAsync(TestServer server, string key)
+    {
+        HttpRequestMessage request = TestServer.Post("/v1/chat/completions", Encoding.UTF8.GetBytes(TestServer.Chat()));
+        request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {key}");
+        return (await server.Client.SendAsync(request)).StatusCode;
+    }
+}
