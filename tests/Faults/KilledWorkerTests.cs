@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Microsoft.Data.Sqlite;
+using R1Serverless.Queues;
 using R1Serverless.Tests.Commands;
 using R1Serverless.Tests.EndToEnd;
 
@@ -116,8 +118,11 @@ public sealed class KilledWorkerTests(ITestOutputHelper output) : IDisposable
     /// <summary>How many lines have a result so far.</summary>
     private int Results()
     {
-        string results = Path.Combine(_data, "queue", "store", "results");
-        return Directory.Exists(results) ? Directory.EnumerateFiles(results, "*.json", SearchOption.AllDirectories).Count() : 0;
+        using SqliteConnection connection = new($"Data Source={Path.Combine(_data, "queue", "queue.db")};Pooling=False");
+        connection.Open();
+        using SqliteCommand count = connection.CreateCommand();
+        count.CommandText = $"SELECT COUNT(*) FROM objects WHERE name LIKE '{ResultStore.Folder}%'";
+        return (int)(long)count.ExecuteScalar()!;
     }
 
     private Task<ServeProcess> StartAsync(string role, params string[] more) => ServeProcess.StartInAsync(_data, ["--role", role, "--lease", "2", .. more]);

@@ -1,18 +1,22 @@
 namespace R1Serverless.Queues.Embedded;
 
 /// <summary>
-/// Queue, replies and store in a folder that several processes of one machine may share: <c>queue.db</c> (SQLite) and plain files below <c>store/</c>. What is
-/// acknowledged outlives the death of any process; a power cut may take the last moments before it.
+/// Queue, replies and store in a folder that several processes of one machine may share: <c>queue.db</c> (SQLite), which has the results too, and plain files below
+/// <c>store/</c>. What is acknowledged outlives the death of any process; a power cut may take the last moments before it.
 /// </summary>
 public sealed class EmbeddedTransport : Transport
 {
+    /// <summary>Where there is a small object for each request. What people put or look for in the folder themselves stays files.</summary>
+    private static readonly string[] RowFolders = [ResultStore.Folder, RequestRecords.Folder, IdempotencyKeys.Folder];
+
     private static readonly TimeSpan LockPatience = TimeSpan.FromSeconds(30);
 
     private readonly string _folder;
     private readonly TimeProvider _time;
     private readonly QueueDatabase _database;
     private readonly EmbeddedReplies _replies;
-    private readonly FileObjectStore _store;
+    private readonly FileObjectStore _files;
+    private readonly RowObjectStore _rows;
 
     /// <param name="folder">On a local disk: network file systems don't lock well enough.</param>
     /// <param name="time">For waiting; the time of leases is the machine's.</param>
@@ -25,9 +29,11 @@ public sealed class EmbeddedTransport : Transport
         _time = time;
         _database = new QueueDatabase(Path.Combine(_folder, "queue.db"), time);
         _replies = new EmbeddedReplies(_database, time, options);
-        _store = new FileObjectStore(Path.Combine(_folder, "store"), time, options.Clock);
+        _files = new FileObjectStore(Path.Combine(_folder, "store"), time, options.Clock);
+        _rows = new RowObjectStore(_database, Path.Combine(_folder, "large"), options.Clock);
+        Store = new SplitObjectStore(_rows, _files, RowFolders);
         Queue = new EmbeddedQueue(_database, time, options);
-        Jobs = new StoreJobQueue(_store, time);
+        Jobs = new StoreJobQueue(Store, time);
     }
 
     public override string Description => $"embedded, {_folder}";
@@ -36,7 +42,10 @@ public sealed class EmbeddedTransport : Transport
 
     public override IReplyChannel Replies => _replies;
 
-    public override IObjectStore Store => _store;
+    public override IObjectStore Store { get; }
+
+    /// <summary>Takes any name, for tests.</summary>
+    internal IObjectStore Rows => _rows;
 
     public override IJobQueue Jobs { get; }
 
@@ -44,7 +53,7 @@ public sealed class EmbeddedTransport : Transport
     {
         try
         {
-            _store.Open();
+            _files.Open();
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
@@ -52,7 +61,13 @@ public sealed class EmbeddedTransport : Transport
         }
 
         // One process at a time creates the tables or changes the journal's kind.
-        using (await FileLock.TakeAsync(Path.Combine(_folder, "open.lock"), _time, LockPatience, cancellationToken)) await _database.OpenAsync();
+        using (await FileLock.TakeAsync(Path.Combine(_folder, "open.lock"), _time, LockPatience, cancellationToken))
+        {
+            await _database.OpenAsync();
+            await _rows.OpenAsync();
+            foreach (string prefix in RowFolders) await FileImport.RunAsync(_database, Path.Combine(_folder, "store"), prefix, cancellationToken);
+        }
+
         await _replies.PurgeAsync();
     }
 

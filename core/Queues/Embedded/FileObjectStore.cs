@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Runtime.CompilerServices;
 
 namespace R1Serverless.Queues.Embedded;
@@ -41,23 +40,14 @@ internal sealed class FileObjectStore(string folder, TimeProvider time, TimeProv
     {
         string path = PathOf(name);
         await using AsideFile aside = new(_aside);
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
-        try
-        {
-            while (await content.ReadAsync(buffer, cancellationToken) is > 0 and var read) await aside.WriteAsync(buffer.AsMemory(0, read), cancellationToken);
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-
+        await aside.WriteAsync(content, cancellationToken);
         aside.Close();
         await PlaceAsync(name, path, aside, PutCondition.Always, cancellationToken);
     }
 
     public async ValueTask<StoredObject?> GetAsync(string name, CancellationToken cancellationToken)
     {
-        await using FileStream? stream = Find(name, bufferSize: 0);
+        await using FileStream? stream = Find(name, PathOf(name), bufferSize: 0);
         if (stream is null) return null;
         byte[] content = new byte[stream.Length];
         await stream.ReadExactlyAsync(content, cancellationToken);
@@ -67,7 +57,7 @@ internal sealed class FileObjectStore(string folder, TimeProvider time, TimeProv
     public ValueTask<Stream?> OpenAsync(string name, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        return ValueTask.FromResult<Stream?>(Find(name, BufferBytes));
+        return ValueTask.FromResult<Stream?>(Find(name, PathOf(name), BufferBytes));
     }
 
     public ValueTask<bool> ExistsAsync(string name, CancellationToken cancellationToken)
@@ -101,6 +91,22 @@ internal sealed class FileObjectStore(string folder, TimeProvider time, TimeProv
         }
     }
 
+    /// <summary>Null if there is no such file.</summary>
+    internal static FileStream? Find(string name, string path, int bufferSize)
+    {
+        return StoreFault.Guard(name, () =>
+        {
+            try
+            {
+                return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize, FileOptions.Asynchronous);
+            }
+            catch (Exception fault) when (fault is FileNotFoundException or DirectoryNotFoundException || Directory.Exists(path))
+            {
+                return null;
+            }
+        });
+    }
+
     private static string Tag(DateTime written) => written.Ticks.ToString("x");
 
     private async ValueTask<string?> PlaceAsync(string name, string path, AsideFile aside, PutCondition condition, CancellationToken cancellationToken)
@@ -117,22 +123,6 @@ internal sealed class FileObjectStore(string folder, TimeProvider time, TimeProv
             DateTime written = old >= now ? old.Value.AddTicks(1) : now;
             aside.Replace(path, written);
             return Tag(written);
-        });
-    }
-
-    private FileStream? Find(string name, int bufferSize)
-    {
-        string path = PathOf(name);
-        return StoreFault.Guard(name, () =>
-        {
-            try
-            {
-                return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize, FileOptions.Asynchronous);
-            }
-            catch (Exception fault) when (fault is FileNotFoundException or DirectoryNotFoundException || Directory.Exists(path))
-            {
-                return null;
-            }
         });
     }
 

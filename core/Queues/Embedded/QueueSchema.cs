@@ -5,7 +5,7 @@ namespace R1Serverless.Queues.Embedded;
 /// <summary>The tables of <c>queue.db</c> and how the file is opened.</summary>
 internal static class QueueSchema
 {
-    private const int Version = 1;
+    private const int Version = 2;
 
     /// <summary>
     /// Bodies stand apart, so that a lease rewrites a short row. A request is ready while <c>until</c> is NULL; else it is leased (with a token) or delayed (without)
@@ -25,7 +25,13 @@ internal static class QueueSchema
         CREATE TABLE owners (class INTEGER NOT NULL, owner TEXT NOT NULL, turn INTEGER NOT NULL, PRIMARY KEY (class, owner)) WITHOUT ROWID;
         CREATE TABLE replies (id INTEGER PRIMARY KEY, address TEXT NOT NULL, sent INTEGER NOT NULL, body BLOB NOT NULL);
         CREATE INDEX replies_by_address ON replies (address);
-        PRAGMA user_version = 1;
+        """;
+
+    /// <summary>Since version 2. An object's content is in its row, or in a file.</summary>
+    private const string Objects = """
+        CREATE TABLE objects (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, written INTEGER NOT NULL, bytes INTEGER NOT NULL, file TEXT, body BLOB);
+        CREATE INDEX objects_in_files ON objects (file) WHERE file IS NOT NULL;
+        PRAGMA user_version = 2;
         """;
 
     /// <exception cref="TransportException">The file is no database of this program, or can't be used.</exception>
@@ -62,7 +68,11 @@ internal static class QueueSchema
             if (new Statement(connection, "SELECT COUNT(*) FROM sqlite_master").Number() > 0)
                 throw new TransportException($"'{path}' is a database of another program: move it away, or name another folder with --data.", isPermanent: true);
             Execute(connection, "PRAGMA journal_mode = WAL");
-            Execute(connection, $"BEGIN IMMEDIATE; {Tables} COMMIT");
+            Execute(connection, $"BEGIN IMMEDIATE; {Tables} {Objects} COMMIT");
+        }
+        else if (version == 1)
+        {
+            Execute(connection, $"BEGIN IMMEDIATE; {Objects} COMMIT");
         }
 
         using SqliteCommand check = connection.CreateCommand();

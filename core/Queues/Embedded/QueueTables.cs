@@ -10,6 +10,7 @@ internal sealed class QueueTables
         Requests = new RequestTables(connection);
         Operator = new OperatorTables(connection, Requests);
         Replies = new ReplyTable(connection);
+        Objects = new ObjectTable(connection);
     }
 
     public RequestTables Requests { get; }
@@ -17,4 +18,6 @@ internal sealed class QueueTables
     public OperatorTables Operator { get; }
 
     public ReplyTable Replies { get; }
+
+    public ObjectTable Objects { get; }
 }

@@ -5,7 +5,7 @@ using R1Serverless.Tests.Queues.Contract;
 
 namespace R1Serverless.Tests.Queues.Embedded;
 
-internal sealed class EmbeddedFixture : TransportFixture
+internal class EmbeddedFixture : TransportFixture
 {
     public string Folder { get; } = Directory.CreateTempSubdirectory("r1-embedded-").FullName;
 

@@ -120,6 +120,41 @@ public sealed class EmbeddedTransportTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Results_that_an_earlier_version_kept_as_files_are_taken_over()
+    {
+        // As that version left the folder.
+        await (await _fixture.ConnectAsync()).DisposeAsync();
+        Execute("DROP TABLE objects; PRAGMA user_version = 1");
+        string store = Path.Combine(_fixture.Folder, "store"), results = Path.Combine(store, "results"), upload = Path.Combine(store, "files", "f");
+        foreach (string name in (string[])["results/a.json", "results/batch/0.json", "requests/me/a.json", "files/f"])
+        {
+            string path = Path.Combine(store, name);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            await File.WriteAllTextAsync(path, name, Stop);
+            File.SetLastWriteTimeUtc(path, _fixture.Clock.GetUtcNow().UtcDateTime.AddHours(-1));
+        }
+
+        IObjectStore opened = (await _fixture.ConnectAsync()).Store;
+        List<ObjectEntry> entries = [];
+        await foreach (ObjectEntry entry in opened.ListAsync(ResultStore.Folder, Stop)) entries.Add(entry);
+        Assert.Equal(["results/a.json", "results/batch/0.json"], entries.Select(entry => entry.Name));
+        Assert.All(entries, entry => Assert.InRange(entry.Age, TimeSpan.FromMinutes(59), TimeSpan.FromMinutes(61)));
+        foreach (string name in (string[])["results/a.json", "results/batch/0.json", "requests/me/a.json", "files/f"])
+            Assert.Equal(name, System.Text.Encoding.UTF8.GetString((await opened.GetAsync(name, Stop))!.Content.Span));
+        Assert.Null(await opened.PutAsync("results/a.json", new byte[1], PutCondition.Absent, Stop));
+        Assert.False(Directory.Exists(results));
+        Assert.True(File.Exists(upload));
+    }
+
+    [Fact]
+    public async Task What_people_look_for_in_the_folder_is_a_file()
+    {
+        IObjectStore store = (await _fixture.ConnectAsync()).Store;
+        await store.PutAsync("jobs/order-7/result.json", new byte[1], PutCondition.Always, Stop);
+        Assert.True(File.Exists(Path.Combine(_fixture.Folder, "store", "jobs", "order-7", "result.json")));
+    }
+
+    [Fact]
     public async Task A_folder_of_objects_is_no_object()
     {
         IObjectStore store = (await _fixture.ConnectAsync()).Store;

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Microsoft.Data.Sqlite;
 using R1Serverless.Queues;
-using R1Serverless.Queues.Embedded;
 using R1Serverless.Requests;
 
 namespace R1Serverless.Tests.Queues.Embedded;
@@ -69,8 +68,7 @@ public sealed class KilledQueueTests(ITestOutputHelper output)
         Assert.Empty(told['D'].Except(dead));
         Assert.Empty(dead.Except(told['d']));
 
-        FileObjectStore store = new(Path.Combine(fixture.Folder, "store"), TimeProvider.System, TimeProvider.System);
-        ResultStore results = new(store);
+        ResultStore results = new((await fixture.ConnectAsync()).Store);
         foreach (string id in told.TakeNew('P')) Assert.Equal(id, (await results.FindAsync(new RequestId(id), Stop))!.Id.Value);
     }
 
