@@ -3,7 +3,8 @@ using R1Serverless.OpenAi;
 namespace R1Serverless.Access;
 
 /// <summary>Who may come in, and whereto.</summary>
-internal sealed class Doorkeeper(AccessRules rules, CurrentKeys keys, TimeProvider time)
+/// <param name="tokens">Null where no tokens are taken.</param>
+internal sealed class Doorkeeper(AccessRules rules, CurrentKeys keys, TimeProvider time, EntraTokens? tokens = null)
 {
     /// <summary>A request that comes before the keys have been read waits for them for so long.</summary>
     public static readonly TimeSpan LongestLoading = TimeSpan.FromSeconds(10);
@@ -24,10 +25,15 @@ internal sealed class Doorkeeper(AccessRules rules, CurrentKeys keys, TimeProvid
         AccessScopes needed = Needed(context.Request.Path);
         if (!rules.AreKeysRequired) return needed != AccessScopes.Admin || rules.IsAdminOpen ? (Caller.Anyone, null) : (null, Refusal(needed));
         if (Credentials.Read(context.Request.Headers) is not { } secret) return (null, ApiError.Unauthorized);
-        if (!keys.Loaded.IsCompleted && !await IsLoadedAsync(context.RequestAborted))
-            return (null, ApiError.Unavailable("The API keys can't be read right now.", "keys_unavailable", RetryLater));
-        if (keys.Ring.Find(secret, time.GetUtcNow()) is not { } key) return (null, ApiError.Unauthorized);
-        return needed == AccessScopes.None || key.Scopes.HasFlag(needed) ? (Caller.Of(key), null) : (null, Refusal(needed));
+        var (caller, refusal) = tokens is not null && EntraTokens.IsToken(secret) ? await tokens.FindAsync(secret, context.RequestAborted) : await FindAsync(secret, context.RequestAborted);
+        if (caller is null) return (null, refusal);
+        return needed == AccessScopes.None || caller.Scopes.HasFlag(needed) ? (caller, null) : (null, Refusal(needed));
+    }
+
+    private async ValueTask<(Caller? Caller, ApiError? Refusal)> FindAsync(string secret, CancellationToken cancellationToken)
+    {
+        if (!keys.Loaded.IsCompleted && !await IsLoadedAsync(cancellationToken)) return (null, ApiError.Unavailable("The API keys can't be read right now.", "keys_unavailable", RetryLater));
+        return keys.Ring.Find(secret, time.GetUtcNow()) is { } key ? (Caller.Of(key), null) : (null, ApiError.Unauthorized);
     }
 
     // As routing does, whatever the case of the letters.
@@ -35,7 +41,9 @@ internal sealed class Doorkeeper(AccessRules rules, CurrentKeys keys, TimeProvid
         path.StartsWithSegments(AdminPath, StringComparison.OrdinalIgnoreCase) ? AccessScopes.Admin : path == Root ? AccessScopes.None : AccessScopes.Inference;
 
     private static ApiError Refusal(AccessScopes needed) => ApiError.Forbidden(
-        needed == AccessScopes.Admin ? "This needs a key of operators, with the scope admin." : "This needs a key with the scope inference; yours is for operators only.");
+        needed == AccessScopes.Admin
+            ? "This is for operators: it needs a key made with --admin, or the role R1.Admin."
+            : "This needs a key for inference, or the role R1.Inference; what was sent is for something else.");
 
     private async ValueTask<bool> IsLoadedAsync(CancellationToken cancellationToken)
     {

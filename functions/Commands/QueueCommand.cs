@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Microsoft.Extensions.Logging.Abstractions;
+using R1Serverless.Endpoints;
 using R1Serverless.Hosting;
 using R1Serverless.Queues;
 
@@ -50,7 +51,7 @@ internal static class QueueCommand
     {
         List<(WorkClass, QueueStatistics)> found = [];
         foreach (WorkClass one in view.Classes) found.Add((one, await queue.StatisticsAsync(one, cancellation)));
-        if (view.IsJson) QueueJsonPrinter.Write(found);
+        if (view.IsJson) Print(output => QueueJson.Write(output, found));
         else QueuePrinter.Write(found);
     }
 
@@ -58,7 +59,7 @@ internal static class QueueCommand
     {
         List<(WorkClass, QueuedMessage)> found = [];
         foreach (WorkClass one in view.Classes) found.AddRange((await queue.PeekAsync(one, view.Most, cancellation)).Select(message => (one, message)));
-        if (view.IsJson) QueueJsonPrinter.Write(found);
+        if (view.IsJson) Print(output => QueueJson.Write(output, found));
         else QueuePrinter.Write(found);
     }
 
@@ -66,7 +67,7 @@ internal static class QueueCommand
     {
         List<(WorkClass, DeadLetter)> found = [];
         foreach (WorkClass one in view.Classes) found.AddRange((await queue.PeekDeadLettersAsync(one, view.Most, cancellation)).Select(letter => (one, letter)));
-        if (view.IsJson) QueueJsonPrinter.Write(found);
+        if (view.IsJson) Print(output => QueueJson.Write(output, found));
         else QueuePrinter.Write(found);
     }
 
@@ -74,8 +75,14 @@ internal static class QueueCommand
     {
         List<(WorkClass, int)> moved = [];
         foreach (WorkClass one in view.Classes) moved.Add((one, await queue.RedriveAsync(one, view.Most, cancellation)));
-        if (view.IsJson) QueueJsonPrinter.Write(moved);
+        if (view.IsJson) Print(output => QueueJson.Write(output, moved));
         else QueuePrinter.Write(moved);
+    }
+
+    private static void Print(Action<Stream> write)
+    {
+        using Stream output = Console.OpenStandardOutput();
+        write(output);
     }
 
     private static IReadOnlyList<WorkClass> Classes(string name) => [.. Enum.GetValues<WorkClass>().Where(one => name == Both || WorkClassName.Of(one) == name)];

@@ -6,7 +6,7 @@ using R1Serverless.Requests;
 namespace R1Serverless.Endpoints;
 
 /// <summary>POST /v1/chat/completions and /v1/completions: validate, run, and answer as JSON, as a stream, or with the place to come back to.</summary>
-internal sealed class CompletionEndpoints(Serving serving, ServeOptions options, RequestDoor door, EventStream stream, TimeProvider time)
+internal sealed class CompletionEndpoints(Serving serving, ServeOptions options, RequestDoor door, EventStream stream, TokenMeter meter, TimeProvider time)
 {
     /// <summary>The id under which the client may come back.</summary>
     public const string RequestHeader = "x-r1-request-id";
@@ -62,7 +62,9 @@ internal sealed class CompletionEndpoints(Serving serving, ServeOptions options,
                 using (answering.Pass)
                 {
                     if (answering.IsRecorded) SetRequest(context, answering.Call.Request.Id.Value, answering.IsReplayed);
-                    await using IAsyncEnumerator<InferenceEvent> events = answering.Run(stop).GetAsyncEnumerator(stop);
+                    // An answer that is told again costs nothing again.
+                    IAsyncEnumerable<InferenceEvent> told = answering.IsReplayed ? answering.Run(stop) : meter.Follow(context, answering.Run(stop), stop);
+                    await using IAsyncEnumerator<InferenceEvent> events = told.GetAsyncEnumerator(stop);
                     await AnswerAsync(context, answering.Call, answering.Head, events, stop);
                 }
 

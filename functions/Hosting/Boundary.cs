@@ -6,7 +6,7 @@ using R1Serverless.Queues;
 namespace R1Serverless.Hosting;
 
 /// <summary>The outermost layer: a request id on every answer, the key check, and OpenAI's error shape for whatever goes wrong further in.</summary>
-internal sealed partial class Boundary(RequestDelegate next, Doorkeeper doorkeeper, ILogger<Boundary> log)
+internal sealed partial class Boundary(RequestDelegate next, Doorkeeper doorkeeper, RateLimits rates, ILogger<Boundary> log)
 {
     private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(2);
 
@@ -18,14 +18,16 @@ internal sealed partial class Boundary(RequestDelegate next, Doorkeeper doorkeep
             if (!IsOpen(context.Request.Path))
             {
                 (Caller? caller, ApiError? refusal) = await doorkeeper.AdmitAsync(context);
-                if (caller is null)
+                // Reading costs little, and coming back for an answer must not use up what the next question needs.
+                if (caller is not null && HttpMethods.IsPost(context.Request.Method)) refusal = rates.TryEnter(caller, context.Response.Headers);
+                if (refusal is not null)
                 {
-                    if (refusal!.Status == StatusCodes.Status401Unauthorized) context.Response.Headers.WWWAuthenticate = "Bearer";
+                    if (refusal.Status == StatusCodes.Status401Unauthorized) context.Response.Headers.WWWAuthenticate = refusal.Code == ApiError.InvalidTokenCode ? "Bearer error=\"invalid_token\"" : "Bearer";
                     await ErrorAnswers.WriteAsync(context, refusal);
                     return;
                 }
 
-                RequestIdentity.SetCaller(context, caller);
+                RequestIdentity.SetCaller(context, caller!);
             }
 
             await next(context);

@@ -31,13 +31,14 @@ internal static class ServeHost
         builder.Services
             .AddSingleton(options).AddSingleton(time).AddSingleton(load).AddSingleton<Serving>()
             .AddSingleton(new CurrentKeys(options.ApiKeys, options.Keys is not null)).AddSingleton(new AccessRules(options.AreKeysRequired, IsAdminOpen: !options.IsBehindHost))
-            .AddSingleton<Doorkeeper>()
+            .AddSingleton<Doorkeeper>().AddSingleton<RateLimits>().AddSingleton<TokenMeter>()
             .AddSingleton(services => ActivatorUtilities.CreateInstance<StartupReport>(services, output))
             .AddSingleton(services => ActivatorUtilities.CreateInstance<ProcessEnd>(services, errors))
             .AddSingleton<EventStream>().AddSingleton<CompletionEndpoints>().AddSingleton<QueueConnection>().AddSingleton<QueueWork>()
             .AddSingleton(new BatchLimits { LineBytes = options.MaxBodyBytes })
             .AddSingleton<BulkStore>().AddSingleton<FileUpload>().AddSingleton<FileEndpoints>().AddSingleton<BatchEndpoints>()
-            .AddSingleton<Admission>().AddSingleton<RequestDoor>();
+            .AddSingleton<Admission>().AddSingleton<RequestDoor>().AddSingleton<QueueAdmin>();
+        if (options.Entra is { } entra) builder.Services.AddSingleton(services => ActivatorUtilities.CreateInstance<EntraTokens>(services, entra));
         if (options.Keys is { } source)
         {
             builder.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<KeyRefresh>(services, source, services.GetRequiredService<StartupReport>()));
@@ -57,6 +58,7 @@ internal static class ServeHost
         app.MapFiles();
         app.MapBatches();
         app.MapRequests();
+        app.MapAdmin();
         return app;
     }
 

@@ -36,11 +36,14 @@ internal sealed record ServeOptions
     /// <summary>Where named keys are kept; null for none.</summary>
     public KeySource? Keys { get; init; }
 
+    /// <summary>Whose tokens are taken beside keys; null for nobody's.</summary>
+    public EntraOptions? Entra { get; init; }
+
     /// <summary>Whether a key is asked for at all; if not, only loopback addresses may be used.</summary>
-    public bool AreKeysRequired => ApiKeys.Count > 0 || Keys is not null;
+    public bool AreKeysRequired => ApiKeys.Count > 0 || Keys is not null || Entra is not null;
 
     /// <summary>Whether several may call, who then take turns.</summary>
-    public bool HasSeveralCallers => ApiKeys.Count > 1 || Keys is not null;
+    public bool HasSeveralCallers => ApiKeys.Count > 1 || Keys is not null || Entra is not null;
 
     /// <summary>Whether the Functions host stands in front, which makes every caller look local.</summary>
     public bool IsBehindHost { get; init; }

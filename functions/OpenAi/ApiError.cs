@@ -10,6 +10,8 @@ namespace R1Serverless.OpenAi;
 internal sealed record ApiError(
     int Status, string Type, string Message, string? Param = null, string? Code = null, TimeSpan? RetryAfter = null)
 {
+    public const string InvalidTokenCode = "invalid_token";
+
     private const string InvalidRequestType = "invalid_request_error";
     private static readonly TimeSpan DefaultRetry = TimeSpan.FromSeconds(1);
 
@@ -25,6 +27,9 @@ internal sealed record ApiError(
     public static ApiError Unauthorized { get; } = new(
         StatusCodes.Status401Unauthorized, InvalidRequestType,
         "A valid API key is needed: send the header 'Authorization: Bearer KEY'.", null, "invalid_api_key");
+
+    /// <summary>It came with a token that opens nothing here.</summary>
+    public static ApiError InvalidToken(string message) => new(StatusCodes.Status401Unauthorized, InvalidRequestType, message, null, InvalidTokenCode);
 
     /// <summary>The key is known, and for something else.</summary>
     public static ApiError Forbidden(string message) => new(StatusCodes.Status403Forbidden, "permission_error", message, null, "insufficient_permissions");

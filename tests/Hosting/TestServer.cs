@@ -28,6 +28,9 @@ internal sealed class TestServer : IAsyncDisposable
 
     public StringWriter Errors { get; }
 
+    /// <summary>Once it is ready.</summary>
+    public OpenQueue Queue => _app.Services.GetRequiredService<QueueConnection>().Queue!;
+
     public Serving Serving => _app.Services.GetRequiredService<Serving>();
 
     /// <summary>Starts and waits until ready.</summary>

@@ -2,12 +2,12 @@ using System.Text.Json;
 using R1Serverless.OpenAi;
 using R1Serverless.Queues;
 
-namespace R1Serverless.Commands;
+namespace R1Serverless.Endpoints;
 
-/// <summary>The queue for programs: one JSON object with an array. Ages are in seconds.</summary>
-internal static class QueueJsonPrinter
+/// <summary>The queue for operators' programs, over HTTP and on the command line: one JSON object with an array. Ages are in seconds.</summary>
+internal static class QueueJson
 {
-    public static void Write(IReadOnlyList<(WorkClass Class, QueueStatistics Now)> found) => Write("queues", found, (json, one) =>
+    public static void Write(Stream output, IReadOnlyList<(WorkClass Class, QueueStatistics Now)> found) => Write(output, "queues", found, (json, one) =>
     {
         WriteClass(json, one.Class);
         json.WriteNumber("waiting", one.Now.Waiting);
@@ -18,7 +18,7 @@ internal static class QueueJsonPrinter
         json.WriteNumber("dead_letters", one.Now.DeadLetters);
     });
 
-    public static void Write(IReadOnlyList<(WorkClass Class, QueuedMessage Message)> found) => Write("waiting", found, (json, one) =>
+    public static void Write(Stream output, IReadOnlyList<(WorkClass Class, QueuedMessage Message)> found) => Write(output, "waiting", found, (json, one) =>
     {
         WriteClass(json, one.Class);
         json.WriteString("request_id", one.Message.RequestId);
@@ -28,7 +28,7 @@ internal static class QueueJsonPrinter
         WriteAge(json, "age", one.Message.Age);
     });
 
-    public static void Write(IReadOnlyList<(WorkClass Class, DeadLetter Letter)> found) => Write("dead_letters", found, (json, one) =>
+    public static void Write(Stream output, IReadOnlyList<(WorkClass Class, DeadLetter Letter)> found) => Write(output, "dead_letters", found, (json, one) =>
     {
         WriteClass(json, one.Class);
         json.WriteString("request_id", one.Letter.RequestId);
@@ -37,15 +37,14 @@ internal static class QueueJsonPrinter
         WriteAge(json, "age", one.Letter.Age);
     });
 
-    public static void Write(IReadOnlyList<(WorkClass Class, int Count)> moved) => Write("redriven", moved, (json, one) =>
+    public static void Write(Stream output, IReadOnlyList<(WorkClass Class, int Count)> moved) => Write(output, "redriven", moved, (json, one) =>
     {
         WriteClass(json, one.Class);
         json.WriteNumber("count", one.Count);
     });
 
-    private static void Write<T>(string name, IReadOnlyList<T> rows, Action<Utf8JsonWriter, T> fields)
+    private static void Write<T>(Stream output, string name, IReadOnlyList<T> rows, Action<Utf8JsonWriter, T> fields)
     {
-        using Stream output = Console.OpenStandardOutput();
         using (Utf8JsonWriter json = new(output, new JsonWriterOptions { Indented = true, Encoder = WireJson.Encoder }))
         {
             json.WriteStartObject();

@@ -1,0 +1,37 @@
+using System.Runtime.CompilerServices;
+using R1Serverless.Access;
+using R1Serverless.Hosting;
+using R1Serverless.Requests;
+
+namespace R1Serverless.Endpoints;
+
+/// <summary>Charges callers with a limit of tokens for what their answers cost.</summary>
+internal sealed class TokenMeter(RateLimits rates)
+{
+    public IAsyncEnumerable<InferenceEvent> Follow(HttpContext context, IAsyncEnumerable<InferenceEvent> events, CancellationToken cancellationToken) =>
+        RequestIdentity.CallerOf(context) is { Limits.TokensPerMinute: not null } caller ? FollowAsync(caller, events, cancellationToken) : events;
+
+    private async IAsyncEnumerable<InferenceEvent> FollowAsync(Caller caller, IAsyncEnumerable<InferenceEvent> events, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        long tokens = 0;
+        try
+        {
+            await foreach (InferenceEvent happened in events.WithCancellation(cancellationToken))
+            {
+                tokens = happened switch
+                {
+                    InferenceEvent.Admitted admitted => admitted.PromptTokens,
+                    // Of an answer that is cut off nobody learns the count; each piece of text is a token at least.
+                    InferenceEvent.Delta => tokens + 1,
+                    InferenceEvent.Finished { Usage: var usage } => (long)usage.PromptTokens + usage.CompletionTokens,
+                    _ => tokens,
+                };
+                yield return happened;
+            }
+        }
+        finally
+        {
+            rates.Charge(caller, tokens);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using R1Serverless.Access;
+using R1Serverless.Hosting;
+using R1Serverless.Queues;
+using R1Serverless.Requests;
+using R1Serverless.Tests.Access;
+using R1Serverless.Tests.Hosting;
+
+namespace R1Serverless.Tests.Endpoints;
+
+/// <summary>/admin: the operator's view of the queues.</summary>
+public sealed class AdminTests
+{
+    [Fact]
+    public async Task Operators_see_the_queues_and_put_dead_letters_back()
+    {
+        await using TestServer server = await TestServer.StartGatewayAsync(new ServeOptions { Keys = Source() });
+        foreach (string body in (string[])[TestServer.Chat(), TestServer.Chat()]) await EnqueueAsync(server, body);
+        JsonElement[] queues = [.. (await GetAsync(server, "/admin/queues")).GetProperty("queues").EnumerateArray()];
+        Assert.Equal([("interactive", 2), ("bulk", 0)], queues.Select(one => (one.GetProperty("class").GetString(), one.GetProperty("waiting").GetInt32())));
+
+        JsonElement message = Assert.Single((await GetAsync(server, "/admin/queues/interactive/messages?most=1")).GetProperty("waiting").EnumerateArray());
+        Assert.Equal("r1-test", message.GetProperty("model").GetString());
+        IRequestQueue queue = server.Queue.Transport.Queue;
+        Lease lease = Assert.Single(await queue.LeaseAsync(WorkClass.Interactive, 1, TimeSpan.Zero, CancellationToken.None));
+        Assert.True(await lease.DeadLetterAsync("the disk is full", CancellationToken.None));
+        JsonElement letter = Assert.Single((await GetAsync(server, "/admin/queues/interactive/dead-letters")).GetProperty("dead_letters").EnumerateArray());
+        Assert.Equal("the disk is full", letter.GetProperty("reason").GetString());
+
+        JsonElement moved = Assert.Single((await JsonAsync(await PostAsync(server, "/admin/queues/interactive/redrive", """{"most":10}"""))).GetProperty("redriven").EnumerateArray());
+        Assert.Equal(("interactive", 1), (moved.GetProperty("class").GetString(), moved.GetProperty("count").GetInt32()));
+        Assert.Equal(0, (await queue.StatisticsAsync(WorkClass.Interactive, CancellationToken.None)).DeadLetters);
+
+        JsonElement[] keys = [.. (await GetAsync(server, "/admin/keys")).GetProperty("keys").EnumerateArray()];
+        Assert.Equal(["app", "ops"], keys.Select(key => key.GetProperty("name").GetString()));
+        Assert.DoesNotContain(keys, key => key.TryGetProperty("sha256", out _));
+    }
+
+    [Theory]
+    [InlineData("""{"most":0}""", 400, "most")]
+    [InlineData("""{"most":"all"}""", 400, "most")]
+    [InlineData("{}", 400, "most")]
+    [InlineData("""{"most":1,"class":"bulk"}""", 400, "class")]
+    [InlineData("nonsense", 400, null)]
+    public async Task A_wrong_redrive_is_told_what_is_wrong(string body, int status, string? param)
+    {
+        await using TestServer server = await TestServer.StartGatewayAsync(new ServeOptions { Keys = Source() });
+        HttpResponseMessage response = await PostAsync(server, "/admin/queues/bulk/redrive", body);
+        Assert.Equal((status, param), ((int)response.StatusCode, (await JsonAsync(response)).GetProperty("error").GetProperty("param").GetString()));
+    }
+
+    [Fact]
+    public async Task Wrong_addresses_and_forms_are_refused()
+    {
+        await using TestServer server = await TestServer.StartGatewayAsync(new ServeOptions { Keys = Source() });
+        Assert.Equal(HttpStatusCode.NotFound, (await server.Client.SendAsync(With("/admin/queues/all/messages"))).StatusCode);
+        Assert.Equal(HttpStatusCode.BadRequest, (await server.Client.SendAsync(With("/admin/queues/bulk/messages?most=0"))).StatusCode);
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, (await server.Client.SendAsync(With("/admin/queues/bulk/redrive"))).StatusCode);
+        HttpRequestMessage form = With("/admin/queues/bulk/redrive");
+        (form.Method, form.Content) = (HttpMethod.Post, new StringContent("""{"most":1}""", Encoding.UTF8, "text/plain"));
+        Assert.Equal(HttpStatusCode.UnsupportedMediaType, (await server.Client.SendAsync(form)).StatusCode);
+    }
+
+    [Theory]
+    [InlineData(false, HttpStatusCode.OK)]
+    [InlineData(true, HttpStatusCode.Forbidden)]
+    public async Task Without_keys_it_is_open_on_this_machine_only(bool isBehindHost, HttpStatusCode expected)
+    {
+        await using TestServer server = await TestServer.StartGatewayAsync(new ServeOptions { IsBehindHost = isBehindHost });
+        Assert.Equal(expected, (await server.Client.GetAsync("/admin/queues")).StatusCode);
+    }
+
+    private static FakeKeySource Source() => new() { Keys = [KeyRingTests.Key("app", "one"), KeyRingTests.Key("ops", "two") with { Scopes = AccessScopes.Admin }] };
+
+    private static async Task EnqueueAsync(TestServer server, string body)
+    {
+        InferenceRequest request = new() { Id = RequestId.New(), Model = TestServer.Model, Prompt = new Prompt.Text(body) };
+        await server.Queue.Transport.Queue.EnqueueAsync([new QueuedRequest { Request = request, Class = WorkClass.Interactive }], CancellationToken.None);
+    }
+
+    private static async Task<JsonElement> GetAsync(TestServer server, string path) => await JsonAsync(await server.Client.SendAsync(With(path)));
+
+    private static Task<HttpResponseMessage> PostAsync(TestServer server, string path, string body)
+    {
+        HttpRequestMessage request = TestServer.Post(path, Encoding.UTF8.GetBytes(body));
+        request.Headers.TryAddWithoutValidation("Authorization", "Bearer two");
+        return server.Client.SendAsync(request);
+    }
+
+    private static HttpRequestMessage With(string path)
+    {
+        HttpRequestMessage request = new(HttpMethod.Get, path);
+        request.Headers.TryAddWithoutValidation("Authorization", "Bearer two");
+        return request;
+    }
+
+    private static Task<JsonElement> JsonAsync(HttpResponseMessage response) => TestServer.JsonAsync(response);
+}
