@@ -18,7 +18,9 @@ internal sealed partial class EntraTokens
 
     private const int OwnerBytes = 8;
 
-    private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(5), ClockSkew = TimeSpan.FromMinutes(2);
+    private const int LargestDocument = 1 << 20;
+
+    private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(5), ClockSkew = TimeSpan.FromMinutes(2), LongestFetch = TimeSpan.FromSeconds(10);
 
     // What providers sign with; no algorithm with a shared secret, and never none.
     private static readonly string[] Algorithms =
@@ -38,8 +40,9 @@ internal sealed partial class EntraTokens
     {
         _log = log;
         _metadata = options.Metadata;
+        HttpClient client = new() { Timeout = LongestFetch, MaxResponseContentBufferSize = LargestDocument };
         _provider = new ConfigurationManager<OpenIdConnectConfiguration>(
-            _metadata.AbsoluteUri, new OpenIdConnectConfigurationRetriever(), new HttpDocumentRetriever { RequireHttps = _metadata.Scheme == Uri.UriSchemeHttps });
+            _metadata.AbsoluteUri, new OpenIdConnectConfigurationRetriever(), new HttpDocumentRetriever(client) { RequireHttps = _metadata.Scheme == Uri.UriSchemeHttps });
         _rules = new TokenValidationParameters
         {
             ConfigurationManager = _provider,

@@ -1,7 +1,9 @@
+using System.Text;
 using Azure;
 using Azure.Core;
 using Azure.Identity;
 using Azure.Security.KeyVault.Secrets;
+using R1Serverless.Queues.AzureStorage;
 
 namespace R1Serverless.Access;
 
@@ -16,12 +18,12 @@ internal sealed class VaultKeys : KeySource
     private readonly Lazy<SecretClient> _client;
 
     /// <param name="address">For which <see cref="IsSecret"/>.</param>
-    /// <param name="credential">Null for this process's identity: a managed identity, or whoever is logged in.</param>
+    /// <param name="credential">Null for this process's identity, see <see cref="AzureCredentials"/>.</param>
     /// <param name="options">Null for the usual.</param>
     public VaultKeys(Uri address, TokenCredential? credential = null, SecretClientOptions? options = null)
     {
         _secret = new KeyVaultSecretIdentifier(address);
-        _client = new Lazy<SecretClient>(() => new SecretClient(_secret.VaultUri, credential ?? new DefaultAzureCredential(), options ?? new SecretClientOptions()));
+        _client = new Lazy<SecretClient>(() => new SecretClient(_secret.VaultUri, credential ?? AzureCredentials.Default(), options ?? new SecretClientOptions()));
     }
 
     public override string Description => _secret.SourceId.AbsoluteUri;
@@ -30,14 +32,14 @@ internal sealed class VaultKeys : KeySource
 
     public static bool IsSecret(string address) =>
         Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) && uri.Scheme == Uri.UriSchemeHttps && uri.Query.Length == 0
-            && KeyVaultSecretIdentifier.TryCreate(uri, out KeyVaultSecretIdentifier secret) && secret.Name.Length > 0;
+            && uri.AbsolutePath.StartsWith("/secrets/", StringComparison.Ordinal) && KeyVaultSecretIdentifier.TryCreate(uri, out KeyVaultSecretIdentifier secret) && secret.Name.Length > 0;
 
     public override async ValueTask<ReadOnlyMemory<byte>?> ReadAsync(CancellationToken cancellationToken)
     {
         try
         {
             KeyVaultSecret secret = await _client.Value.GetSecretAsync(_secret.Name, _secret.Version, outContentType: null, cancellationToken);
-            return System.Text.Encoding.UTF8.GetBytes(secret.Value);
+            return Encoding.UTF8.GetBytes(secret.Value);
         }
         catch (RequestFailedException fault) when (fault.Status == NotFound)
         {
@@ -55,7 +57,7 @@ internal sealed class VaultKeys : KeySource
         ReadOnlyMemory<byte> content = change(await ReadAsync(cancellationToken));
         try
         {
-            await _client.Value.SetSecretAsync(_secret.Name, System.Text.Encoding.UTF8.GetString(content.Span), cancellationToken);
+            await _client.Value.SetSecretAsync(_secret.Name, Encoding.UTF8.GetString(content.Span), cancellationToken);
         }
         catch (Exception fault) when (fault is RequestFailedException or AuthenticationFailedException)
         {

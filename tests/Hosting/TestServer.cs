@@ -28,8 +28,14 @@ internal sealed class TestServer : IAsyncDisposable
 
     public StringWriter Errors { get; }
 
+    /// <summary>What the server is made of.</summary>
+    public IServiceProvider Services => _app.Services;
+
+    /// <summary>Where the server keeps what it must not forget.</summary>
+    public string DataFolder => _data;
+
     /// <summary>Once it is ready.</summary>
-    public OpenQueue Queue => _app.Services.GetRequiredService<QueueConnection>().Queue!;
+    public OpenQueue Queue => Services.GetRequiredService<QueueConnection>().Queue!;
 
     public Serving Serving => _app.Services.GetRequiredService<Serving>();
 

@@ -1,0 +1,126 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Text;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using R1Serverless.Access;
+using R1Serverless.Hosting;
+using R1Serverless.Tests.Hosting;
+
+namespace R1Serverless.Tests.Access;
+
+/// <summary>Keys never stand in logs, traces, answers or files, whatever goes wrong.</summary>
+public sealed class SecrecyTests
+{
+    private static readonly string[] Headers = ["Authorization", "api-key"];
+
+    [Fact]
+    public async Task No_key_is_ever_told_to_anybody()
+    {
+        ConcurrentBag<string> told = [];
+        using ActivityListener listener = Listen(told);
+        await using StandInProvider provider = await StandInProvider.StartAsync();
+        string known = KeySecret.New(), old = KeySecret.New(), admin = KeySecret.New(), unknown = KeySecret.New(), plain = "plain-" + KeySecret.New();
+        DateTimeOffset now = TimeProvider.System.GetUtcNow();
+        string token = provider.Token(now), expired = provider.Token(now.AddDays(-1)), bent = token[..^6] + "AAAAAA";
+        FakeKeySource source = new()
+        {
+            Keys =
+            [
+                KeyRingTests.Key("a", known) with { Previous = new PreviousKey(KeySecret.Hash(old), now.AddHours(1)), Limits = new KeyLimits(RequestsPerMinute: 3) },
+                KeyRingTests.Key("ops", admin) with { Scopes = AccessScopes.Admin },
+            ],
+        };
+        ServeOptions options = new() { ApiKeys = [plain], Keys = source, Entra = new EntraOptions(null, [StandInProvider.Audience], provider.Authority) };
+        await using TestServer server = await TestServer.StartAsync(FakeInference.Thoughtful(), options);
+        server.Services.GetRequiredService<ILoggerFactory>().AddProvider(new Telltale(told));
+
+        string[] secrets = [known, old, admin, unknown, plain, token, expired, bent];
+        foreach (string secret in secrets)
+        {
+            foreach (string header in Headers)
+            {
+                foreach (string path in (string[])["/v1/models", "/v1/nothing", "/admin/keys", "/admin/queues", "/v1/models?api_key=" + secret]) told.Add(await TellAsync(server, With(HttpMethod.Get, path, header, secret)));
+                foreach (string more in (string[])["", ",\"stream\":true", ",\"nonsense\":1"])
+                {
+                    HttpRequestMessage ask = With(HttpMethod.Post, "/v1/chat/completions", header, secret);
+                    ask.Content = new StringContent(TestServer.Chat(more), Encoding.UTF8, "application/json");
+                    told.Add(await TellAsync(server, ask));
+                }
+
+                HttpRequestMessage later = With(HttpMethod.Post, "/v1/chat/completions", header, secret);
+                later.Content = new StringContent(TestServer.Chat(), Encoding.UTF8, "application/json");
+                later.Headers.Add("Prefer", "respond-async");
+                told.Add(await TellAsync(server, later));
+            }
+        }
+
+        // A key in the place of its hash, as somebody may well put it.
+        source.Content = Encoding.UTF8.GetBytes($$"""{"version":1,"keys":[{"name":"a","id":"00000000000000aa","sha256":"{{known}}","scopes":["inference"]}]}""");
+        while (!told.Any(one => one.Contains("keys[0].sha256 must be", StringComparison.Ordinal))) await Task.Yield();
+        told.Add(server.Output.ToString() + server.Errors);
+        foreach (string file in Directory.EnumerateFiles(server.DataFolder, "*", SearchOption.AllDirectories)) told.Add(await ReadAsync(file));
+
+        Assert.Contains(told, one => one.Contains("permission_error", StringComparison.Ordinal));
+        Assert.Contains(told, one => one.Contains("Microsoft.AspNetCore.Hosting.HttpRequestIn", StringComparison.Ordinal));
+        Assert.Contains(told, one => one.Contains("SQLite format 3", StringComparison.Ordinal));
+        string[] shown = [.. secrets.Where(secret => told.Any(one => one.Contains(secret, StringComparison.Ordinal)))];
+        Assert.Equal([], shown);
+    }
+
+    private static HttpRequestMessage With(HttpMethod method, string path, string header, string secret)
+    {
+        HttpRequestMessage request = new(method, path);
+        request.Headers.TryAddWithoutValidation(header, header == "api-key" ? secret : $"Bearer {secret}");
+        return request;
+    }
+
+    private static async Task<string> TellAsync(TestServer server, HttpRequestMessage request)
+    {
+        HttpResponseMessage response = await server.Client.SendAsync(request);
+        return $"{response.Headers} {response.Content.Headers} {await response.Content.ReadAsStringAsync()}";
+    }
+
+    private static async Task<string> ReadAsync(string file)
+    {
+        await using FileStream stream = new(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using StreamReader reader = new(stream, Encoding.Latin1);
+        return await reader.ReadToEndAsync();
+    }
+
+    /// <summary>Every activity of the server's: what an exporter of traces would see. Those of the test's own client are not the product's.</summary>
+    private static ActivityListener Listen(ConcurrentBag<string> told)
+    {
+        ActivityListener listener = new()
+        {
+            ShouldListenTo = source => source.Name != "System.Net.Http",
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = activity => told.Add(
+                $"{activity.OperationName} {activity.DisplayName} {activity.StatusDescription} {string.Join(' ', activity.TagObjects)} {string.Join(' ', activity.Baggage)} "
+                + string.Join(' ', activity.Events.SelectMany(one => one.Tags))),
+        };
+        ActivitySource.AddActivityListener(listener);
+        return listener;
+    }
+
+    private sealed class Telltale(ConcurrentBag<string> told) : ILoggerProvider, ILogger
+    {
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull
+        {
+            told.Add($"{state}");
+            return null;
+        }
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            told.Add(formatter(state, exception) + exception);
+
+        public void Dispose()
+        {
+        }
+    }
+}
