@@ -1,3 +1,5 @@
+using R1Serverless.Requests;
+
 namespace R1Serverless.Queues;
 
 /// <summary>
@@ -43,10 +45,16 @@ public abstract class Lease(QueuedRequest message, int dequeueCount, TimeSpan ag
     /// <summary>How long ago it was enqueued when it was leased, by the queue's clock.</summary>
     public TimeSpan Age { get; } = age;
 
+    /// <summary>Whether the request had a result when it was leased; null where the queue doesn't know, and the store has to be asked.</summary>
+    public virtual bool? HasResult => null;
+
     public abstract ValueTask<bool> RenewAsync(CancellationToken cancellationToken);
 
     /// <summary>The request has ended; it leaves the queue.</summary>
     public abstract ValueTask<bool> CompleteAsync(CancellationToken cancellationToken);
+
+    /// <summary>Both in one: writes the request's result unless it has one, and completes. Null, and nothing done, where queue and store don't share a transaction.</summary>
+    public virtual ValueTask<Completion?> CompleteAsync(InferenceResult result, CancellationToken cancellationToken) => ValueTask.FromResult<Completion?>(null);
 
     /// <summary>Gives the request back, to be delivered again after <paramref name="delay"/>.</summary>
     public abstract ValueTask<bool> AbandonAsync(TimeSpan delay, CancellationToken cancellationToken);
@@ -54,6 +62,10 @@ public abstract class Lease(QueuedRequest message, int dequeueCount, TimeSpan ag
     /// <summary>Puts the request aside for the operator.</summary>
     public abstract ValueTask<bool> DeadLetterAsync(string reason, CancellationToken cancellationToken);
 }
+
+/// <param name="IsFirst">Whether the result was written: there was none before.</param>
+/// <param name="IsOurs">Whether the lease had not been lost.</param>
+public readonly record struct Completion(bool IsFirst, bool IsOurs);
 
 /// <param name="Waiting">Requests that nobody has leased; an estimate where the service gives no better.</param>
 /// <param name="Leased">Null where the service does not tell.</param>

@@ -15,6 +15,17 @@ internal static class ObjectName
         foreach (Range segment in name.AsSpan().Split('/')) CheckSegment(name, name.AsSpan(segment));
     }
 
+    /// <summary>Whether it is a name that every object store takes.</summary>
+    public static bool IsValid(string name)
+    {
+        foreach (Range segment in name.AsSpan().Split('/'))
+        {
+            if (!IsSegment(name.AsSpan(segment))) return false;
+        }
+
+        return true;
+    }
+
     /// <exception cref="ArgumentException">The prefix is no name followed by a slash.</exception>
     public static void CheckPrefix(string prefix)
     {
@@ -22,9 +33,11 @@ internal static class ObjectName
         Check(prefix[..^1]);
     }
 
+    private static bool IsSegment(ReadOnlySpan<char> segment) => segment.Length is > 0 and <= LongestSegment && segment[0] != '.' && !segment.ContainsAnyExcept(Allowed);
+
     private static void CheckSegment(string name, ReadOnlySpan<char> segment)
     {
-        if (segment.Length is 0 or > LongestSegment || segment[0] == '.' || segment.ContainsAnyExcept(Allowed))
+        if (!IsSegment(segment))
             throw new ArgumentException($"'{name}' is no object name: segments between slashes are 1 to {LongestSegment} letters, digits, '-', '_' and '.', the first of them no '.'.", nameof(name));
     }
 }

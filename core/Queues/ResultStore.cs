@@ -33,6 +33,6 @@ public sealed class ResultStore(IObjectStore store)
         }
     }
 
-    private static string Name(RequestId id) =>
+    internal static string Name(RequestId id) =>
         id.Value.LastIndexOf('-') is > 0 and var at ? $"{Folder}{id.Value[..at]}/{id.Value[(at + 1)..]}{Extension}" : $"{Folder}{id.Value}{Extension}";
 }

@@ -1,3 +1,5 @@
+using R1Serverless.Requests;
+
 namespace R1Serverless.Queues.Embedded;
 
 /// <summary>A row that bears the lease's token: who takes it over writes another.</summary>
@@ -5,6 +7,8 @@ internal sealed class EmbeddedLease(EmbeddedQueue queue, LeasedRow row, WorkClas
 {
     // The body has been read: only id and token are of use from here on.
     private readonly LeasedRow _row = row with { Body = [] };
+
+    public override bool? HasResult => _row.HasResult;
 
     public override async ValueTask<bool> RenewAsync(CancellationToken cancellationToken)
     {
@@ -16,6 +20,12 @@ internal sealed class EmbeddedLease(EmbeddedQueue queue, LeasedRow row, WorkClas
     {
         cancellationToken.ThrowIfCancellationRequested();
         return await queue.CompleteAsync(_row);
+    }
+
+    public override ValueTask<Completion?> CompleteAsync(InferenceResult result, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return queue.CompleteAsync(_row, result);
     }
 
     public override ValueTask<bool> AbandonAsync(TimeSpan delay, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using R1Serverless.Requests;
 
 namespace R1Serverless.Queues.Embedded;
 
@@ -19,7 +20,7 @@ internal sealed class EmbeddedQueue(QueueDatabase database, TimeProvider time, E
     {
         cancellationToken.ThrowIfCancellationRequested();
         if (requests.Count == 0) return;
-        NewRequest[] rows = [.. requests.Select(request => new NewRequest(request.Class, request.Request.Owner, MessageFormat.Write(request)))];
+        NewRequest[] rows = [.. requests.Select(request => new NewRequest(request.Class, request.Request.Owner, MessageFormat.Write(request), ResultName(request)))];
         await database.WriteAsync(tables =>
         {
             tables.Requests.Enqueue(rows, options.Milliseconds);
@@ -34,10 +35,10 @@ internal sealed class EmbeddedQueue(QueueDatabase database, TimeProvider time, E
         ArgumentOutOfRangeException.ThrowIfLessThan(most, 1);
         long start = time.GetTimestamp();
         using IDisposable watching = database.Watch();
-        while (true)
+        for (bool isFirst = true; ; isFirst = false)
         {
             Task woken = _wakeups[(int)workClass].Next, changed = database.Changed.Next;
-            if (await LeaseReadyAsync(workClass, most) is { Count: > 0 } leases) return leases;
+            if (await LeaseReadyAsync(workClass, most, looksFirst: !isFirst) is { Count: > 0 } leases) return leases;
             TimeSpan left = patience - time.GetElapsedTime(start);
             if (left <= TimeSpan.Zero) return [];
             await Task.WhenAny(woken, changed, Task.Delay(left < LongestWait ? left : LongestWait, time, cancellationToken));
@@ -104,6 +105,19 @@ internal sealed class EmbeddedQueue(QueueDatabase database, TimeProvider time, E
 
     public Task<bool> DeadLetterAsync(LeasedRow lease, string reason) => database.WriteAsync(tables => tables.Requests.Bury(lease.Id, lease.Token, reason));
 
+    /// <summary>Null if the content is too large for a row.</summary>
+    public async ValueTask<Completion?> CompleteAsync(LeasedRow lease, InferenceResult result)
+    {
+        string name = ResultStore.Name(result.Id);
+        byte[] content = MessageFormat.Write(result);
+        if (content.Length > RowObjectStore.MostInRow) return null;
+        ObjectBody body = new(content.Length, content, null);
+        return await database.WriteAsync<Completion?>(tables =>
+            new Completion(tables.Objects.TryAdd(name, body, options.Clock.GetUtcNow().UtcTicks), tables.Requests.Complete(lease.Id, lease.Token)));
+    }
+
+    private static string? ResultName(QueuedRequest request) => ResultStore.Name(request.Request.Id) is var name && ObjectName.IsValid(name) ? name : null;
+
     private static TimeSpan Since(long milliseconds) => TimeSpan.FromMilliseconds(Math.Max(0, milliseconds));
 
     /// <summary>Null, or why it can't be read.</summary>
@@ -121,17 +135,21 @@ internal sealed class EmbeddedQueue(QueueDatabase database, TimeProvider time, E
         }
     }
 
-    private async ValueTask<List<Lease>> LeaseReadyAsync(WorkClass workClass, int most)
+    /// <param name="looksFirst">Whether to take the lock for writing only if there is something: for who waits. Who comes for more is served sooner without.</param>
+    private async ValueTask<List<Lease>> LeaseReadyAsync(WorkClass workClass, int most, bool looksFirst)
     {
         List<Lease> leases = [];
-        while (leases.Count == 0 && await database.ReadAsync(tables => tables.Requests.IsReady(workClass, options.Milliseconds)))
+        while (leases.Count == 0 && (!looksFirst || await database.ReadAsync(tables => tables.Requests.IsReady(workClass, options.Milliseconds))))
         {
             long token = BinaryPrimitives.ReadInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(long)));
-            foreach (LeasedRow row in await database.WriteAsync(tables => tables.Requests.Lease(workClass, most, token, options.Milliseconds, After(options.LeaseTime))))
+            List<LeasedRow> rows = await database.WriteAsync(tables => tables.Requests.Lease(workClass, most, token, options.Milliseconds, After(options.LeaseTime)));
+            foreach (LeasedRow row in rows)
             {
                 if (TryRead(row.Body, out QueuedRequest? request) is { } reason) await DeadLetterAsync(row, reason);
                 else leases.Add(new EmbeddedLease(this, row, workClass, request!, Since(row.Age)));
             }
+
+            if (rows.Count == 0) break;
         }
 
         return leases;

@@ -27,8 +27,9 @@ internal static class QueueSchema
         CREATE INDEX replies_by_address ON replies (address);
         """;
 
-    /// <summary>Since version 2. An object's content is in its row, or in a file.</summary>
+    /// <summary>Since version 2. A body has the name of the object that its request's result will be; an object's content is in its row, or in a file.</summary>
     private const string Objects = """
+        ALTER TABLE bodies ADD COLUMN result TEXT;
         CREATE TABLE objects (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, written INTEGER NOT NULL, bytes INTEGER NOT NULL, file TEXT, body BLOB);
         CREATE INDEX objects_in_files ON objects (file) WHERE file IS NOT NULL;
         PRAGMA user_version = 2;

@@ -11,7 +11,7 @@ internal sealed class RequestTables(SqliteConnection connection)
 {
     private const int EnqueuesPerPurge = 1000, MostExpired = 1000;
 
-    private readonly Statement _addBody = new(connection, "INSERT INTO bodies (body) VALUES ($1) RETURNING id");
+    private readonly Statement _addBody = new(connection, "INSERT INTO bodies (body, result) VALUES ($1, $2) RETURNING id");
     private readonly Statement _add = new(connection, "INSERT INTO requests (id, class, owner, turn, enqueued) VALUES ($1, $2, $3, $4, $5)");
     private readonly Statement _nextTurn = new(connection, """
         INSERT INTO owners (class, owner, turn) SELECT class, $2, turn + 1 FROM turns WHERE class = $1
@@ -25,7 +25,7 @@ internal sealed class RequestTables(SqliteConnection connection)
         UPDATE requests SET until = NULL, token = NULL WHERE id IN (SELECT id FROM requests WHERE class = $1 AND until <= $2 ORDER BY until LIMIT $3)
         """);
     private readonly Statement _ready = new(connection, """
-        SELECT r.id, r.turn, r.deliveries, r.enqueued, b.body FROM requests r INDEXED BY ready CROSS JOIN bodies b ON b.id = r.id
+        SELECT r.id, r.turn, r.deliveries, r.enqueued, b.body, CASE WHEN b.result IS NOT NULL THEN EXISTS (SELECT 1 FROM objects o WHERE o.name = b.result) END FROM requests r INDEXED BY ready CROSS JOIN bodies b ON b.id = r.id
         WHERE r.class = $1 AND r.until IS NULL ORDER BY r.turn, r.id LIMIT $2
         """);
     private readonly Statement _lease = new(connection, "UPDATE requests SET token = $2, until = $3, deliveries = deliveries + 1 WHERE id = $1");
@@ -45,7 +45,7 @@ internal sealed class RequestTables(SqliteConnection connection)
     {
         foreach (NewRequest request in requests)
         {
-            long id = _addBody.Number(request.Body)!.Value;
+            long id = _addBody.Number(request.Body, request.Result)!.Value;
             Add(id, request.Class, request.Owner, now);
         }
 
@@ -68,7 +68,8 @@ internal sealed class RequestTables(SqliteConnection connection)
     {
         _release.Execute((long)workClass, now, MostExpired);
         List<LeasedRow> rows = _ready.Rows(
-            row => new LeasedRow(row.GetInt64(0), token, row.GetInt64(1), row.GetInt32(2) + 1, now - row.GetInt64(3), row.GetFieldValue<byte[]>(4)), (long)workClass, most);
+            row => new LeasedRow(row.GetInt64(0), token, row.GetInt64(1), row.GetInt32(2) + 1, now - row.GetInt64(3), row.GetFieldValue<byte[]>(4), row.IsDBNull(5) ? null : row.GetInt64(5) == 1),
+            (long)workClass, most);
         foreach (LeasedRow row in rows) _lease.Execute(row.Id, token, until);
         if (rows.Count > 0) _advance.Execute((long)workClass, rows[^1].Turn);
         return rows;
@@ -89,8 +90,9 @@ internal sealed class RequestTables(SqliteConnection connection)
     public bool Bury(long id, long token, string reason) => _bury.Execute(id, token, reason) == 1 && _complete.Execute(id, token) == 1;
 }
 
-internal readonly record struct NewRequest(WorkClass Class, string Owner, byte[] Body);
+/// <param name="Result">The name of the object that the request's result will be; null if its id can't be part of one.</param>
+internal readonly record struct NewRequest(WorkClass Class, string Owner, byte[] Body, string? Result);
 
 /// <param name="Deliveries">This one included.</param>
 /// <param name="Age">In milliseconds, since it was enqueued.</param>
-internal readonly record struct LeasedRow(long Id, long Token, long Turn, int Deliveries, long Age, byte[] Body);
+internal readonly record struct LeasedRow(long Id, long Token, long Turn, int Deliveries, long Age, byte[] Body, bool? HasResult);

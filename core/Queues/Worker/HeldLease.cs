@@ -38,6 +38,8 @@ internal sealed class HeldLease : IDisposable
 
     public TimeSpan AgeWhenLeased => _lease.Age;
 
+    public bool? HasResult => _lease.HasResult;
+
     /// <summary>Why the run has to stop; the first reason stays.</summary>
     public StopReason Reason => (StopReason)Volatile.Read(ref _reason);
 
@@ -48,6 +50,9 @@ internal sealed class HeldLease : IDisposable
     public CancellationToken Lost => _lost.Token;
 
     public bool IsLost => _lost.IsCancellationRequested;
+
+    /// <summary>Whether the engine is done with it. Written by the book.</summary>
+    public bool IsEnding { get; set; }
 
     /// <summary>Since the queue last said that the lease is ours.</summary>
     public TimeSpan SinceRenewal => _time.GetElapsedTime(Volatile.Read(ref _renewed));
@@ -97,6 +102,23 @@ internal sealed class HeldLease : IDisposable
             bool ours = await ending(_lease, cancellationToken);
             Volatile.Write(ref _ended, true);
             return ours;
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>Writes the result and completes; null, and the lease goes on, where that can't be done in one.</summary>
+    /// <exception cref="TransportException">The queue can't be reached; it may be asked again.</exception>
+    public async ValueTask<Completion?> CompleteAsync(InferenceResult result, CancellationToken cancellationToken)
+    {
+        await _turn.WaitAsync(cancellationToken);
+        try
+        {
+            Completion? completion = await _lease.CompleteAsync(result, cancellationToken);
+            if (completion is not null) Volatile.Write(ref _ended, true);
+            return completion;
         }
         finally
         {

@@ -5,7 +5,7 @@ internal sealed class LeaseBook(Func<WorkerLoad> load, int most, TimeProvider ti
 {
     private readonly Lock _gate = new();
     private readonly HashSet<HeldLease>[] _held = [[], []], _starting = [[], []];
-    private readonly int[] _reserved = new int[2];
+    private readonly int[] _reserved = new int[2], _ending = new int[2];
     private long _pausedAt;
     private TimeSpan _pause;
 
@@ -66,12 +66,26 @@ internal sealed class LeaseBook(Func<WorkerLoad> load, int most, TimeProvider ti
         Changes.Beat();
     }
 
+    /// <summary>The engine is done with it: another may take its place, while its result is written.</summary>
+    public void Ending(HeldLease held)
+    {
+        lock (_gate)
+        {
+            if (!held.IsEnding) _ending[(int)held.Class]++;
+            held.IsEnding = true;
+        }
+
+        Changes.Beat();
+    }
+
     public void Remove(HeldLease held)
     {
         lock (_gate)
         {
             _starting[(int)held.Class].Remove(held);
             _held[(int)held.Class].Remove(held);
+            if (held.IsEnding) _ending[(int)held.Class]--;
+            held.IsEnding = false;
         }
 
         Changes.Beat();
@@ -87,5 +101,10 @@ internal sealed class LeaseBook(Func<WorkerLoad> load, int most, TimeProvider ti
         }
     }
 
-    private LeaseCount Count(WorkClass workClass) => new(_held[(int)workClass].Count, _starting[(int)workClass].Count, _reserved[(int)workClass]);
+    /// <summary>If results can't be written for a while, those that end pile up only so far.</summary>
+    private LeaseCount Count(WorkClass workClass)
+    {
+        int ending = Math.Min(_ending[(int)workClass], most / LeasePlan.Share);
+        return new(_held[(int)workClass].Count - ending, _starting[(int)workClass].Count, _reserved[(int)workClass]);
+    }
 }

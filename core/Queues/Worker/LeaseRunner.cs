@@ -48,7 +48,7 @@ internal sealed partial class LeaseRunner(
 
     private async Task HandleAsync(HeldLease held)
     {
-        if (await FindResultAsync(held) is not { } exists)
+        if ((held.HasResult ?? await FindResultAsync(held)) is not { } exists)
         {
             await DeadLetterAsync(held, "The request's id is none that a result can be stored under.");
             return;
@@ -69,7 +69,7 @@ internal sealed partial class LeaseRunner(
         }
 
         InferenceEvent? last = held.Reason == StopReason.None ? await AttemptAsync(run) : null;
-        book.Changes.Beat(); // its slot is free, before its result is written
+        book.Ending(held);
         held.Lost.ThrowIfCancellationRequested();
         last ??= held.Reason switch
         {
@@ -100,11 +100,14 @@ internal sealed partial class LeaseRunner(
     private async Task<InferenceEvent?> AttemptAsync(Run run)
     {
         HeldLease held = run.Held;
+        int events = 0;
         try
         {
             await foreach (InferenceEvent happened in inference.RunAsync(held.Message.Request, held.Stopping))
             {
-                book.Begun(held);
+                // Taken by the engine, and then in a slot: both may make room for more.
+                if (++events == 1) book.Begun(held);
+                else if (events == 2) book.Changes.Beat();
                 if (happened is InferenceEvent.Finished or InferenceEvent.Failed) return happened;
                 if (held.Reason != StopReason.None) return null;
                 run.Fold.Add(happened);
@@ -138,6 +141,14 @@ internal sealed partial class LeaseRunner(
         HeldLease held = run.Held;
         run.Fold.Add(last);
         InferenceResult result = run.Fold.Result();
+        if (result.Outcome != RequestOutcome.DeadLettered && await _retry.RunAsync("write a result and complete a lease", stop => held.CompleteAsync(result, stop), held.Lost) is { } completion)
+        {
+            if (completion.IsFirst) replies.Add(run.Replies, last);
+            if (completion.IsOurs) QueueInstruments.OnCompleted(WorkClassName.Of(held.Class), completion.IsFirst ? result.Outcome.ToString() : "existing");
+            else held.Lose();
+            return;
+        }
+
         bool isFirst = await _retry.RunAsync("write a result", stop => results.TryPutAsync(result, stop), held.Lost);
         if (isFirst) replies.Add(run.Replies, last);
         if (result.Outcome == RequestOutcome.DeadLettered) await DeadLetterAsync(held, result.Error!.Message);

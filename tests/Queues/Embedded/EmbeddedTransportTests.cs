@@ -124,7 +124,7 @@ public sealed class EmbeddedTransportTests : IAsyncDisposable
     {
         // As that version left the folder.
         await (await _fixture.ConnectAsync()).DisposeAsync();
-        Execute("DROP TABLE objects; PRAGMA user_version = 1");
+        Execute("DROP TABLE objects; ALTER TABLE bodies DROP COLUMN result; PRAGMA user_version = 1");
         string store = Path.Combine(_fixture.Folder, "store"), results = Path.Combine(store, "results"), upload = Path.Combine(store, "files", "f");
         foreach (string name in (string[])["results/a.json", "results/batch/0.json", "requests/me/a.json", "files/f"])
         {
@@ -144,6 +144,40 @@ public sealed class EmbeddedTransportTests : IAsyncDisposable
         Assert.Null(await opened.PutAsync("results/a.json", new byte[1], PutCondition.Absent, Stop));
         Assert.False(Directory.Exists(results));
         Assert.True(File.Exists(upload));
+    }
+
+    [Fact]
+    public async Task A_result_and_its_requests_end_are_one_transaction()
+    {
+        Transport worker = await _fixture.ConnectAsync();
+        ResultStore results = new(worker.Store);
+        await worker.Queue.EnqueueAsync([Request(1), Request(1), Request(2)], Stop);
+        IReadOnlyList<Lease> leases = await worker.Queue.LeaseAsync(WorkClass.Bulk, 3, TimeSpan.Zero, Stop);
+        Assert.Equal([false, false, false], leases.Select(lease => lease.HasResult));
+        Assert.Equal(new Completion(IsFirst: true, IsOurs: true), await leases[0].CompleteAsync(Result("1", "first"), Stop));
+        // The same request, enqueued twice: the first result stays.
+        Assert.Equal(new Completion(IsFirst: false, IsOurs: true), await leases[1].CompleteAsync(Result("1", "second"), Stop));
+        Assert.Equal("first", (await results.FindAsync(new RequestId("1"), Stop))!.Choices[0].Parts[0].Text);
+
+        // A result too large for a row is left to the store.
+        Assert.Null(await leases[2].CompleteAsync(Result("2", new string('x', RowObjectStore.MostInRow)), Stop));
+        Assert.False(await results.ExistsAsync(new RequestId("2"), Stop));
+        await _fixture.PassAsync(_fixture.Options.LeaseTime * 1.1);
+        await results.TryPutAsync(Result("2", "by another"), Stop);
+        Lease again = Assert.Single(await worker.Queue.LeaseAsync(WorkClass.Bulk, 3, TimeSpan.Zero, Stop));
+        Assert.True(again.HasResult);
+        Assert.Equal(new Completion(IsFirst: false, IsOurs: false), await leases[2].CompleteAsync(Result("2", "late"), Stop));
+        Assert.True(await again.CompleteAsync(Stop));
+        Assert.Equal(0, _fixture.Number("SELECT COUNT(*) FROM requests"));
+    }
+
+    [Fact]
+    public async Task An_id_that_no_object_can_have_is_left_to_the_store()
+    {
+        Transport worker = await _fixture.ConnectAsync();
+        QueuedRequest request = Request(1);
+        await worker.Queue.EnqueueAsync([request with { Request = request.Request with { Id = new RequestId("no name") } }], Stop);
+        Assert.Null(Assert.Single(await worker.Queue.LeaseAsync(WorkClass.Bulk, 1, TimeSpan.Zero, Stop)).HasResult);
     }
 
     [Fact]
@@ -168,6 +202,9 @@ public sealed class EmbeddedTransportTests : IAsyncDisposable
     }
 
     private static QueuedRequest Request(int i) => new() { Request = new InferenceRequest { Id = new RequestId($"{i}"), Model = "m", Prompt = new Prompt.Text(new string('x', 1000)) }, Class = WorkClass.Bulk };
+
+    private static InferenceResult Result(string id, string text) =>
+        new() { Id = new RequestId(id), Outcome = RequestOutcome.Finished, Choices = [new ChoiceResult([new TextPart(DeltaKind.Answer, text)], FinishReason.Stop)] };
 
     private async Task<TransportException> RefusedAsync()
     {

@@ -82,7 +82,7 @@ public sealed class FairOrderTests : IAsyncLifetime
         RequestTables tables = new(connection);
         long count = 0;
         SQLitePCL.raw.sqlite3_progress_handler(connection.Handle, 1, Count, null);
-        tables.Enqueue([new NewRequest(WorkClass.Interactive, "c", [1])], 0);
+        tables.Enqueue([new NewRequest(WorkClass.Interactive, "c", [1], "results/c.json")], 0);
         LeasedRow[] rows = [.. tables.Lease(WorkClass.Interactive, 3, token: 7, now: 1, until: 2)];
         Assert.True(tables.Complete(rows[0].Id, 7));
         Assert.True(tables.Renew(rows[1].Id, 7, 9));

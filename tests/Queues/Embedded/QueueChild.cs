@@ -52,6 +52,13 @@ internal static class QueueChild
             Say('d', id);
             if (await lease.DeadLetterAsync("a test", CancellationToken.None)) Say('D', id);
         }
+        else if (round % 2 == 0)
+        {
+            Say('c', id);
+            Completion? completion = await lease.CompleteAsync(new InferenceResult { Id = new RequestId(id), Outcome = RequestOutcome.Finished }, CancellationToken.None);
+            Say('P', id);
+            if (completion!.Value.IsOurs) Say('C', id);
+        }
         else
         {
             await new ResultStore(transport.Store).TryPutAsync(new InferenceResult { Id = new RequestId(id), Outcome = RequestOutcome.Finished }, CancellationToken.None);
