@@ -14,7 +14,7 @@ namespace R1Serverless.Access;
 internal sealed class VaultKeys : KeySource
 {
     private const int NotFound = 404;
-    private readonly KeyVaultSecretIdentifier _secret;
+    private readonly Uri _address;
     private readonly Lazy<SecretClient> _client;
 
     /// <param name="address">For which <see cref="IsSecret"/>.</param>
@@ -22,11 +22,14 @@ internal sealed class VaultKeys : KeySource
     /// <param name="options">Null for the usual.</param>
     public VaultKeys(Uri address, TokenCredential? credential = null, SecretClientOptions? options = null)
     {
-        _secret = new KeyVaultSecretIdentifier(address);
-        _client = new Lazy<SecretClient>(() => new SecretClient(_secret.VaultUri, credential ?? AzureCredentials.Default(), options ?? new SecretClientOptions()));
+        _address = address;
+        _client = new Lazy<SecretClient>(() => new SecretClient(Secret.VaultUri, credential ?? AzureCredentials.Default(), options ?? new SecretClientOptions()));
     }
 
-    public override string Description => _secret.SourceId.AbsoluteUri;
+    public override string Description => _address.AbsoluteUri;
+
+    // Read each time: held in a field it would have the library loaded where keys are in a file.
+    private KeyVaultSecretIdentifier Secret => new(_address);
 
     public override TimeSpan Interval { get; } = TimeSpan.FromMinutes(1);
 
@@ -38,7 +41,7 @@ internal sealed class VaultKeys : KeySource
     {
         try
         {
-            KeyVaultSecret secret = await _client.Value.GetSecretAsync(_secret.Name, _secret.Version, outContentType: null, cancellationToken);
+            KeyVaultSecret secret = await _client.Value.GetSecretAsync(Secret.Name, Secret.Version, outContentType: null, cancellationToken);
             return Encoding.UTF8.GetBytes(secret.Value);
         }
         catch (RequestFailedException fault) when (fault.Status == NotFound)
@@ -53,11 +56,11 @@ internal sealed class VaultKeys : KeySource
 
     public override async ValueTask ChangeAsync(Func<ReadOnlyMemory<byte>?, ReadOnlyMemory<byte>> change, CancellationToken cancellationToken)
     {
-        if (_secret.Version is { Length: > 0 }) throw new KeySourceException($"{Description} names one version of the secret, which can't be changed: leave it away.");
+        if (Secret.Version is { Length: > 0 }) throw new KeySourceException($"{Description} names one version of the secret, which can't be changed: leave it away.");
         ReadOnlyMemory<byte> content = change(await ReadAsync(cancellationToken));
         try
         {
-            await _client.Value.SetSecretAsync(_secret.Name, Encoding.UTF8.GetString(content.Span), cancellationToken);
+            await _client.Value.SetSecretAsync(Secret.Name, Encoding.UTF8.GetString(content.Span), cancellationToken);
         }
         catch (Exception fault) when (fault is RequestFailedException or AuthenticationFailedException)
         {

@@ -6,24 +6,25 @@ using R1Serverless.Requests;
 namespace R1Serverless.Hosting;
 
 /// <summary>Whether a request is taken in now, and when it is its turn. Limits and turns go by API key: where none is asked for there is only the wait's.</summary>
-internal sealed class Admission(ServeOptions options, QueueConnection connection, TimeProvider time)
+internal sealed class Admission(ServeOptions options, QueueConnection connection, CallerLimits limits, TimeProvider time)
 {
     /// <summary>Requests let in and not yet started while several keys take turns: what a newcomer finds before it, whoever floods.</summary>
     public const int Places = 64;
 
     private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(2);
 
-    private readonly FairLine _line = new(options.HasSeveralCallers ? Places : null, options.AreKeysRequired ? options.MaxConcurrentPerKey : int.MaxValue, time);
+    private readonly FairLine _line = new(options.HasSeveralCallers ? Places : null, mostPerKey: int.MaxValue, time);
 
     /// <summary>Counts a request in that its client waits for; null with the reason if it is refused.</summary>
     /// <param name="isQueued">Whether it goes through the queue.</param>
     public FairLine.Pass? TryEnter(string owner, bool isQueued, out ApiError? refusal)
     {
         TimeSpan wait = _line.EstimatedWait(owner) + (isQueued && connection.Queue is { } queue ? queue.Signals.EstimatedWait(WorkClass.Interactive) : TimeSpan.Zero);
-        FairLine.Pass? pass = wait > options.MaxWait ? null : _line.TryEnter(owner);
+        int most = limits.MaxConcurrent(owner);
+        FairLine.Pass? pass = wait > options.MaxWait ? null : _line.TryEnter(owner, most);
         refusal = pass is not null ? null
             : wait > options.MaxWait ? ApiError.Busy($"The wait for a worker is about {Math.Ceiling(wait.TotalSeconds):0} s, and the server takes nothing in above {options.MaxWait.TotalSeconds:0} s. Retry later.", "overloaded", wait)
-            : ApiError.Busy($"This API key has {options.MaxConcurrentPerKey} requests in flight, the most it may have. Retry when some have ended.", "too_many_concurrent_requests", RetryLater);
+            : ApiError.Busy($"This API key has {most} requests in flight, the most it may have. Retry when some have ended.", "too_many_concurrent_requests", RetryLater);
         return pass;
     }
 

@@ -9,14 +9,14 @@ namespace R1Serverless.Hosting;
 /// Requests that go through the queue, with what lets clients come back: first the record, then the webhook, then the queue. A process that ends in between has
 /// promised nothing yet.
 /// </summary>
-internal sealed class DurableRequests(OpenQueue queue, ServeOptions options, Admission admission, TimeProvider time)
+internal sealed class DurableRequests(OpenQueue queue, CallerLimits limits, Admission admission, TimeProvider time)
 {
     private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(10);
 
     private readonly RequestRecords _records = new(queue.Transport.Store);
     private readonly ResultStore _results = new(queue.Transport.Store);
     private readonly WebhookDeliveries _webhooks = new(queue.Transport.Store);
-    private readonly QueuedWork _work = new(queue.Transport.Store, options.AreKeysRequired ? options.MaxQueuedPerKey : int.MaxValue, time);
+    private readonly QueuedWork _work = new(queue.Transport.Store, int.MaxValue, time);
     private readonly KeyedRequests _keys = new(queue.Transport.Store, time);
 
     /// <summary>For a client that waits, and takes the request back by hanging up.</summary>
@@ -60,10 +60,11 @@ internal sealed class DurableRequests(OpenQueue queue, ServeOptions options, Adm
     public async ValueTask<Entrance> SubmitAsync(CompletionCall call, CallTerms terms, CancellationToken cancellationToken)
     {
         KeyedRequest? known = terms.Key is null ? null : await _keys.FindAsync(call, terms.Key, terms.BodyHash, cancellationToken);
-        if (known is null && !await _work.TryAddAsync(call.Request.Owner, cancellationToken))
+        int most = limits.MaxQueued(call.Request.Owner);
+        if (known is null && !await _work.TryAddAsync(call.Request.Owner, most, cancellationToken))
         {
             return new Entrance.Refused(ApiError.Busy(
-                $"This API key has {options.MaxQueuedPerKey} requests waiting, the most it may have. Retry when some have ended.", "too_many_queued_requests", RetryLater));
+                $"This API key has {most} requests waiting, the most it may have. Retry when some have ended.", "too_many_queued_requests", RetryLater));
         }
 
         known ??= await _keys.TakeAsync(call, terms.Key, terms.BodyHash, cancellationToken);

@@ -18,12 +18,13 @@ public sealed class FairLine(int? places, int mostPerKey, TimeProvider time)
     private int _letIn;
 
     /// <summary>Counts a request in, to be disposed when it has ended; null if its key has as many as it may.</summary>
-    public Pass? TryEnter(string key)
+    /// <param name="most">As many as this key may have; null for as many as every key.</param>
+    public Pass? TryEnter(string key, int? most = null)
     {
         lock (_gate)
         {
             int passes = _passes.GetValueOrDefault(key);
-            if (passes >= mostPerKey) return null;
+            if (passes >= (most ?? mostPerKey)) return null;
             _passes[key] = passes + 1;
             return new Pass(this, key);
         }

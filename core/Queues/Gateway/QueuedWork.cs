@@ -20,15 +20,18 @@ public sealed class QueuedWork(IObjectStore store, int most, TimeProvider time)
 
     /// <summary>Adds a request of the key unless it has as many as it may.</summary>
     /// <exception cref="TransportException">The store can't be reached.</exception>
-    public async ValueTask<bool> TryAddAsync(string owner, CancellationToken cancellationToken)
+    public ValueTask<bool> TryAddAsync(string owner, CancellationToken cancellationToken) => TryAddAsync(owner, most, cancellationToken);
+
+    /// <param name="limit">As many as this key may have, instead of as many as every key.</param>
+    public async ValueTask<bool> TryAddAsync(string owner, int limit, CancellationToken cancellationToken)
     {
         Count count = _counts.GetOrAdd(owner, _ => new Count());
-        if (IsDue(count))
+        if (IsDue(count, limit))
         {
             await _counting.WaitAsync(cancellationToken);
             try
             {
-                if (IsDue(count)) await CountAsync(owner, count, cancellationToken);
+                if (IsDue(count, limit)) await CountAsync(owner, count, cancellationToken);
             }
             finally
             {
@@ -36,12 +39,12 @@ public sealed class QueuedWork(IObjectStore store, int most, TimeProvider time)
             }
         }
 
-        if (Interlocked.Increment(ref count.Waiting) <= most) return true;
+        if (Interlocked.Increment(ref count.Waiting) <= limit) return true;
         Interlocked.Decrement(ref count.Waiting);
         return false;
     }
 
-    private bool IsDue(Count count) => Volatile.Read(ref count.At) is var at && (at == 0 || time.GetElapsedTime(at) >= (Volatile.Read(ref count.Waiting) >= most ? ShortestBelief : LongestBelief));
+    private bool IsDue(Count count, int limit) => Volatile.Read(ref count.At) is var at && (at == 0 || time.GetElapsedTime(at) >= (Volatile.Read(ref count.Waiting) >= limit ? ShortestBelief : LongestBelief));
 
     private async ValueTask CountAsync(string owner, Count count, CancellationToken cancellationToken)
     {
