@@ -12,8 +12,8 @@ public abstract class Transport : IAsyncDisposable
 
     public abstract IObjectStore Store { get; }
 
-    /// <summary>Where producers drop jobs; null where the transport has no such queue.</summary>
-    public virtual IJobQueue? Jobs => null;
+    /// <summary>Where producers drop jobs.</summary>
+    public abstract IJobQueue Jobs { get; }
 
     /// <summary>Creates what is missing (tables, queues, containers, folders) and checks that all of it can be reached. To be called once, first.</summary>
     /// <exception cref="TransportException">It can't be reached, or may not be used; the message says what to do.</exception>

@@ -20,7 +20,7 @@ internal sealed partial class BulkWork(
             InferenceJobs jobs = new(transport.Store, api, time);
             await Task.WhenAll(
                 driver.RunAsync(stoppingToken),
-                transport.Jobs is { } queue ? new JobListener(queue, jobs, time, logs.CreateLogger<JobListener>()).RunAsync(stoppingToken) : Task.CompletedTask);
+                new JobListener(transport.Jobs, jobs, time, logs.CreateLogger<JobListener>()).RunAsync(stoppingToken));
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {

@@ -22,6 +22,8 @@ internal sealed class MemoryTransport(IObjectStore store) : Transport, IRequestQ
 
     public TimeSpan LeaseTime => TimeSpan.FromMinutes(1);
 
+    public override IJobQueue Jobs => throw new NotSupportedException();
+
     public override ValueTask OpenAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
     public override ValueTask DisposeAsync() => ValueTask.CompletedTask;

@@ -13,6 +13,8 @@ internal sealed class CutOffTransport(Transport inner) : Transport
 
     public override IObjectStore Store => inner.Store;
 
+    public override IJobQueue Jobs => inner.Jobs;
+
     public override ValueTask OpenAsync(CancellationToken cancellationToken) => inner.OpenAsync(cancellationToken);
 
     public override ValueTask DisposeAsync() => inner.DisposeAsync();

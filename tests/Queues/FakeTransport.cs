@@ -21,6 +21,8 @@ internal sealed class FakeTransport(FakeBroker broker, TimeProvider time) : Tran
 
     public string Address { get; } = Guid.NewGuid().ToString("N");
 
+    public override IJobQueue Jobs => throw new NotSupportedException();
+
     public override ValueTask OpenAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
     public override ValueTask DisposeAsync() => ValueTask.CompletedTask;

@@ -4,9 +4,9 @@ using R1Serverless.Queues.AzureStorage;
 namespace R1Serverless.Queues.ServiceBus;
 
 /// <summary>
-/// Which Service Bus namespace to use, and as whom. Either <see cref="ConnectionString"/> or <see cref="Namespace"/> is given. Three queues must be there, named
-/// <c>{EntityPrefix}interactive</c>, <c>{EntityPrefix}bulk</c> and <c>{EntityPrefix}replies</c>, the last with sessions; all with <see cref="LeaseTime"/> as lock duration, and none
-/// partitioned. To create them needs rights that neither gateways nor workers should have.
+/// Which Service Bus namespace to use, and as whom. Either <see cref="ConnectionString"/> or <see cref="Namespace"/> is given. Four queues must be there, named
+/// <c>{EntityPrefix}interactive</c>, <c>{EntityPrefix}bulk</c>, <see cref="JobQueue"/> and, with sessions, <c>{EntityPrefix}replies</c>; all with <see cref="LeaseTime"/> as lock
+/// duration, and none partitioned. To create them needs rights that neither gateways nor workers should have.
 /// </summary>
 public sealed record ServiceBusOptions
 {
@@ -21,6 +21,9 @@ public sealed record ServiceBusOptions
 
     /// <summary>What the names of all queues begin with, so that several deployments may share a namespace.</summary>
     public string EntityPrefix { get; init; } = "r1-";
+
+    /// <summary>Where producers drop jobs.</summary>
+    public string JobQueue { get; init; } = IJobQueue.Name;
 
     /// <summary>See <see cref="IRequestQueue.LeaseTime"/>: the lock duration that the queues were created with, which can't be asked for; 1 second to 5 minutes.</summary>
     public TimeSpan LeaseTime { get; init; } = TimeSpan.FromSeconds(60);

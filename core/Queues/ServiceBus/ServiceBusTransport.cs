@@ -14,6 +14,7 @@ public sealed class ServiceBusTransport : Transport
     private readonly ServiceBusReplies _replies;
     private readonly QueueEntity _interactive;
     private readonly QueueEntity _bulk;
+    private readonly QueueEntity _jobs;
 
     /// <param name="store">For results and for what is too large for a message. A <see cref="BlobStore"/> is opened together with the transport; any other must be open.</param>
     /// <exception cref="TransportException">The options can't be used; the message says which.</exception>
@@ -27,6 +28,8 @@ public sealed class ServiceBusTransport : Transport
         BrokerClock clock = new(time, options.LeaseTime, stop => ReplySession.ProbeAsync(_bus, replies, stop));
         _interactive = new QueueEntity(_bus, $"{options.EntityPrefix}interactive", options.LeaseTime);
         _bulk = new QueueEntity(_bus, $"{options.EntityPrefix}bulk", options.LeaseTime);
+        _jobs = new QueueEntity(_bus, options.JobQueue, options.LeaseTime);
+        Jobs = new ServiceBusJobQueue(_jobs, clock);
         _queue = new ServiceBusQueue(_interactive, _bulk, bodies, clock, options.LeaseTime);
         _replies = new ServiceBusReplies(_bus, options, replies, bodies, log);
         Description = $"Service Bus at {_bus.Endpoint.Host}, {options}";
@@ -40,18 +43,22 @@ public sealed class ServiceBusTransport : Transport
 
     public override IObjectStore Store { get; }
 
-    /// <summary>Checks that all three queues are there and that the request queues may be sent to; they are not created. See <see cref="Transport.OpenAsync"/>.</summary>
+    public override IJobQueue Jobs { get; }
+
+    /// <summary>Checks that all four queues are there and that those of requests and jobs may be sent to; they are not created. See <see cref="Transport.OpenAsync"/>.</summary>
     public override async ValueTask OpenAsync(CancellationToken cancellationToken)
     {
         if (Store is BlobStore blobs) await blobs.OpenAsync(cancellationToken);
         await _interactive.Sender.OpenAsync(cancellationToken);
         await _bulk.Sender.OpenAsync(cancellationToken);
+        await _jobs.Sender.OpenAsync(cancellationToken);
         await _replies.OpenAsync(cancellationToken);
     }
 
     public override async ValueTask DisposeAsync()
     {
         await _queue.CloseAsync();
+        await _jobs.CloseAsync();
         await _bus.DisposeAsync();
     }
 }

@@ -25,9 +25,15 @@ public sealed class StorageObjectContractTests(AzuriteFixture azurite) : ObjectS
     protected override async ValueTask<TransportFixture> CreateFixtureAsync() => new StorageFixture(azurite, await azurite.OptionsAsync());
 }
 
+[Collection(AzuriteFixture.Clock)]
+public sealed class StorageJobContractTests(AzuriteFixture azurite) : JobQueueContract
+{
+    protected override async ValueTask<TransportFixture> CreateFixtureAsync() => new StorageFixture(azurite, await azurite.OptionsAsync());
+}
+
 internal sealed class StorageFixture(AzuriteFixture azurite, StorageOptions options) : TransportFixture
 {
-    private readonly StorageOptions options = options with { LeaseTime = TimeSpan.FromSeconds(30) };
+    private readonly StorageOptions options = options with { LeaseTime = TimeSpan.FromSeconds(30), JobQueue = $"{options.QueuePrefix}jobs" };
 
     public override async ValueTask PassAsync(TimeSpan time) => await azurite.PassAsync(time);
 
@@ -40,6 +46,6 @@ internal sealed class StorageFixture(AzuriteFixture azurite, StorageOptions opti
     {
         // Azurite slows with what it holds.
         await new BlobContainerClient(options.ConnectionString, options.Container).DeleteIfExistsAsync();
-        foreach (string name in (string[])["interactive", "interactive-dead", "bulk", "bulk-dead"]) await new QueueClient(options.ConnectionString, options.QueuePrefix + name).DeleteIfExistsAsync();
+        foreach (string name in (string[])["interactive", "interactive-dead", "bulk", "bulk-dead", "jobs", "jobs-poison"]) await new QueueClient(options.ConnectionString, options.QueuePrefix + name).DeleteIfExistsAsync();
     }
 }

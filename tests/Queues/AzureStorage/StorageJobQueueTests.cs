@@ -24,7 +24,7 @@ public sealed class StorageJobQueueTests(AzuriteFixture azurite)
         const string job = """{"id":"é","body":{}}""";
         await producer.SendMessageAsync(asBase64 ? Convert.ToBase64String(Encoding.UTF8.GetBytes(job)) : job);
 
-        JobLease first = (await transport.Jobs!.LeaseAsync(Patience, default))!;
+        JobLease first = (await transport.Jobs.LeaseAsync(Patience, default))!;
         Assert.Equal((job, 1), (Encoding.UTF8.GetString(first.Message.Span), first.Deliveries));
         await first.AbandonAsync(TimeSpan.Zero, default);
         JobLease second = (await transport.Jobs.LeaseAsync(Patience, default))!;

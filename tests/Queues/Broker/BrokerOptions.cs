@@ -3,7 +3,7 @@ namespace R1Serverless.Tests.Queues.Broker;
 /// <summary>How the stand-in is set up, as an operator would set up a namespace.</summary>
 internal sealed record BrokerOptions
 {
-    public IReadOnlyList<string> Queues { get; init; } = ["r1-interactive", "r1-bulk", "r1-replies"];
+    public IReadOnlyList<string> Queues { get; init; } = ["r1-interactive", "r1-bulk", "r1-replies", "inference-jobs"];
 
     public IReadOnlyList<string> SessionQueues { get; init; } = ["r1-replies"];
 

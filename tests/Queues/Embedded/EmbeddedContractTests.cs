@@ -16,3 +16,8 @@ public sealed class EmbeddedStoreTests : ObjectStoreContract
 {
     protected override ValueTask<TransportFixture> CreateFixtureAsync() => ValueTask.FromResult<TransportFixture>(new EmbeddedFixture());
 }
+
+public sealed class EmbeddedJobTests : JobQueueContract
+{
+    protected override ValueTask<TransportFixture> CreateFixtureAsync() => ValueTask.FromResult<TransportFixture>(new EmbeddedFixture());
+}

@@ -79,6 +79,8 @@ public sealed class RowStoreTests : ObjectStoreContract
 
         public override IObjectStore Store => inner.Rows;
 
+        public override IJobQueue Jobs => inner.Jobs;
+
         public override ValueTask OpenAsync(CancellationToken cancellationToken) => inner.OpenAsync(cancellationToken);
 
         public override ValueTask DisposeAsync() => inner.DisposeAsync();

@@ -11,3 +11,8 @@ public sealed class ServiceBusReplyTests : ReplyChannelContract
 {
     protected override ValueTask<TransportFixture> CreateFixtureAsync() => ValueTask.FromResult<TransportFixture>(new ServiceBusFixture());
 }
+
+public sealed class ServiceBusJobTests : JobQueueContract
+{
+    protected override ValueTask<TransportFixture> CreateFixtureAsync() => ValueTask.FromResult<TransportFixture>(new ServiceBusFixture());
+}

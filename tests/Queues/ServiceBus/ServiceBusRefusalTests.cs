@@ -76,7 +76,7 @@ public sealed class ServiceBusRefusalTests
         ServiceBusOptions options = new() { Namespace = $"localhost:{fixture.Broker.Port}", IsPlain = true, Credential = tokens, LeaseTime = ServiceBusFixture.LockTime };
         await using ServiceBusTransport transport = new(options, fixture.Store, time, NullLogger.Instance);
         await transport.OpenAsync(Stop);
-        Assert.Equal(["r1-interactive", "r1-bulk", "r1-replies"], await ShownAsync(fixture, "token 1"));
+        Assert.Equal(["r1-interactive", "r1-bulk", "inference-jobs", "r1-replies"], await ShownAsync(fixture, "token 1"));
 
         // Each step is shorter than a token's life, the whole is several.
         for (int number = 2; number <= 4; number++)
@@ -84,7 +84,7 @@ public sealed class ServiceBusRefusalTests
             string token = $"token {number}";
             await time.Waits.Reader.ReadAsync(Stop);
             time.Advance(Tokens.Life * 0.8);
-            while ((await ShownAsync(fixture, token)).Count < 3) await fixture.Broker.PassAsync();
+            while ((await ShownAsync(fixture, token)).Count < 4) await fixture.Broker.PassAsync();
             await fixture.Broker.PassAsync();
             await transport.Queue.EnqueueAsync([new QueuedRequest { Class = WorkClass.Bulk, Request = new() { Id = new($"a{number}"), Model = "m", Prompt = new Prompt.Text("x") } }], Stop);
         }

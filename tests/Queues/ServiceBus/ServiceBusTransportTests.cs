@@ -115,6 +115,26 @@ public sealed class ServiceBusTransportTests : TransportContract
         Assert.Equal("a", Assert.Single(await Worker.Queue.LeaseAsync(WorkClass.Interactive, 1, Patience, Stop)).Message.Request.Id.Value);
     }
 
+    [Fact]
+    public async Task A_job_of_another_program_keeps_the_id_it_was_given_and_is_put_aside_with_its_reason()
+    {
+        Amqp.Message job = new("no job") { Properties = new Amqp.Framing.Properties { MessageId = "order-17" } };
+        await Bus.Broker.AskAsync(() =>
+        {
+            Bus.Broker.Queue("inference-jobs").Enqueue(job);
+            return true;
+        });
+        JobLease first = (await Worker.Jobs.LeaseAsync(Patience, Stop))!;
+        await first.AbandonAsync(TimeSpan.FromSeconds(5), Stop);
+        await Fixture.PassAsync(TimeSpan.FromSeconds(6));
+        JobLease second = (await Worker.Jobs.LeaseAsync(Patience, Stop))!;
+        Assert.Equal(("order-17", "order-17", "no job"), (first.Id, second.Id, Encoding.UTF8.GetString(second.Message.Span)));
+
+        await second.DeadLetterAsync("it is no job", Stop);
+        Amqp.Message letter = await Bus.Broker.AskAsync(() => Assert.Single(Bus.Broker.Queue("inference-jobs").DeadLetters!.Peek(0, 10)).ToMessage(isPeeked: true));
+        Assert.Equal("it is no job", letter.ApplicationProperties["DeadLetterErrorDescription"]);
+    }
+
     protected override ValueTask<TransportFixture> CreateFixtureAsync() => ValueTask.FromResult<TransportFixture>(new ServiceBusFixture());
 
     private static async Task<int> BodiesAsync(ServiceBusFixture fixture)
