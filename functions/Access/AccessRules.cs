@@ -1,6 +1,6 @@
 namespace R1Serverless.Access;
 
 /// <summary>How the API is guarded.</summary>
-/// <param name="AreKeysRequired">False only where the API can't be reached from other machines.</param>
-/// <param name="IsAdminOpen">Whether /admin answers where no key is asked for: not behind a front end, which makes everybody look local.</param>
-internal sealed record AccessRules(bool AreKeysRequired, bool IsAdminOpen);
+/// <param name="AreKeysRequired">Whether there are keys, or issuers of tokens.</param>
+/// <param name="IsOpenWithout">Whether everybody may do everything where there are none: only where nobody but this machine can call, not behind a front end, which makes every caller look local.</param>
+internal sealed record AccessRules(bool AreKeysRequired, bool IsOpenWithout);

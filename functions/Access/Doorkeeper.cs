@@ -12,6 +12,9 @@ internal sealed class Doorkeeper(AccessRules rules, CurrentKeys keys, TimeProvid
     private static readonly PathString AdminPath = new("/admin"), Root = new("/");
     private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(2);
 
+    private static readonly ApiError NoKeys = ApiError.Forbidden(
+        "This service has no keys yet, so it lets nobody in. Its operator makes them with r1 keys create, and names their place in the setting R1_KEYS.", "no_keys_configured");
+
     /// <summary>The caller, or why it is turned away.</summary>
     public async ValueTask<(Caller? Caller, ApiError? Refusal)> AdmitAsync(HttpContext context)
     {
@@ -23,7 +26,7 @@ internal sealed class Doorkeeper(AccessRules rules, CurrentKeys keys, TimeProvid
         }
 
         AccessScopes needed = Needed(context.Request.Path);
-        if (!rules.AreKeysRequired) return needed != AccessScopes.Admin || rules.IsAdminOpen ? (Caller.Anyone, null) : (null, Refusal(needed));
+        if (!rules.AreKeysRequired) return rules.IsOpenWithout || needed == AccessScopes.None ? (Caller.Anyone, null) : (null, NoKeys);
         if (Credentials.Read(context.Request.Headers) is not { } secret) return (null, ApiError.Unauthorized);
         var (caller, refusal) = tokens is not null && EntraTokens.IsToken(secret) ? await tokens.FindAsync(secret, context.RequestAborted) : await FindAsync(secret, context.RequestAborted);
         if (caller is null) return (null, refusal);

@@ -31,8 +31,8 @@ internal sealed record ApiError(
     /// <summary>It came with a token that opens nothing here.</summary>
     public static ApiError InvalidToken(string message) => new(StatusCodes.Status401Unauthorized, InvalidRequestType, message, null, InvalidTokenCode);
 
-    /// <summary>The key is known, and for something else.</summary>
-    public static ApiError Forbidden(string message) => new(StatusCodes.Status403Forbidden, "permission_error", message, null, "insufficient_permissions");
+    /// <summary>Whoever calls may not do this.</summary>
+    public static ApiError Forbidden(string message, string code = "insufficient_permissions") => new(StatusCodes.Status403Forbidden, "permission_error", message, null, code);
 
     public static ApiError Unavailable(string message, string code, TimeSpan retryAfter) =>
         new(StatusCodes.Status503ServiceUnavailable, "service_unavailable", message, null, code, retryAfter);

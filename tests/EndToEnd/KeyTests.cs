@@ -3,8 +3,10 @@ using System.ClientModel.Primitives;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using OpenAI;
 using OpenAI.Chat;
+using R1Serverless.Tests.Access;
 using R1Serverless.Tests.Commands;
 
 namespace R1Serverless.Tests.EndToEnd;
@@ -55,6 +57,24 @@ public sealed class KeyTests : IDisposable
             Assert.DoesNotContain(secret, server.Output, StringComparison.Ordinal);
             Assert.DoesNotContain(secret, await File.ReadAllTextAsync(Keys), StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public async Task A_token_is_as_good_as_a_key()
+    {
+        await using StandInProvider provider = await StandInProvider.StartAsync();
+        await using ServeProcess server = await ServeProcess.StartInAsync(
+            _data, "--entra-authority", provider.Authority, "--entra-audience", $"https://example.com/other,{StandInProvider.Audience}", "--api-key", "plain");
+        DateTimeOffset now = TimeProvider.System.GetUtcNow();
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync(server, "plain"));
+        Assert.DoesNotContain("IdentityModel", await server.MappedFilesAsync(), StringComparison.Ordinal);
+        string token = provider.Token(now), operators = provider.Token(now, claims => claims["roles"] = new JsonArray("R1.Admin"));
+        ChatCompletion answer = await Chat(server, token).CompleteChatAsync(new UserChatMessage("What is 12 + 30?"));
+        Assert.Equal("42", answer.Content[0].Text);
+        Assert.Equal((HttpStatusCode.Forbidden, HttpStatusCode.OK), (await StatusAsync(server, token, "/admin/queues"), await StatusAsync(server, operators, "/admin/queues")));
+        ClientResultException refused = await Assert.ThrowsAsync<ClientResultException>(() => Chat(server, provider.Token(now.AddDays(-1))).CompleteChatAsync(new UserChatMessage("hi")));
+        Assert.Equal(401, refused.Status);
+        Assert.Contains("The token has expired", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -66,10 +66,17 @@ public sealed class AdminTests
     [Theory]
     [InlineData(false, HttpStatusCode.OK)]
     [InlineData(true, HttpStatusCode.Forbidden)]
-    public async Task Without_keys_it_is_open_on_this_machine_only(bool isBehindHost, HttpStatusCode expected)
+    public async Task Without_keys_all_is_open_on_this_machine_only(bool isBehindHost, HttpStatusCode expected)
     {
         await using TestServer server = await TestServer.StartGatewayAsync(new ServeOptions { IsBehindHost = isBehindHost });
-        Assert.Equal(expected, (await server.Client.GetAsync("/admin/queues")).StatusCode);
+        foreach (string path in (string[])["/admin/queues", "/v1/models"])
+        {
+            HttpResponseMessage response = await server.Client.GetAsync(path);
+            Assert.Equal(expected, response.StatusCode);
+            if (isBehindHost) Assert.Equal("no_keys_configured", (await JsonAsync(response)).GetProperty("error").GetProperty("code").GetString());
+        }
+
+        foreach (string path in (string[])["/", "/health/live"]) Assert.Equal(HttpStatusCode.OK, (await server.Client.GetAsync(path)).StatusCode);
     }
 
     private static FakeKeySource Source() => new() { Keys = [KeyRingTests.Key("app", "one"), KeyRingTests.Key("ops", "two") with { Scopes = AccessScopes.Admin }] };
