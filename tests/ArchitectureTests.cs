@@ -46,11 +46,12 @@ public sealed class ArchitectureTests
         AssertNone(Imports().Where(i => Within(i.To, "Microsoft.ML.OnnxRuntime") && i.From is not ("Runtime" or "Building")));
 
     [Fact]
-    public void Only_the_transports_and_the_vault_know_their_services() =>
+    public void Only_the_transports_the_vault_and_the_monitor_know_their_services() =>
         AssertNone(Imports().Where(i => (Within(i.To, "Azure") || Within(i.To, "Amqp") || Within(i.To, "Microsoft.Data.Sqlite"))
             && !i.Type.StartsWith("R1Serverless.Queues.Embedded", StringComparison.Ordinal) && !i.Type.StartsWith("R1Serverless.Queues.AzureStorage", StringComparison.Ordinal)
             && !i.Type.StartsWith("R1Serverless.Queues.ServiceBus", StringComparison.Ordinal)
-            && !i.Type.StartsWith("R1Serverless.Access.VaultKeys", StringComparison.Ordinal)));
+            && !i.Type.StartsWith("R1Serverless.Access.VaultKeys", StringComparison.Ordinal)
+            && !i.Type.StartsWith("R1Serverless.Monitoring.AzureMonitorExport", StringComparison.Ordinal)));
 
     [Fact]
     public void Core_knows_no_web_server() => AssertNone(Imports().Where(i => Core.ContainsKey(i.From) && Within(i.To, "Microsoft.AspNetCore")));

@@ -9,7 +9,7 @@ internal sealed class Doorkeeper(AccessRules rules, CurrentKeys keys, TimeProvid
     /// <summary>A request that comes before the keys have been read waits for them for so long.</summary>
     public static readonly TimeSpan LongestLoading = TimeSpan.FromSeconds(10);
 
-    private static readonly PathString AdminPath = new("/admin"), Root = new("/");
+    private static readonly PathString AdminPath = new("/admin"), MetricsPath = new("/metrics"), Root = new("/");
     private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(2);
 
     private static readonly ApiError NoKeys = ApiError.Forbidden(
@@ -30,7 +30,7 @@ internal sealed class Doorkeeper(AccessRules rules, CurrentKeys keys, TimeProvid
         if (Credentials.Read(context.Request.Headers) is not { } secret) return (null, ApiError.Unauthorized);
         var (caller, refusal) = tokens is not null && EntraTokens.IsToken(secret) ? await tokens.FindAsync(secret, context.RequestAborted) : await FindAsync(secret, context.RequestAborted);
         if (caller is null) return (null, refusal);
-        return needed == AccessScopes.None || caller.Scopes.HasFlag(needed) ? (caller, null) : (null, Refusal(needed));
+        return needed == AccessScopes.None || (caller.Scopes & needed) != AccessScopes.None ? (caller, null) : (null, Refusal(needed));
     }
 
     private async ValueTask<(Caller? Caller, ApiError? Refusal)> FindAsync(string secret, CancellationToken cancellationToken)
@@ -41,7 +41,11 @@ internal sealed class Doorkeeper(AccessRules rules, CurrentKeys keys, TimeProvid
 
     // As routing does, whatever the case of the letters.
     private static AccessScopes Needed(PathString path) =>
-        path.StartsWithSegments(AdminPath, StringComparison.OrdinalIgnoreCase) ? AccessScopes.Admin : path == Root ? AccessScopes.None : AccessScopes.Inference;
+        path.StartsWithSegments(AdminPath, StringComparison.OrdinalIgnoreCase) ? AccessScopes.Admin
+        : path == Root ? AccessScopes.None
+        // Any of them: a scraper's key need open nothing else.
+        : path.Equals(MetricsPath, StringComparison.OrdinalIgnoreCase) ? AccessScopes.Inference | AccessScopes.Admin
+        : AccessScopes.Inference;
 
     private static ApiError Refusal(AccessScopes needed) => ApiError.Forbidden(
         needed == AccessScopes.Admin

@@ -57,14 +57,15 @@ internal static class ServeCommand
         AccessOption.AddTo(command);
         TransportOption.AddTo(command);
         RequestLimits.AddTo(command);
+        MonitoringOption.AddTo(command);
         DeviceOption.AddTo(command);
-        command.SetAction((arguments, cancellation) => RunAsync(RequestLimits.Read(arguments, AccessOption.Read(arguments, Read(arguments))), load, cancellation));
+        command.SetAction((arguments, cancellation) => RunAsync(MonitoringOption.Read(arguments, RequestLimits.Read(arguments, AccessOption.Read(arguments, Read(arguments)))), load, cancellation));
         return command;
     }
 
     private static async Task<int> RunAsync(ServeOptions options, ModelLoader load, CancellationToken cancellationToken)
     {
-        string? wrong = ListenAddresses.Refusal(options.Urls, options.AreKeysRequired) ?? Refusal(options) ?? RequestLimits.Refusal(options) ?? Transports.Refusal(options.Transport);
+        string? wrong = ListenAddresses.Refusal(options.Urls, options.AreKeysRequired) ?? Refusal(options) ?? RequestLimits.Refusal(options) ?? Transports.Refusal(options.Transport) ?? options.Monitoring.Refusal;
         if ((wrong ?? await AccessOption.RefusalAsync(options, cancellationToken)) is { } refusal)
         {
             await Console.Error.WriteLineAsync($"r1: {refusal}");

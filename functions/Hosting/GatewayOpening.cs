@@ -4,7 +4,7 @@ namespace R1Serverless.Hosting;
 
 /// <summary>Connects a gateway to the queue once the port is open, and opens the API.</summary>
 internal sealed class GatewayOpening(
-    Serving serving, QueueConnection connection, StartupReport report, ProcessEnd end, IHostApplicationLifetime lifetime)
+    Serving serving, QueueConnection connection, StartupReport report, ProcessEnd end, IHostApplicationLifetime lifetime, MonitoringStart? monitoring = null)
     : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -24,6 +24,7 @@ internal sealed class GatewayOpening(
             return;
         }
 
+        if (monitoring is not null) await monitoring.Started.WaitAsync(stoppingToken);
         report.Connected(queue.Transport.Description);
         serving.Open(
             new KnownModels(queue.Gateway, queue.Workers),

@@ -1,5 +1,7 @@
 using R1Serverless.Models;
+using R1Serverless.Monitoring;
 using R1Serverless.Queues;
+using R1Serverless.Requests;
 using R1Serverless.Runtime;
 
 namespace R1Serverless.Hosting;
@@ -15,7 +17,8 @@ internal sealed partial class ModelLoading(
     ProcessEnd end,
     TimeProvider time,
     IHostApplicationLifetime lifetime,
-    ILogger<ModelLoading> log)
+    ILogger<ModelLoading> log,
+    MonitoringStart? monitoring = null)
     : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -42,8 +45,16 @@ internal sealed partial class ModelLoading(
             return;
         }
 
+        IInference engine = loaded.Inference;
         try
         {
+            if (monitoring is not null)
+            {
+                await monitoring.Started.WaitAsync(stoppingToken);
+                monitoring.Watch(loaded);
+                loaded = loaded with { Inference = new MeteredInference(engine, time) };
+            }
+
             serving.Open(new DeadlineInference(loaded.Inference, time), _ => ValueTask.FromResult(loaded.Models()));
             report.Ready(loaded.Models());
             await WorkAsync(loaded, stoppingToken);
@@ -51,7 +62,7 @@ internal sealed partial class ModelLoading(
         }
         finally
         {
-            if (loaded.Inference is IAsyncDisposable engine) await engine.DisposeAsync();
+            if (engine is IAsyncDisposable disposable) await disposable.DisposeAsync();
         }
     }
 

@@ -1,6 +1,7 @@
 using R1Serverless.Access;
 using R1Serverless.Batches;
 using R1Serverless.Endpoints;
+using R1Serverless.Monitoring;
 
 namespace R1Serverless.Hosting;
 
@@ -44,6 +45,8 @@ internal static class ServeHost
             builder.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<KeyRefresh>(services, source, services.GetRequiredService<StartupReport>()));
         }
 
+        // The first to start is the last to stop.
+        if (options.Monitoring.IsOn) builder.Services.AddSingleton<MonitoringStart>().AddHostedService(services => services.GetRequiredService<MonitoringStart>());
         if (options.Role == ServeRole.Gateway) builder.Services.AddHostedService<GatewayOpening>();
         else builder.Services.AddHostedService<ModelLoading>();
         if (options.Role != ServeRole.Worker) builder.Services.AddHostedService<RequestUpkeep>();
@@ -59,6 +62,7 @@ internal static class ServeHost
         app.MapBatches();
         app.MapRequests();
         app.MapAdmin();
+        if (options.Monitoring.HasPage) app.MapGet(MetricsPage.Path, (RequestDelegate)app.Services.GetRequiredService<MonitoringStart>().WritePageAsync);
         return app;
     }
 

@@ -1,4 +1,5 @@
 using R1Serverless.Access;
+using R1Serverless.Monitoring;
 using R1Serverless.Requests;
 using R1Serverless.Runtime;
 
@@ -47,6 +48,9 @@ internal sealed record ServeOptions
 
     /// <summary>Whether the Functions host stands in front, which makes every caller look local.</summary>
     public bool IsBehindHost { get; init; }
+
+    /// <summary>Where traces and metrics go; nowhere by default.</summary>
+    public MonitoringOptions Monitoring { get; init; } = new();
 
     /// <summary>Bytes for keys and values of each loaded variant; null means a sixth of <see cref="MemoryBytes"/>.</summary>
     public long? KeyValueMemoryBytes { get; init; }

@@ -20,7 +20,7 @@ public sealed partial class ServeProcess : IAsyncDisposable
     private readonly TaskCompletionSource<Uri> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private ServeProcess(string? data, string[] arguments)
+    private ServeProcess(string? data, string[] arguments, IReadOnlyDictionary<string, string>? environment = null)
     {
         data ??= _ownData = Directory.CreateTempSubdirectory("r1-serve-").FullName;
         ProcessStartInfo start = new("dotnet") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
@@ -28,6 +28,7 @@ public sealed partial class ServeProcess : IAsyncDisposable
         start.Environment.Remove("ASPNETCORE_URLS");
         start.Environment.Remove("R1_API_KEY");
         start.Environment.Remove("R1_KEYS");
+        foreach ((string name, string value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
         _process = new Process { StartInfo = start, EnableRaisingEvents = true };
         _process.OutputDataReceived += (_, line) => Hear(line.Data);
         _process.ErrorDataReceived += (_, line) => Hear(line.Data);
@@ -52,9 +53,12 @@ public sealed partial class ServeProcess : IAsyncDisposable
     public static Task<ServeProcess> StartAsync(params string[] arguments) => StartInAsync(null, arguments);
 
     /// <summary>The same in a data folder that other processes use too and that outlives this one; null for one of its own.</summary>
-    public static async Task<ServeProcess> StartInAsync(string? data, params string[] arguments)
+    public static Task<ServeProcess> StartInAsync(string? data, params string[] arguments) => StartInAsync(data, new Dictionary<string, string>(), arguments);
+
+    /// <summary>The same with more variables in its environment.</summary>
+    public static async Task<ServeProcess> StartInAsync(string? data, IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
-        ServeProcess process = new(data, ["--urls", "http://127.0.0.1:0", .. arguments]);
+        ServeProcess process = new(data, ["--urls", "http://127.0.0.1:0", .. arguments], environment);
         try
         {
             await process._ready.Task.WaitAsync(StartLimit);
@@ -69,9 +73,12 @@ public sealed partial class ServeProcess : IAsyncDisposable
     }
 
     /// <summary>Starts with arguments that must be refused; the exit code and what was said.</summary>
-    public static async Task<(int Code, string Output)> RefusedAsync(params string[] arguments)
+    public static Task<(int Code, string Output)> RefusedAsync(params string[] arguments) => RefusedAsync(new Dictionary<string, string>(), arguments);
+
+    /// <summary>The same with more variables in its environment.</summary>
+    public static async Task<(int Code, string Output)> RefusedAsync(IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
-        await using ServeProcess process = new(null, arguments);
+        await using ServeProcess process = new(null, arguments, environment);
         int code = await process.ExitAsync();
         return (code, process.Output);
     }

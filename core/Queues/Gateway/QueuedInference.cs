@@ -90,7 +90,7 @@ public sealed partial class QueuedInference(Transport transport, QueuedInference
     /// <param name="batch">The batch that it is a line of; null for none.</param>
     /// <exception cref="TransportException">The queue can't be reached; the request may be in it all the same.</exception>
     public ValueTask SubmitAsync(InferenceRequest request, WorkClass workClass, string? batch, CancellationToken cancellationToken) =>
-        EnqueueAsync(new QueuedRequest { Request = Seeded(request), Class = workClass, Batch = batch, TraceParent = Trace }, cancellationToken);
+        EnqueueAsync(new QueuedRequest { Request = Seeded(request), Class = workClass, Batch = batch }, cancellationToken);
 
     /// <summary>The events of a request that somebody else has submitted, once it has ended; waits for that for as long as it takes.</summary>
     /// <exception cref="MalformedMessageException">The result can't be read.</exception>
@@ -126,7 +126,8 @@ public sealed partial class QueuedInference(Transport transport, QueuedInference
 
     public ValueTask DisposeAsync() => _withdrawals.DisposeAsync();
 
-    private static string? Trace => Activity.Current is { IdFormat: ActivityIdFormat.W3C, Id: { } id } ? id : null;
+    /// <summary>Where nobody listens here, a call that nobody else records begins no trace: its worker decides for itself.</summary>
+    private static string? Trace => Activity.Current is { IdFormat: ActivityIdFormat.W3C, Id: { } id } current && (current.Recorded || Activities.AreRecorded) ? id : null;
 
     /// <summary>Another delivery has to repeat the same text: a random answer needs a seed that stays.</summary>
     private static InferenceRequest Seeded(InferenceRequest request) => request.Sampling.Seed is not null
@@ -135,14 +136,25 @@ public sealed partial class QueuedInference(Transport transport, QueuedInference
 
     private async ValueTask EnqueueAsync(QueuedRequest message, CancellationToken cancellationToken)
     {
-        await transport.Queue.EnqueueAsync([message], cancellationToken);
-        QueueInstruments.OnEnqueued(WorkClassName.Of(message.Class), 1);
+        string workClass = WorkClassName.Of(message.Class);
+        using Activity? sending = Activities.BeginEnqueue(workClass, message.Request.Id.Value);
+        try
+        {
+            await transport.Queue.EnqueueAsync([message with { TraceParent = Trace }], cancellationToken);
+        }
+        catch (TransportException)
+        {
+            sending.OnFailed("unreachable");
+            throw;
+        }
+
+        QueueInstruments.OnEnqueued(workClass, 1);
     }
 
     /// <summary>Why the request could not be enqueued; null if it was.</summary>
     private async ValueTask<InferenceError?> TryEnqueueAsync(InferenceRequest request, CancellationToken cancellationToken)
     {
-        QueuedRequest message = new() { Request = Seeded(request), Class = WorkClass.Interactive, ReplyTo = transport.Replies.Address, TraceParent = Trace };
+        QueuedRequest message = new() { Request = Seeded(request), Class = WorkClass.Interactive, ReplyTo = transport.Replies.Address };
         try
         {
             await EnqueueAsync(message, cancellationToken);

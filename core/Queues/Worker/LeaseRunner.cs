@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using R1Serverless.Requests;
 using R1Serverless.Telemetry;
@@ -20,7 +21,9 @@ internal sealed partial class LeaseRunner(
     public async Task RunAsync(HeldLease held)
     {
         await Task.Yield(); // the caller goes on to the next lease
-        QueueInstruments.OnLeased(WorkClassName.Of(held.Class), held.Delivery, held.AgeWhenLeased);
+        string workClass = WorkClassName.Of(held.Class);
+        QueueInstruments.OnLeased(workClass, held.Delivery, held.AgeWhenLeased);
+        using Activity? delivery = Activities.BeginDelivery(workClass, held.Id.Value, held.Delivery, held.Message.TraceParent);
         try
         {
             await HandleAsync(held);
@@ -38,7 +41,8 @@ internal sealed partial class LeaseRunner(
 
         if (held.IsLost)
         {
-            QueueInstruments.OnLeaseLost(WorkClassName.Of(held.Class));
+            QueueInstruments.OnLeaseLost(workClass);
+            delivery.OnFailed("lease_lost");
             LogLost(held.Id.Value, held.Delivery);
         }
 
@@ -144,7 +148,7 @@ internal sealed partial class LeaseRunner(
         if (result.Outcome != RequestOutcome.DeadLettered && await _retry.RunAsync("write a result and complete a lease", stop => held.CompleteAsync(result, stop), held.Lost) is { } completion)
         {
             if (completion.IsFirst) replies.Add(run.Replies, last);
-            if (completion.IsOurs) QueueInstruments.OnCompleted(WorkClassName.Of(held.Class), completion.IsFirst ? result.Outcome.ToString() : "existing");
+            if (completion.IsOurs) Completed(held, completion.IsFirst ? result.Outcome.ToString() : "existing");
             else held.Lose();
             return;
         }
@@ -157,18 +161,27 @@ internal sealed partial class LeaseRunner(
 
     private async Task CompleteAsync(HeldLease held, string outcome)
     {
-        if (await EndLeaseAsync(held, "complete a lease", (lease, stop) => lease.CompleteAsync(stop))) QueueInstruments.OnCompleted(WorkClassName.Of(held.Class), outcome);
+        if (await EndLeaseAsync(held, "complete a lease", (lease, stop) => lease.CompleteAsync(stop))) Completed(held, outcome);
+    }
+
+    private static void Completed(HeldLease held, string outcome)
+    {
+        QueueInstruments.OnCompleted(WorkClassName.Of(held.Class), outcome);
+        Activity.Current.OnEnded(outcome);
     }
 
     private async Task AbandonAsync(HeldLease held, TimeSpan delay, string reason)
     {
-        if (await EndLeaseAsync(held, "give a request back", (lease, stop) => lease.AbandonAsync(delay, stop))) QueueInstruments.OnAbandoned(WorkClassName.Of(held.Class), reason);
+        if (!await EndLeaseAsync(held, "give a request back", (lease, stop) => lease.AbandonAsync(delay, stop))) return;
+        QueueInstruments.OnAbandoned(WorkClassName.Of(held.Class), reason);
+        Activity.Current.OnEnded("given back");
     }
 
     private async Task DeadLetterAsync(HeldLease held, string reason)
     {
         if (!await EndLeaseAsync(held, "dead-letter a request", (lease, stop) => lease.DeadLetterAsync(reason, stop))) return;
         QueueInstruments.OnDeadLettered(WorkClassName.Of(held.Class));
+        Activity.Current.OnEnded(nameof(RequestOutcome.DeadLettered));
         LogDeadLettered(held.Id.Value, held.Delivery, reason);
     }
 

@@ -1,0 +1,48 @@
+using System.Reflection;
+using OpenTelemetry;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+using OpenTelemetry.Trace;
+using R1Serverless.Telemetry;
+
+namespace R1Serverless.Monitoring;
+
+/// <summary>What collects this process's traces and metrics and sends them on. Making it loads OpenTelemetry's libraries; nothing else here does.</summary>
+internal sealed class Exporters : IDisposable
+{
+    private const string HttpMeter = "Microsoft.AspNetCore.Hosting", RuntimeMeter = "System.Runtime";
+    private readonly TracerProvider? _traces;
+
+    /// <param name="options">Without a <see cref="MonitoringOptions.Refusal"/>.</param>
+    /// <param name="service">What this process is called where its telemetry goes; OTEL_SERVICE_NAME goes before it.</param>
+    public Exporters(MonitoringOptions options, string service)
+    {
+        MeterProviderBuilder metrics = Sdk.CreateMeterProviderBuilder().ConfigureResource(Describe).AddMeter(Instruments.MeterName, HttpMeter, RuntimeMeter);
+        if (options.Otlp.Count > 0) metrics.AddOtlpExporter();
+        if (options.AzureConnection is not null) AzureMonitorExport.AddTo(metrics, options);
+        if (options.HasPage) metrics.AddPrometheusExporter();
+        Metrics = metrics.Build()!;
+        if (options.Otlp.Count == 0 && options.AzureConnection is null) return;
+
+        TracerProviderBuilder traces = Sdk.CreateTracerProviderBuilder().ConfigureResource(Describe).AddSource(Activities.SourceName)
+            .AddAspNetCoreInstrumentation(http => http.Filter = context => !IsProbe(context.Request.Path)).AddProcessor(new SpanPrivacy());
+        if (options.Otlp.Count > 0) traces.AddOtlpExporter();
+        if (options.AzureConnection is not null) AzureMonitorExport.AddTo(traces, options);
+        _traces = traces.Build();
+
+        void Describe(ResourceBuilder resource) => resource.AddService(service, serviceVersion: Version).AddEnvironmentVariableDetector();
+    }
+
+    public MeterProvider Metrics { get; }
+
+    private static string Version => typeof(Exporters).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+
+    private static bool IsProbe(PathString path) => path.StartsWithSegments("/health", StringComparison.Ordinal) || path == MetricsPage.Path;
+
+    /// <summary>Sends what is left.</summary>
+    public void Dispose()
+    {
+        _traces?.Dispose();
+        Metrics.Dispose();
+    }
+}
