@@ -9,6 +9,7 @@ RootCommand root = new("R1Serverless: reasoning models behind the OpenAI API, in
     RunBatchCommand.Create(LocalModels.LoadAsync),
     ModelCommand.Create(),
     DevicesCommand.Create(),
+    HealthCommand.Create(),
     QueueCommand.Create(),
     KeysCommand.Create(),
     BenchCommand.Create(),

@@ -6,7 +6,7 @@ namespace R1Serverless.Commands;
 /// <summary>Where the queue is: <c>--transport</c>, <c>--storage</c>, <c>--service-bus</c>, <c>--lease</c>.</summary>
 internal static class TransportOption
 {
-    private static readonly Option<string> Transport = Create();
+    private static readonly Option<string?> Transport = Create();
 
     private static readonly Option<string?> Storage = new("--storage")
     {
@@ -28,14 +28,20 @@ internal static class TransportOption
     }
 
     /// <param name="data">The data folder; null means the user's.</param>
-    public static TransportOptions Read(ParseResult arguments, string? data) => new()
+    public static TransportOptions Read(ParseResult arguments, string? data)
     {
-        Kind = TransportOptions.Parse(arguments.GetRequiredValue(Transport)),
-        DataFolder = data,
-        LeaseTime = arguments.GetValue(Lease) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
-        Storage = arguments.GetValue(Storage) ?? Set(TransportOptions.StorageVariable),
-        ServiceBus = arguments.GetValue(ServiceBus) ?? Set(TransportOptions.ServiceBusVariable),
-    };
+        string? kind = arguments.GetValue(Transport) ?? Set(TransportOptions.KindVariable);
+        bool isKnown = kind is null || TransportOptions.Names.Contains(kind);
+        return new TransportOptions
+        {
+            Kind = isKnown && kind is not null ? TransportOptions.Parse(kind) : default,
+            UnknownKind = isKnown ? null : kind,
+            DataFolder = data,
+            LeaseTime = arguments.GetValue(Lease) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
+            Storage = arguments.GetValue(Storage) ?? Set(TransportOptions.StorageVariable),
+            ServiceBus = arguments.GetValue(ServiceBus) ?? Set(TransportOptions.ServiceBusVariable),
+        };
+    }
 
     private static string? Set(string variable) => Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : null;
 
@@ -53,12 +59,12 @@ internal static class TransportOption
         return option;
     }
 
-    private static Option<string> Create()
+    private static Option<string?> Create()
     {
-        Option<string> option = new("--transport")
+        Option<string?> option = new("--transport")
         {
-            Description = "How gateways and workers are connected: embedded (the data folder, on one machine), storage (Azure Storage) or servicebus (Azure Service Bus, with results in Azure Storage).",
-            DefaultValueFactory = _ => new TransportOptions().Name,
+            Description = $"How gateways and workers are connected: embedded (the data folder, on one machine), storage (Azure Storage) or servicebus (Azure Service Bus, with results in Azure Storage); also {TransportOptions.KindVariable}. [default: {new TransportOptions().Name}]",
+            HelpName = string.Join('|', TransportOptions.Names),
         };
         option.AcceptOnlyFromAmong([.. TransportOptions.Names]);
         return option;

@@ -16,10 +16,14 @@ internal enum TransportKind
 /// <summary>Where the queue is. A class, so that nothing prints its connection strings by the way.</summary>
 internal sealed class TransportOptions
 {
+    public const string KindVariable = "R1_TRANSPORT";
     public const string StorageVariable = "R1_STORAGE";
     public const string ServiceBusVariable = "R1_SERVICEBUS";
 
     public TransportKind Kind { get; init; }
+
+    /// <summary>What the environment names instead of a kind; null where it names one, or none.</summary>
+    public string? UnknownKind { get; init; }
 
     /// <summary>Of models and embedded queue; null means the user's.</summary>
     public string? DataFolder { get; init; }

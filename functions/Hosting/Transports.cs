@@ -11,6 +11,7 @@ internal static class Transports
     /// <summary>Why these options name no transport, and what to do; null where they do.</summary>
     public static string? Refusal(TransportOptions options) => options switch
     {
+        { UnknownKind: { } name } => $"{TransportOptions.KindVariable}: there is no transport '{name}', there are {string.Join(", ", TransportOptions.Names)}.",
         { Kind: TransportKind.Storage, Storage: null } =>
             $"--transport storage needs an account: set {TransportOptions.StorageVariable} to its connection string, or --storage to its name or address to use this process's identity.",
         { Kind: TransportKind.ServiceBus, ServiceBus: null } =>

@@ -28,6 +28,7 @@ public sealed partial class ServeProcess : IAsyncDisposable
         start.Environment.Remove("ASPNETCORE_URLS");
         start.Environment.Remove("R1_API_KEY");
         start.Environment.Remove("R1_KEYS");
+        start.Environment.Remove("R1_TRANSPORT");
         foreach ((string name, string value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
         _process = new Process { StartInfo = start, EnableRaisingEvents = true };
         _process.OutputDataReceived += (_, line) => Hear(line.Data);

@@ -92,6 +92,7 @@ public sealed class MonitoringTests : IDisposable
     [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4317", "is no address")]
     [InlineData("APPLICATIONINSIGHTS_CONNECTION_STRING", "nonsense", "Application Insights")]
     [InlineData("R1_COST_PER_HOUR", "cheap", "a price")]
+    [InlineData("R1_TRANSPORT", "pigeon", "embedded, storage, servicebus")]
     public async Task What_makes_no_sense_is_refused_in_a_sentence(string variable, string value, string said)
     {
         var (code, output) = await ServeProcess.RefusedAsync(new Dictionary<string, string> { [variable] = value });
