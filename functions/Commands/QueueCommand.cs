@@ -27,7 +27,7 @@ internal static class QueueCommand
         One("redrive", "Put dead letters back into the queue, with a fresh count of deliveries. Do it once the reason is mended.", RedriveAsync, Most),
     };
 
-    private static Command One(string name, string description, Func<QueueView, IRequestQueue, CancellationToken, Task> action, params Option[] more)
+    private static Command One(string name, string description, Func<QueueView, Transport, CancellationToken, Task> action, params Option[] more)
     {
         Command command = new(name, description) { Class, Json, Data };
         TransportOption.AddTo(command);
@@ -36,45 +36,45 @@ internal static class QueueCommand
         return command;
     }
 
-    private static async Task<int> RunAsync(ParseResult arguments, Func<QueueView, IRequestQueue, CancellationToken, Task> action, CancellationToken cancellation)
+    private static async Task<int> RunAsync(ParseResult arguments, Func<QueueView, Transport, CancellationToken, Task> action, CancellationToken cancellation)
     {
         TransportOptions options = TransportOption.Read(arguments, arguments.GetValue(Data));
         if (Transports.Refusal(options) is { } refusal) throw new TransportException(refusal, isPermanent: true);
         await using Transport transport = Transports.Create(options, TimeProvider.System, NullLoggerFactory.Instance);
         await transport.OpenAsync(cancellation);
         int most = arguments.CommandResult.Command.Options.Contains(Most) ? arguments.GetValue(Most) : 0;
-        await action(new QueueView(Classes(arguments.GetRequiredValue(Class)), most, arguments.GetValue(Json)), transport.Queue, cancellation);
+        await action(new QueueView(Classes(arguments.GetRequiredValue(Class)), most, arguments.GetValue(Json)), transport, cancellation);
         return 0;
     }
 
-    private static async Task StatsAsync(QueueView view, IRequestQueue queue, CancellationToken cancellation)
+    private static async Task StatsAsync(QueueView view, Transport transport, CancellationToken cancellation)
     {
         List<(WorkClass, QueueStatistics)> found = [];
-        foreach (WorkClass one in view.Classes) found.Add((one, await queue.StatisticsAsync(one, cancellation)));
+        foreach (WorkClass one in view.Classes) found.Add((one, await transport.Queue.StatisticsAsync(one, cancellation)));
         if (view.IsJson) Print(output => QueueJson.Write(output, found));
         else QueuePrinter.Write(found);
     }
 
-    private static async Task PeekAsync(QueueView view, IRequestQueue queue, CancellationToken cancellation)
+    private static async Task PeekAsync(QueueView view, Transport transport, CancellationToken cancellation)
     {
         List<(WorkClass, QueuedMessage)> found = [];
-        foreach (WorkClass one in view.Classes) found.AddRange((await queue.PeekAsync(one, view.Most, cancellation)).Select(message => (one, message)));
+        foreach (WorkClass one in view.Classes) found.AddRange((await transport.Queue.PeekAsync(one, view.Most, cancellation)).Select(message => (one, message)));
         if (view.IsJson) Print(output => QueueJson.Write(output, found));
         else QueuePrinter.Write(found);
     }
 
-    private static async Task DeadLettersAsync(QueueView view, IRequestQueue queue, CancellationToken cancellation)
+    private static async Task DeadLettersAsync(QueueView view, Transport transport, CancellationToken cancellation)
     {
         List<(WorkClass, DeadLetter)> found = [];
-        foreach (WorkClass one in view.Classes) found.AddRange((await queue.PeekDeadLettersAsync(one, view.Most, cancellation)).Select(letter => (one, letter)));
+        foreach (WorkClass one in view.Classes) found.AddRange((await transport.Queue.PeekDeadLettersAsync(one, view.Most, cancellation)).Select(letter => (one, letter)));
         if (view.IsJson) Print(output => QueueJson.Write(output, found));
         else QueuePrinter.Write(found);
     }
 
-    private static async Task RedriveAsync(QueueView view, IRequestQueue queue, CancellationToken cancellation)
+    private static async Task RedriveAsync(QueueView view, Transport transport, CancellationToken cancellation)
     {
         List<(WorkClass, int)> moved = [];
-        foreach (WorkClass one in view.Classes) moved.Add((one, await queue.RedriveAsync(one, view.Most, cancellation)));
+        foreach (WorkClass one in view.Classes) moved.Add((one, await transport.RedriveAsync(one, view.Most, cancellation)));
         if (view.IsJson) Print(output => QueueJson.Write(output, moved));
         else QueuePrinter.Write(moved);
     }

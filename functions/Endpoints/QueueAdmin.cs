@@ -41,8 +41,8 @@ internal sealed class QueueAdmin(QueueConnection connection)
     /// <summary>POST /admin/queues/{class}/redrive <c>{"most":N}</c>: dead letters go back into the queue.</summary>
     public async Task RedriveAsync(HttpContext context)
     {
-        if (await ClassAsync(context) is not { } one || await MostInBodyAsync(context) is not { } most || await QueueAsync(context) is not { } queue) return;
-        int moved = await queue.RedriveAsync(one, most, context.RequestAborted);
+        if (await ClassAsync(context) is not { } one || await MostInBodyAsync(context) is not { } most || await OpenAsync(context) is not { } transport) return;
+        int moved = await transport.RedriveAsync(one, most, context.RequestAborted);
         await JsonAnswers.WriteAsync(context, output => QueueJson.Write(output, [(one, moved)]));
     }
 
@@ -95,9 +95,11 @@ internal sealed class QueueAdmin(QueueConnection connection)
         return null;
     }
 
-    private async ValueTask<IRequestQueue?> QueueAsync(HttpContext context)
+    private async ValueTask<IRequestQueue?> QueueAsync(HttpContext context) => (await OpenAsync(context))?.Queue;
+
+    private async ValueTask<Transport?> OpenAsync(HttpContext context)
     {
-        if (connection.Queue is { } queue) return queue.Transport.Queue;
+        if (connection.Queue is { } queue) return queue.Transport;
         await ErrorAnswers.WriteAsync(context, ApiError.Unavailable("The queue is not open yet.", "loading", RetryLater));
         return null;
     }

@@ -60,6 +60,19 @@ public sealed class QueueCommandTests : IAsyncLifetime
         Assert.Equal((2, 0), (now.Waiting, now.DeadLetters));
     }
 
+    [Fact]
+    public async Task What_is_put_back_can_end_anew_unless_it_has_ended_well()
+    {
+        ResultStore results = new(_transport.Store);
+        foreach ((string id, RequestOutcome outcome) in ((string, RequestOutcome)[])[("first", RequestOutcome.DeadLettered), ("second", RequestOutcome.Finished)])
+            Assert.True(await results.TryPutAsync(new InferenceResult { Id = new RequestId(id), Outcome = outcome }, CancellationToken.None));
+        foreach (Lease lease in await _transport.Queue.LeaseAsync(WorkClass.Interactive, 2, TimeSpan.FromSeconds(5), CancellationToken.None))
+            Assert.True(await lease.DeadLetterAsync("it broke", CancellationToken.None));
+        Assert.Contains("interactive: 2 put back into the queue", await RunAsync("queue", "redrive"), StringComparison.Ordinal);
+        Assert.Null(await results.FindAsync(new RequestId("first"), CancellationToken.None));
+        Assert.Equal(RequestOutcome.Finished, (await results.FindAsync(new RequestId("second"), CancellationToken.None))!.Outcome);
+    }
+
     [Theory]
     [InlineData("'all'", "queue", "stats", "--class", "all")]
     [InlineData("--most must be from 1 to 10,000", "queue", "peek", "--most", "0")]
