@@ -49,7 +49,11 @@ internal sealed class KeyFile(string path) : KeySource
         {
             return new FileStream(target + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose);
         }
-        catch (IOException fault) when (fault is not DirectoryNotFoundException)
+        catch (DirectoryNotFoundException fault)
+        {
+            throw new KeySourceException($"There is no folder {Path.GetDirectoryName(Path.GetFullPath(target))} for the keys: make it first.", fault);
+        }
+        catch (IOException fault)
         {
             throw new KeySourceException($"Another command is changing {target} right now: try again.", fault);
         }

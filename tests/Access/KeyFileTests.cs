@@ -138,6 +138,14 @@ public sealed class KeyFileTests
         }
     }
 
+    [Fact]
+    public async Task A_folder_that_is_not_there_is_named()
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"r1-{Guid.NewGuid():N}", "keys.json");
+        KeySourceException fault = await Assert.ThrowsAsync<KeySourceException>(() => new KeyFile(path).ChangeAsync(_ => KeyFileWriter.Write([]), CancellationToken.None).AsTask());
+        Assert.Equal($"There is no folder {Path.GetDirectoryName(path)} for the keys: make it first.", fault.Message);
+    }
+
     private static string Fault(string json) => Assert.Throws<InvalidKeysException>(() => KeyFileReader.Read(Encoding.UTF8.GetBytes(json))).Message;
 
     private static string File(IReadOnlyDictionary<string, string> fields) =>
