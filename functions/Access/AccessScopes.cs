@@ -9,7 +9,7 @@ internal enum AccessScopes
     /// <summary>Everything under /v1.</summary>
     Inference = 1,
 
-    /// <summary>Everything under /admin.</summary>
+    /// <summary>Everything under /manage.</summary>
     Admin = 2,
 }
 

@@ -9,7 +9,7 @@ internal sealed class Doorkeeper(AccessRules rules, CurrentKeys keys, TimeProvid
     /// <summary>A request that comes before the keys have been read waits for them for so long.</summary>
     public static readonly TimeSpan LongestLoading = TimeSpan.FromSeconds(10);
 
-    private static readonly PathString AdminPath = new("/admin"), MetricsPath = new("/metrics"), Root = new("/");
+    private static readonly PathString AdminPath = new("/manage"), MetricsPath = new("/metrics"), Root = new("/");
     private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(2);
 
     private static readonly ApiError NoKeys = ApiError.Forbidden(

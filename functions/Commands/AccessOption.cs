@@ -7,7 +7,7 @@ namespace R1Serverless.Commands;
 /// <summary>What <c>r1 serve</c> is told about who may call: <c>--api-key</c>, <c>--keys</c>.</summary>
 internal static class AccessOption
 {
-    private const string KeyVariable = "R1_API_KEY", HostVariable = "FUNCTIONS_CUSTOMHANDLER_PORT";
+    private const string KeyVariable = "R1_API_KEY";
 
     private static readonly Option<string?> ApiKey = new("--api-key")
     {
@@ -45,7 +45,6 @@ internal static class AccessOption
         ApiKeys = Split(Said(arguments, ApiKey, KeyVariable)),
         Keys = KeysOption.Read(arguments, Keys) is { } place ? KeySources.Create(place) : null,
         Entra = EntraOptions.Of(Said(arguments, Tenant, EntraOptions.TenantVariable), Split(Said(arguments, Audience, EntraOptions.AudienceVariable)), Said(arguments, Authority, EntraOptions.AuthorityVariable)),
-        IsBehindHost = Environment.GetEnvironmentVariable(HostVariable) is { Length: > 0 },
     };
 
     /// <summary>Why nobody could come in this way, and what to do; null where somebody can, or where it takes the network to find out.</summary>

@@ -12,7 +12,7 @@ internal static class KeysCommand
 
     private static readonly Argument<string> Name = CreateName();
 
-    private static readonly Option<bool> Admin = new("--admin") { Description = "For operators: opens /admin instead of the models." };
+    private static readonly Option<bool> Admin = new("--admin") { Description = "For operators: opens /manage instead of the models." };
 
     private static readonly Option<string?> Expires = DurationOption.Create("--expires", "How long the key lasts, such as 90d or 12h. [default: create: for ever; rotate: as before]");
 

@@ -13,7 +13,7 @@ internal static class ServeCommand
 
     private static readonly Option<string?> Urls = new("--urls")
     {
-        Description = $"Addresses to listen on, separated by ';' (also {UrlsVariable}). Others than loopback need an API key. [default: {ListenAddresses.Default}]",
+        Description = $"Addresses to listen on, separated by ';' (also {UrlsVariable}). Others than loopback need an API key. Behind the Azure Functions host its port is taken instead. [default: {ListenAddresses.Default}]",
     };
 
     private static readonly Option<string[]> Models = new("--model")
@@ -65,7 +65,7 @@ internal static class ServeCommand
 
     private static async Task<int> RunAsync(ServeOptions options, ModelLoader load, CancellationToken cancellationToken)
     {
-        string? wrong = ListenAddresses.Refusal(options.Urls, options.AreKeysRequired) ?? Refusal(options) ?? RequestLimits.Refusal(options) ?? Transports.Refusal(options.Transport) ?? options.Monitoring.Refusal;
+        string? wrong = FunctionsHost.Refusal(FunctionsHost.Port) ?? ListenAddresses.Refusal(options.Urls, options.AreKeysRequired) ?? Refusal(options) ?? RequestLimits.Refusal(options) ?? Transports.Refusal(options.Transport) ?? options.Monitoring.Refusal;
         if ((wrong ?? await AccessOption.RefusalAsync(options, cancellationToken)) is { } refusal)
         {
             await Console.Error.WriteLineAsync($"r1: {refusal}");
@@ -78,12 +78,14 @@ internal static class ServeCommand
 
     private static ServeOptions Read(ParseResult arguments)
     {
-        string urls = arguments.GetValue(Urls) ?? Set(UrlsVariable) ?? ListenAddresses.Default;
+        string? port = FunctionsHost.Port;
+        string urls = port is not null ? FunctionsHost.Address(port) : arguments.GetValue(Urls) ?? Set(UrlsVariable) ?? ListenAddresses.Default;
         return new ServeOptions
         {
             Role = RoleName.Parse(arguments.GetRequiredValue(Role)),
             Transport = TransportOption.Read(arguments, arguments.GetValue(Data)),
             Urls = ListenAddresses.Split(urls),
+            IsBehindHost = port is not null,
             Models = arguments.GetValue(Models) ?? [],
             Load = arguments.GetValue(Load) ?? [],
             Precision = PrecisionName.Find(arguments.GetRequiredValue(Precision)!),

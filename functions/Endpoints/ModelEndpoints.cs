@@ -16,7 +16,7 @@ internal static class ModelEndpoints
             IReadOnlyList<ServedModel> models = await serving.ListModelsAsync(context.RequestAborted);
             await JsonAnswers.WriteAsync(context, StatusCodes.Status200OK, new ModelList("list", [.. models.Select(Entry)]), WireJson.Relaxed.ModelList);
         }));
-        app.MapGet("/v1/models/{**id}", (RequestDelegate)(async context =>
+        app.MapGet("/v1/models/{*id}", (RequestDelegate)(async context =>
         {
             string id = context.GetRouteValue("id") as string ?? "";
             ServedModel? model = (await serving.ListModelsAsync(context.RequestAborted)).FirstOrDefault(one => one.Id == id);

@@ -13,7 +13,7 @@ internal sealed class QueueAdmin(QueueConnection connection)
     private static readonly KnownFields Fields = new([MostField], [], []);
     private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(1);
 
-    /// <summary>GET /admin/queues: both queues.</summary>
+    /// <summary>GET /manage/queues: both queues.</summary>
     public async Task StatisticsAsync(HttpContext context)
     {
         if (await QueueAsync(context) is not { } queue) return;
@@ -22,7 +22,7 @@ internal sealed class QueueAdmin(QueueConnection connection)
         await JsonAnswers.WriteAsync(context, output => QueueJson.Write(output, found));
     }
 
-    /// <summary>GET /admin/queues/{class}/messages?most=N: the oldest that wait.</summary>
+    /// <summary>GET /manage/queues/{class}/messages?most=N: the oldest that wait.</summary>
     public async Task MessagesAsync(HttpContext context)
     {
         if (await ClassAsync(context) is not { } one || await MostInQueryAsync(context) is not { } most || await QueueAsync(context) is not { } queue) return;
@@ -30,7 +30,7 @@ internal sealed class QueueAdmin(QueueConnection connection)
         await JsonAnswers.WriteAsync(context, output => QueueJson.Write(output, [.. found.Select(message => (one, message))]));
     }
 
-    /// <summary>GET /admin/queues/{class}/dead-letters?most=N: what was put aside, and why.</summary>
+    /// <summary>GET /manage/queues/{class}/dead-letters?most=N: what was put aside, and why.</summary>
     public async Task DeadLettersAsync(HttpContext context)
     {
         if (await ClassAsync(context) is not { } one || await MostInQueryAsync(context) is not { } most || await QueueAsync(context) is not { } queue) return;
@@ -38,7 +38,7 @@ internal sealed class QueueAdmin(QueueConnection connection)
         await JsonAnswers.WriteAsync(context, output => QueueJson.Write(output, [.. found.Select(letter => (one, letter))]));
     }
 
-    /// <summary>POST /admin/queues/{class}/redrive <c>{"most":N}</c>: dead letters go back into the queue.</summary>
+    /// <summary>POST /manage/queues/{class}/redrive <c>{"most":N}</c>: dead letters go back into the queue.</summary>
     public async Task RedriveAsync(HttpContext context)
     {
         if (await ClassAsync(context) is not { } one || await MostInBodyAsync(context) is not { } most || await OpenAsync(context) is not { } transport) return;

@@ -19,9 +19,9 @@ public sealed class DoorTests
         (string? Key, string Path, int Status)[] expected =
         [
             (null, "/v1/models", 401), ("nobody's", "/v1/models", 401), ("one", "/v1/models", 200), ("plain", "/v1/models", 200), ("two", "/v1/models", 403),
-            ("two", "/nowhere", 403), ("two", "/", 200), ("one", "/", 200), (null, "/", 401), ("one", "/admin/nothing", 403), ("plain", "/Admin", 403), ("one", "/%61dmin/nothing", 403),
+            ("two", "/nowhere", 403), ("two", "/", 200), ("one", "/", 200), (null, "/", 401), ("one", "/manage/nothing", 403), ("plain", "/Manage", 403), ("one", "/%6danage/nothing", 403),
             (null, "/metrics", 401), ("nobody's", "/metrics", 401), ("one", "/metrics", 404), ("two", "/metrics", 404), ("two", "/metrics/more", 403),
-            ("two", "/admin/nothing", 404), (null, "/admin/nothing", 401), (null, "/health/live", 200),
+            ("two", "/manage/nothing", 404), (null, "/manage/nothing", 401), (null, "/health/live", 200),
         ];
         foreach (var (key, path, status) in expected)
         {

@@ -43,7 +43,7 @@ public sealed class EntraTests : IAsyncLifetime
         {
             string token = _provider.Token(TimeProvider.System.GetUtcNow(), expected[i].Change);
             Assert.Equal((i, expected[i].Models), (i, (int)(await GetAsync(token)).Status));
-            Assert.Equal((i, expected[i].Admin), (i, (int)(await GetAsync(token, "/admin/nothing")).Status));
+            Assert.Equal((i, expected[i].Admin), (i, (int)(await GetAsync(token, "/manage/nothing")).Status));
         }
 
         Assert.Equal(1, _provider.Visits);

@@ -40,7 +40,7 @@ public sealed class SecrecyTests
         {
             foreach (string header in Headers)
             {
-                foreach (string path in (string[])["/v1/models", "/v1/nothing", "/admin/keys", "/admin/queues", "/v1/models?api_key=" + secret]) told.Add(await TellAsync(server, With(HttpMethod.Get, path, header, secret)));
+                foreach (string path in (string[])["/v1/models", "/v1/nothing", "/manage/keys", "/manage/queues", "/v1/models?api_key=" + secret]) told.Add(await TellAsync(server, With(HttpMethod.Get, path, header, secret)));
                 foreach (string more in (string[])["", ",\"stream\":true", ",\"nonsense\":1"])
                 {
                     HttpRequestMessage ask = With(HttpMethod.Post, "/v1/chat/completions", header, secret);

@@ -33,8 +33,8 @@ public sealed class KeyTests : IDisposable
         Assert.EndsWith("[DONE]", (await stream.ReadToEndAsync()).TrimEnd(), StringComparison.Ordinal);
         // What it sent before is still its own.
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(server, second, "/v1/requests/" + own));
-        Assert.Equal(HttpStatusCode.Forbidden, await StatusAsync(server, second, "/admin/queues"));
-        Assert.Equal(HttpStatusCode.OK, await StatusAsync(server, ops, "/admin/queues"));
+        Assert.Equal(HttpStatusCode.Forbidden, await StatusAsync(server, second, "/manage/queues"));
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync(server, ops, "/manage/queues"));
         Assert.Equal(HttpStatusCode.Forbidden, await StatusAsync(server, ops));
 
         ChatCompletion answer = await Chat(server, second).CompleteChatAsync(new UserChatMessage("What is 12 + 30?"));
@@ -50,7 +50,7 @@ public sealed class KeyTests : IDisposable
         await File.WriteAllTextAsync(Keys, good);
         await KeysAsync("revoke", "app");
         await UntilAsync(async () => await StatusAsync(server, second) == HttpStatusCode.Unauthorized);
-        Assert.Equal(HttpStatusCode.OK, await StatusAsync(server, ops, "/admin/queues"));
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync(server, ops, "/manage/queues"));
 
         foreach (string secret in (string[])[first, second, ops])
         {
@@ -71,7 +71,7 @@ public sealed class KeyTests : IDisposable
         string token = provider.Token(now), operators = provider.Token(now, claims => claims["roles"] = new JsonArray("R1.Admin"));
         ChatCompletion answer = await Chat(server, token).CompleteChatAsync(new UserChatMessage("What is 12 + 30?"));
         Assert.Equal("42", answer.Content[0].Text);
-        Assert.Equal((HttpStatusCode.Forbidden, HttpStatusCode.OK), (await StatusAsync(server, token, "/admin/queues"), await StatusAsync(server, operators, "/admin/queues")));
+        Assert.Equal((HttpStatusCode.Forbidden, HttpStatusCode.OK), (await StatusAsync(server, token, "/manage/queues"), await StatusAsync(server, operators, "/manage/queues")));
         ClientResultException refused = await Assert.ThrowsAsync<ClientResultException>(() => Chat(server, provider.Token(now.AddDays(-1))).CompleteChatAsync(new UserChatMessage("hi")));
         Assert.Equal(401, refused.Status);
         Assert.Contains("The token has expired", refused.Message, StringComparison.Ordinal);

@@ -10,7 +10,7 @@ using R1Serverless.Tests.Hosting;
 
 namespace R1Serverless.Tests.Endpoints;
 
-/// <summary>/admin: the operator's view of the queues.</summary>
+/// <summary>/manage: the operator's view of the queues.</summary>
 public sealed class AdminTests
 {
     [Fact]
@@ -18,22 +18,22 @@ public sealed class AdminTests
     {
         await using TestServer server = await TestServer.StartGatewayAsync(new ServeOptions { Keys = Source() });
         foreach (string body in (string[])[TestServer.Chat(), TestServer.Chat()]) await EnqueueAsync(server, body);
-        JsonElement[] queues = [.. (await GetAsync(server, "/admin/queues")).GetProperty("queues").EnumerateArray()];
+        JsonElement[] queues = [.. (await GetAsync(server, "/manage/queues")).GetProperty("queues").EnumerateArray()];
         Assert.Equal([("interactive", 2), ("bulk", 0)], queues.Select(one => (one.GetProperty("class").GetString(), one.GetProperty("waiting").GetInt32())));
 
-        JsonElement message = Assert.Single((await GetAsync(server, "/admin/queues/interactive/messages?most=1")).GetProperty("waiting").EnumerateArray());
+        JsonElement message = Assert.Single((await GetAsync(server, "/manage/queues/interactive/messages?most=1")).GetProperty("waiting").EnumerateArray());
         Assert.Equal("r1-test", message.GetProperty("model").GetString());
         IRequestQueue queue = server.Queue.Transport.Queue;
         Lease lease = Assert.Single(await queue.LeaseAsync(WorkClass.Interactive, 1, TimeSpan.Zero, CancellationToken.None));
         Assert.True(await lease.DeadLetterAsync("the disk is full", CancellationToken.None));
-        JsonElement letter = Assert.Single((await GetAsync(server, "/admin/queues/interactive/dead-letters")).GetProperty("dead_letters").EnumerateArray());
+        JsonElement letter = Assert.Single((await GetAsync(server, "/manage/queues/interactive/dead-letters")).GetProperty("dead_letters").EnumerateArray());
         Assert.Equal("the disk is full", letter.GetProperty("reason").GetString());
 
-        JsonElement moved = Assert.Single((await JsonAsync(await PostAsync(server, "/admin/queues/interactive/redrive", """{"most":10}"""))).GetProperty("redriven").EnumerateArray());
+        JsonElement moved = Assert.Single((await JsonAsync(await PostAsync(server, "/manage/queues/interactive/redrive", """{"most":10}"""))).GetProperty("redriven").EnumerateArray());
         Assert.Equal(("interactive", 1), (moved.GetProperty("class").GetString(), moved.GetProperty("count").GetInt32()));
         Assert.Equal(0, (await queue.StatisticsAsync(WorkClass.Interactive, CancellationToken.None)).DeadLetters);
 
-        JsonElement[] keys = [.. (await GetAsync(server, "/admin/keys")).GetProperty("keys").EnumerateArray()];
+        JsonElement[] keys = [.. (await GetAsync(server, "/manage/keys")).GetProperty("keys").EnumerateArray()];
         Assert.Equal(["app", "ops"], keys.Select(key => key.GetProperty("name").GetString()));
         Assert.DoesNotContain(keys, key => key.TryGetProperty("sha256", out _));
     }
@@ -47,7 +47,7 @@ public sealed class AdminTests
     public async Task A_wrong_redrive_is_told_what_is_wrong(string body, int status, string? param)
     {
         await using TestServer server = await TestServer.StartGatewayAsync(new ServeOptions { Keys = Source() });
-        HttpResponseMessage response = await PostAsync(server, "/admin/queues/bulk/redrive", body);
+        HttpResponseMessage response = await PostAsync(server, "/manage/queues/bulk/redrive", body);
         Assert.Equal((status, param), ((int)response.StatusCode, (await JsonAsync(response)).GetProperty("error").GetProperty("param").GetString()));
     }
 
@@ -55,10 +55,10 @@ public sealed class AdminTests
     public async Task Wrong_addresses_and_forms_are_refused()
     {
         await using TestServer server = await TestServer.StartGatewayAsync(new ServeOptions { Keys = Source() });
-        Assert.Equal(HttpStatusCode.NotFound, (await server.Client.SendAsync(With("/admin/queues/all/messages"))).StatusCode);
-        Assert.Equal(HttpStatusCode.BadRequest, (await server.Client.SendAsync(With("/admin/queues/bulk/messages?most=0"))).StatusCode);
-        Assert.Equal(HttpStatusCode.MethodNotAllowed, (await server.Client.SendAsync(With("/admin/queues/bulk/redrive"))).StatusCode);
-        HttpRequestMessage form = With("/admin/queues/bulk/redrive");
+        Assert.Equal(HttpStatusCode.NotFound, (await server.Client.SendAsync(With("/manage/queues/all/messages"))).StatusCode);
+        Assert.Equal(HttpStatusCode.BadRequest, (await server.Client.SendAsync(With("/manage/queues/bulk/messages?most=0"))).StatusCode);
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, (await server.Client.SendAsync(With("/manage/queues/bulk/redrive"))).StatusCode);
+        HttpRequestMessage form = With("/manage/queues/bulk/redrive");
         (form.Method, form.Content) = (HttpMethod.Post, new StringContent("""{"most":1}""", Encoding.UTF8, "text/plain"));
         Assert.Equal(HttpStatusCode.UnsupportedMediaType, (await server.Client.SendAsync(form)).StatusCode);
     }
@@ -69,7 +69,7 @@ public sealed class AdminTests
     public async Task Without_keys_all_is_open_on_this_machine_only(bool isBehindHost, HttpStatusCode expected)
     {
         await using TestServer server = await TestServer.StartGatewayAsync(new ServeOptions { IsBehindHost = isBehindHost });
-        foreach (string path in (string[])["/admin/queues", "/v1/models"])
+        foreach (string path in (string[])["/manage/queues", "/v1/models"])
         {
             HttpResponseMessage response = await server.Client.GetAsync(path);
             Assert.Equal(expected, response.StatusCode);
