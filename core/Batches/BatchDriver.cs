@@ -19,6 +19,9 @@ public sealed partial class BatchDriver(Transport transport, IBatchApi api, Batc
     private readonly Dictionary<string, (string OwnerFolder, Task Run)> _runs = new(StringComparer.Ordinal);
     private readonly BatchWatch _watch = new(limits, time);
 
+    private volatile TaskCompletionSource _looked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile Task[] _open = [];
+
     // Read by the runs, on other threads: replaced as a whole.
     private volatile IReadOnlyDictionary<string, int> _driven = new Dictionary<string, int>();
 
@@ -49,6 +52,15 @@ public sealed partial class BatchDriver(Transport transport, IBatchApi api, Batc
         await Task.WhenAll(_runs.Values.Select(run => run.Run));
     }
 
+    /// <summary>Waits until batches have been looked for once more, from now on, and those that are driven here then have ended. Only while <see cref="RunAsync"/> runs.</summary>
+    public async Task SettleAsync(CancellationToken cancellationToken)
+    {
+        // The look that is going on may have begun before.
+        await _looked.Task.WaitAsync(cancellationToken);
+        await _looked.Task.WaitAsync(cancellationToken);
+        await Task.WhenAll(_open).WaitAsync(cancellationToken);
+    }
+
     private async ValueTask LookAsync(CancellationToken cancellationToken)
     {
         foreach ((string id, (_, Task run)) in _runs.ToArray())
@@ -70,6 +82,10 @@ public sealed partial class BatchDriver(Transport transport, IBatchApi api, Batc
         }
 
         _driven = _runs.Values.CountBy(run => run.OwnerFolder).ToDictionary();
+        _open = [.. _runs.Values.Select(run => run.Run)];
+        TaskCompletionSource looked = _looked;
+        _looked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        looked.SetResult();
     }
 
     private async ValueTask LookAtAsync(ActiveBatch batch, CancellationToken cancellationToken)

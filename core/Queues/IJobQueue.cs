@@ -8,6 +8,9 @@ public interface IJobQueue
 {
     const string Name = "inference-jobs";
 
+    /// <summary>The property of a message that is a copy, with the id that the first had: Service Bus drops a second message of one id where it looks for duplicates.</summary>
+    const string FirstIdProperty = "r1-job";
+
     /// <summary>Puts a job at the end of the queue, as a producer does.</summary>
     /// <exception cref="TransportException">The transport can't be reached.</exception>
     ValueTask EnqueueAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken);
@@ -15,6 +18,13 @@ public interface IJobQueue
     /// <summary>The next job, waiting for up to <paramref name="patience"/>; null if none came.</summary>
     /// <exception cref="TransportException">The transport can't be reached.</exception>
     ValueTask<JobLease?> LeaseAsync(TimeSpan patience, CancellationToken cancellationToken);
+
+    /// <summary>Puts a job aside, with the reason, that somebody else has taken from the queue: a trigger, which ends its delivery afterwards. Twice does no harm.</summary>
+    /// <param name="id">Of the message.</param>
+    /// <param name="receipt">What it is held by, where the transport needs that; else null.</param>
+    /// <returns>False where it is not held by that any more: it will be delivered again.</returns>
+    /// <exception cref="TransportException">The transport can't be reached.</exception>
+    ValueTask<bool> PutAsideAsync(string id, ReadOnlyMemory<byte> message, string reason, string? receipt, CancellationToken cancellationToken);
 }
 
 /// <summary>A job taken from the queue. Unless one of the endings is asked for it is delivered again. Every ending may throw <see cref="TransportException"/>.</summary>

@@ -40,6 +40,18 @@ public sealed class StoreJobQueue : IJobQueue
         }
     }
 
+    public async ValueTask<bool> PutAsideAsync(string id, ReadOnlyMemory<byte> message, string reason, string? receipt, CancellationToken cancellationToken)
+    {
+        await WriteAsideAsync($"{id.Replace('/', '_')}.json", message, reason, cancellationToken);
+        return true;
+    }
+
+    private async ValueTask WriteAsideAsync(string name, ReadOnlyMemory<byte> message, string reason, CancellationToken cancellationToken)
+    {
+        byte[] letter = JsonSerializer.SerializeToUtf8Bytes(new PoisonJob(reason, System.Text.Encoding.UTF8.GetString(message.Span)), PoisonJson.Default.PoisonJob);
+        await _store.PutAsync(PoisonFolder + name, letter, PutCondition.Always, cancellationToken);
+    }
+
     private async ValueTask<JobLease?> FindAsync(CancellationToken cancellationToken)
     {
         await foreach (ObjectEntry entry in _store.ListAsync(Folder, cancellationToken))
@@ -76,8 +88,7 @@ public sealed class StoreJobQueue : IJobQueue
 
         public override async ValueTask DeadLetterAsync(string reason, CancellationToken cancellationToken)
         {
-            byte[] letter = JsonSerializer.SerializeToUtf8Bytes(new PoisonJob(reason, System.Text.Encoding.UTF8.GetString(Message.Span)), PoisonJson.Default.PoisonJob);
-            await queue._store.PutAsync(PoisonFolder + name[Folder.Length..].Replace('/', '_'), letter, PutCondition.Always, cancellationToken);
+            await queue.WriteAsideAsync(name[Folder.Length..].Replace('/', '_'), Message, reason, cancellationToken);
             await queue.RemoveAsync(name, cancellationToken);
         }
     }

@@ -9,4 +9,5 @@ namespace R1Serverless.Bench;
 [JsonSerializable(typeof(BuildCost))]
 [JsonSerializable(typeof(PrecisionReport))]
 [JsonSerializable(typeof(QueueReport))]
+[JsonSerializable(typeof(GatewayStartReport))]
 internal sealed partial class BenchJson : JsonSerializerContext;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using R1Serverless.Access;
 using R1Serverless.Endpoints;
 using R1Serverless.OpenAi;
@@ -6,16 +7,27 @@ using R1Serverless.Queues;
 namespace R1Serverless.Hosting;
 
 /// <summary>The outermost layer: a request id on every answer, the key check, and OpenAI's error shape for whatever goes wrong further in.</summary>
-internal sealed partial class Boundary(RequestDelegate next, Doorkeeper doorkeeper, RateLimits rates, ILogger<Boundary> log)
+internal sealed partial class Boundary(RequestDelegate next, ServeOptions options, Doorkeeper doorkeeper, RateLimits rates, ILogger<Boundary> log)
 {
+    // OpenTelemetry's.
+    private const string InvocationTag = "faas.invocation_id";
+
     private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(2);
 
     public async Task InvokeAsync(HttpContext context)
     {
         RequestIdentity.Assign(context);
+        if (options.IsBehindHost && HostInvocation.IdOf(context.Request) is { } invocation) Activity.Current?.SetTag(InvocationTag, invocation);
         try
         {
-            if (!IsOpen(context.Request.Path))
+            bool isInvocation = context.GetEndpoint()?.Metadata.GetMetadata<HostInvocation>() is not null;
+            if (isInvocation && !HostInvocation.IsFromHost(context.Request))
+            {
+                await ErrorAnswers.WriteAsync(context, NotFound(context));
+                return;
+            }
+
+            if (!isInvocation && !IsOpen(context.Request.Path))
             {
                 (Caller? caller, ApiError? refusal) = await doorkeeper.AdmitAsync(context);
                 // Reading costs little, and coming back for an answer must not use up what the next question needs.
@@ -58,15 +70,18 @@ internal sealed partial class Boundary(RequestDelegate next, Doorkeeper doorkeep
 
     private static ApiError? FromRouting(HttpContext context)
     {
-        string target = Shortened.Name($"{context.Request.Method} {context.Request.Path}");
         return context.Response.StatusCode switch
         {
-            StatusCodes.Status404NotFound => ApiError.WithStatus(StatusCodes.Status404NotFound, $"There is nothing at {target}.", "not_found"),
+            StatusCodes.Status404NotFound => NotFound(context),
             StatusCodes.Status405MethodNotAllowed => ApiError.WithStatus(
-                StatusCodes.Status405MethodNotAllowed, $"{target} is not allowed; use {context.Response.Headers.Allow}.", "method_not_allowed"),
+                StatusCodes.Status405MethodNotAllowed, $"{Target(context)} is not allowed; use {context.Response.Headers.Allow}.", "method_not_allowed"),
             _ => null,
         };
     }
+
+    private static ApiError NotFound(HttpContext context) => ApiError.WithStatus(StatusCodes.Status404NotFound, $"There is nothing at {Target(context)}.", "not_found");
+
+    private static string Target(HttpContext context) => Shortened.Name($"{context.Request.Method} {context.Request.Path}");
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Request {RequestId} failed")]
     private partial void LogFailure(Exception fault, string requestId);

@@ -22,6 +22,20 @@ internal sealed partial class QueueConnection(ServeOptions options, TimeProvider
         return _opening.WaitAsync(cancellationToken);
     }
 
+    /// <summary>The same, but not for longer than this.</summary>
+    /// <exception cref="TransportException">It can't be reached so soon, or is configured wrongly.</exception>
+    public async Task<OpenQueue> OpenWithinAsync(TimeSpan limit, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await OpenAsync(cancellationToken).WaitAsync(limit, time, cancellationToken);
+        }
+        catch (TimeoutException fault)
+        {
+            throw new TransportException("The queue is not open yet.", fault);
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _closing.CancelAsync();

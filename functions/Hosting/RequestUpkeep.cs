@@ -3,7 +3,8 @@ using R1Serverless.Requests;
 
 namespace R1Serverless.Hosting;
 
-/// <summary>What is done for requests after their answers: webhooks are called, and what nobody comes back for is purged.</summary>
+/// <summary>What is done for requests after their answers: webhooks are called, and what nobody comes back for is purged; behind the Functions host when its timer says so, once for
+/// all instances.</summary>
 internal sealed partial class RequestUpkeep(QueueConnection connection, ServeOptions options, TimeProvider time, ILogger<RequestUpkeep> log) : BackgroundService
 {
     private static readonly TimeSpan LongestPeriod = TimeSpan.FromHours(1), ShortestPeriod = TimeSpan.FromMinutes(1);
@@ -21,8 +22,12 @@ internal sealed partial class RequestUpkeep(QueueConnection connection, ServeOpt
             return;
         }
 
-        await Task.WhenAll(CallAsync(store, stoppingToken), PurgeAsync(new Housekeeping(store, options.Retention), stoppingToken));
+        await Task.WhenAll(CallAsync(store, stoppingToken), options.IsBehindHost ? Task.CompletedTask : PurgeAsync(new Housekeeping(store, options.Retention), stoppingToken));
     }
+
+    /// <summary>Purges once; how many objects are gone.</summary>
+    /// <exception cref="TransportException">The store can't be reached; what was done is done.</exception>
+    public ValueTask<int> PurgeAsync(OpenQueue queue, CancellationToken cancellationToken) => new Housekeeping(queue.Transport.Store, options.Retention).RunAsync(cancellationToken);
 
     private async Task CallAsync(IObjectStore store, CancellationToken stoppingToken)
     {

@@ -2,6 +2,7 @@ using R1Serverless.Access;
 using R1Serverless.Batches;
 using R1Serverless.Endpoints;
 using R1Serverless.Monitoring;
+using R1Serverless.Triggers;
 
 namespace R1Serverless.Hosting;
 
@@ -38,7 +39,8 @@ internal static class ServeHost
             .AddSingleton<EventStream>().AddSingleton<CompletionEndpoints>().AddSingleton<QueueConnection>().AddSingleton<QueueWork>()
             .AddSingleton(new BatchLimits { LineBytes = options.MaxBodyBytes })
             .AddSingleton<BulkStore>().AddSingleton<FileUpload>().AddSingleton<FileEndpoints>().AddSingleton<BatchEndpoints>()
-            .AddSingleton<CallerLimits>().AddSingleton<Admission>().AddSingleton<RequestDoor>().AddSingleton<QueueAdmin>();
+            .AddSingleton<CallerLimits>().AddSingleton<Admission>().AddSingleton<RequestDoor>().AddSingleton<QueueAdmin>()
+            .AddSingleton<RequestUpkeep>().AddSingleton<BulkWork>();
         if (options.Entra is { } entra) builder.Services.AddSingleton(services => ActivatorUtilities.CreateInstance<EntraTokens>(services, entra));
         if (options.Keys is { } source)
         {
@@ -49,8 +51,9 @@ internal static class ServeHost
         if (options.Monitoring.IsOn) builder.Services.AddSingleton<MonitoringStart>().AddHostedService(services => services.GetRequiredService<MonitoringStart>());
         if (options.Role == ServeRole.Gateway) builder.Services.AddHostedService<GatewayOpening>();
         else builder.Services.AddHostedService<ModelLoading>();
-        if (options.Role != ServeRole.Worker) builder.Services.AddHostedService<RequestUpkeep>();
-        builder.Services.AddHostedService<BulkWork>().AddHostedService<Draining>();
+        if (options.Role != ServeRole.Worker) builder.Services.AddHostedService(services => services.GetRequiredService<RequestUpkeep>());
+        builder.Services.AddHostedService(services => services.GetRequiredService<BulkWork>()).AddHostedService<Draining>();
+        if (options.IsBehindHost) builder.Services.AddTriggers();
 
         WebApplication app = builder.Build();
         app.UseMiddleware<Boundary>();
@@ -62,6 +65,7 @@ internal static class ServeHost
         app.MapBatches();
         app.MapRequests();
         app.MapAdmin();
+        if (options.IsBehindHost) app.MapTriggers();
         if (options.Monitoring.HasPage) app.MapGet(MetricsPage.Path, (RequestDelegate)app.Services.GetRequiredService<MonitoringStart>().WritePageAsync);
         return app;
     }

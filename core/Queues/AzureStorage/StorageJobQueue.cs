@@ -48,21 +48,17 @@ internal sealed class StorageJobQueue : IJobQueue
         }
     }
 
-    private static ReadOnlyMemory<byte> Body(StoredMessage message)
+    public async ValueTask<bool> PutAsideAsync(string id, ReadOnlyMemory<byte> message, string reason, string? receipt, CancellationToken cancellationToken)
     {
-        if (message.Text.AsSpan().TrimStart().StartsWith("{")) return Encoding.UTF8.GetBytes(message.Text);
-        try
-        {
-            return message.Body();
-        }
-        catch (MalformedMessageException)
-        {
-            // What it is instead is for whoever reads jobs to say.
-            return Encoding.UTF8.GetBytes(message.Text);
-        }
+        // A message near the service's limit would not fit once more with its reason.
+        string text = Encoding.UTF8.GetString(message.Span);
+        byte[] letter = JsonSerializer.SerializeToUtf8Bytes(new PoisonJob(reason, text), PoisonJson.Default.PoisonJob);
+        if (letter.Length > MessageQueue.MostBytes) letter = JsonSerializer.SerializeToUtf8Bytes(new PoisonJob(reason, $"{text[..1000]}…"), PoisonJson.Default.PoisonJob);
+        await poison.SendAsync(letter, cancellationToken);
+        return true;
     }
 
-    private sealed class Lease(StorageJobQueue queue, StoredMessage message) : JobLease(message.Id, Body(message), message.DequeueCount)
+    private sealed class Lease(StorageJobQueue queue, StoredMessage message) : JobLease(message.Id, JobText.Read(message.Text), message.DequeueCount)
     {
         public override async ValueTask CompleteAsync(CancellationToken cancellationToken) => await queue.live.RemoveAsync(message.Id, message.PopReceipt, cancellationToken);
 
@@ -71,11 +67,7 @@ internal sealed class StorageJobQueue : IJobQueue
 
         public override async ValueTask DeadLetterAsync(string reason, CancellationToken cancellationToken)
         {
-            // A message near the service's limit would not fit once more with its reason.
-            string text = Encoding.UTF8.GetString(Message.Span);
-            byte[] letter = JsonSerializer.SerializeToUtf8Bytes(new PoisonJob(reason, text), PoisonJson.Default.PoisonJob);
-            if (letter.Length > MessageQueue.MostBytes) letter = JsonSerializer.SerializeToUtf8Bytes(new PoisonJob(reason, $"{text[..1000]}…"), PoisonJson.Default.PoisonJob);
-            await queue.poison.SendAsync(letter, cancellationToken);
+            await queue.PutAsideAsync(Id, Message, reason, receipt: null, cancellationToken);
             await queue.live.RemoveAsync(message.Id, message.PopReceipt, cancellationToken);
         }
     }

@@ -5,9 +5,6 @@ namespace R1Serverless.Queues.ServiceBus;
 /// <summary>Jobs as messages of a queue of the service, in peek-lock mode; those put aside go to its dead letters, with the reason.</summary>
 internal sealed class ServiceBusJobQueue(QueueEntity entity, BrokerClock clock) : IJobQueue
 {
-    /// <summary>The id that the first copy had: the service drops a second message of one id where it looks for duplicates.</summary>
-    private const string FirstId = "r1-job";
-
     public async ValueTask EnqueueAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken) => await entity.Sender.SendAsync([WireMessage.Of(message)], cancellationToken);
 
     public async ValueTask<JobLease?> LeaseAsync(TimeSpan patience, CancellationToken cancellationToken)
@@ -17,9 +14,13 @@ internal sealed class ServiceBusJobQueue(QueueEntity entity, BrokerClock clock) 
         return new Lease(entity, clock, locked);
     }
 
+    /// <summary>By its lock, which need not have been taken over this connection.</summary>
+    public async ValueTask<bool> PutAsideAsync(string id, ReadOnlyMemory<byte> message, string reason, string? receipt, CancellationToken cancellationToken) =>
+        Guid.TryParse(receipt, out Guid lockToken) && await ServiceBusQueue.PutAsideAsync(entity, lockToken, deliveries: null, reason, cancellationToken);
+
     /// <summary>The producer's, or else its place in the queue.</summary>
     private static string IdOf(Message message) =>
-        message.ApplicationProperties?[FirstId] as string ?? (message.Properties?.GetMessageId() ?? WireMessage.SequenceOf(message)).ToString()!;
+        message.ApplicationProperties?[IJobQueue.FirstIdProperty] as string ?? (message.Properties?.GetMessageId() ?? WireMessage.SequenceOf(message)).ToString()!;
 
     private sealed class Lease(QueueEntity entity, BrokerClock clock, LockedMessage locked)
         : JobLease(IdOf(locked.Message), WireMessage.Body(locked.Message), WireMessage.Deliveries(locked.Message) + 1)
@@ -40,7 +41,7 @@ internal sealed class ServiceBusJobQueue(QueueEntity entity, BrokerClock clock) 
             else if (await entity.Management.RenewAsync(locked.LockToken, cancellationToken))
             {
                 Message copy = WireMessage.Again(locked.Message, await clock.NowAsync(cancellationToken) + delay);
-                copy.ApplicationProperties[FirstId] = Id;
+                copy.ApplicationProperties[IJobQueue.FirstIdProperty] = Id;
                 await entity.Sender.SendAsync([copy], cancellationToken);
                 await entity.Management.CompleteAsync(locked.LockToken, cancellationToken);
             }

@@ -137,11 +137,15 @@ internal sealed class ServiceBusQueue(QueueEntity interactive, QueueEntity bulk,
         await bulk.CloseAsync();
     }
 
-    internal static ValueTask<bool> PutAsideAsync(QueueEntity entity, LockedMessage locked, string reason, CancellationToken cancellationToken)
+    internal static ValueTask<bool> PutAsideAsync(QueueEntity entity, LockedMessage locked, string reason, CancellationToken cancellationToken) =>
+        PutAsideAsync(entity, locked.LockToken, WireMessage.Deliveries(locked.Message) + 1, reason, cancellationToken);
+
+    /// <param name="deliveries">This time included; null where the lock's holder does not say.</param>
+    internal static ValueTask<bool> PutAsideAsync(QueueEntity entity, Guid lockToken, int? deliveries, string reason, CancellationToken cancellationToken)
     {
         string description = reason.Length <= LongestReason ? reason : reason[..LongestReason];
-        Map deliveries = new() { [WireMessage.EarlierDeliveries] = WireMessage.Deliveries(locked.Message) + 1 };
-        return entity.Management.DeadLetterAsync(locked.LockToken, Reason, description, deliveries, cancellationToken);
+        Map properties = deliveries is { } count ? new() { [WireMessage.EarlierDeliveries] = count } : [];
+        return entity.Management.DeadLetterAsync(lockToken, Reason, description, properties, cancellationToken);
     }
 
     internal ValueTask<DateTime> NowAsync(CancellationToken cancellationToken) => clock.NowAsync(cancellationToken);

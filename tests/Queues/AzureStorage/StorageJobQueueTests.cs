@@ -40,4 +40,20 @@ public sealed class StorageJobQueueTests(AzuriteFixture azurite)
         await third.CompleteAsync(default);
         Assert.Null(await transport.Jobs.LeaseAsync(TimeSpan.Zero, default));
     }
+
+    [Theory]
+    [InlineData(10, "no job 10")]
+    [InlineData(60_000, "…")]
+    public async Task What_a_trigger_can_not_run_is_put_aside_with_its_reason_however_large(int length, string end)
+    {
+        StorageOptions options = await azurite.OptionsAsync();
+        options = options with { JobQueue = $"{options.QueuePrefix}jobs" };
+        await using StorageTransport transport = new(options, TimeProvider.System, NullLogger.Instance);
+        await transport.OpenAsync(default);
+        Assert.True(await transport.Jobs.PutAsideAsync("1", Encoding.UTF8.GetBytes(length > 10 ? new string('x', length) : "no job 10"), "no good", receipt: null, default));
+        PeekedMessage letter = await new QueueClient(options.ConnectionString, $"{options.JobQueue}-poison").PeekMessageAsync();
+        using System.Text.Json.JsonDocument read = System.Text.Json.JsonDocument.Parse(Convert.FromBase64String(letter.MessageText));
+        Assert.Equal("no good", read.RootElement.GetProperty("reason").GetString());
+        Assert.EndsWith(end, read.RootElement.GetProperty("message").GetString(), StringComparison.Ordinal);
+    }
 }

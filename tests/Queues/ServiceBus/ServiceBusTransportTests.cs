@@ -135,6 +135,19 @@ public sealed class ServiceBusTransportTests : TransportContract
         Assert.Equal("it is no job", letter.ApplicationProperties["DeadLetterErrorDescription"]);
     }
 
+    [Fact]
+    public async Task A_job_that_a_trigger_holds_is_put_aside_by_its_lock_over_another_connection()
+    {
+        await Gateway.Jobs.EnqueueAsync("no job"u8.ToArray(), Stop);
+        JobLease held = (await Worker.Jobs.LeaseAsync(Patience, Stop))!;
+        string receipt = $"{await Bus.Broker.AskAsync(() => Assert.Single(Bus.Broker.Queue("inference-jobs").Peek(0, 10)).LockToken)}";
+        Assert.True(await Gateway.Jobs.PutAsideAsync(held.Id, held.Message, "it is no job", receipt, Stop));
+        Amqp.Message letter = await Bus.Broker.AskAsync(() => Assert.Single(Bus.Broker.Queue("inference-jobs").DeadLetters!.Peek(0, 10)).ToMessage(isPeeked: true));
+        Assert.Equal("it is no job", letter.ApplicationProperties["DeadLetterErrorDescription"]);
+        Assert.False(await Gateway.Jobs.PutAsideAsync(held.Id, held.Message, "again", receipt, Stop));
+        Assert.False(await Gateway.Jobs.PutAsideAsync(held.Id, held.Message, "by nothing", null, Stop));
+    }
+
     protected override ValueTask<TransportFixture> CreateFixtureAsync() => ValueTask.FromResult<TransportFixture>(new ServiceBusFixture());
 
     private static async Task<int> BodiesAsync(ServiceBusFixture fixture)
