@@ -27,6 +27,7 @@ public sealed class ArchitectureTests
         ["Generation"] = ["Requests", "Models", "Batching", "Runtime", "Telemetry"],
         ["Queues"] = ["Requests", "Telemetry"],
         ["Batches"] = ["Requests", "Queues", "Telemetry"],
+        ["Delivery"] = ["Requests", "Models", "Queues", "Telemetry"],
     };
 
     [Fact]
@@ -59,7 +60,7 @@ public sealed class ArchitectureTests
     [Fact]
     public void Json_names_stand_only_on_wire_types_reports_and_model_files() =>
         AssertNone(Imports().Where(i =>
-            Within(i.To, "System.Text.Json.Serialization") && i.To.EndsWith("Attribute", StringComparison.Ordinal) && i.From is not ("OpenAi" or "Bench" or "Models" or "Building" or "Queues" or "Batches")));
+            Within(i.To, "System.Text.Json.Serialization") && i.To.EndsWith("Attribute", StringComparison.Ordinal) && i.From is not ("OpenAi" or "Bench" or "Models" or "Building" or "Queues" or "Batches" or "Delivery")));
 
     [Fact]
     public void The_wire_knows_no_engine() =>

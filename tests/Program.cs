@@ -8,6 +8,7 @@ internal static class Program
     public static Task<int> Main(string[] args) => args switch
     {
         [QueueChild.Command, var folder, var name] => QueueChild.RunAsync(folder, name),
+        [Delivery.FetchChild.Command, var repository, var cache, var version] => Delivery.FetchChild.RunAsync(repository, cache, version),
         _ when args.Contains("--server", StringComparer.Ordinal) => Xunit.MicrosoftTestingPlatform.TestPlatformTestFramework.RunAsync(args, SelfRegisteredExtensions.AddSelfRegisteredExtensions),
         _ => Xunit.Runner.InProc.SystemConsole.ConsoleRunner.Run(args),
     };

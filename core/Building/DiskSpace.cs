@@ -1,12 +1,11 @@
+using R1Serverless.Models;
+
 namespace R1Serverless.Building;
 
 /// <summary>Room for a build: asked for before it, and missed in the middle of it.</summary>
 internal static class DiskSpace
 {
     private const string WayOut = "free some space, choose another --output, or fewer precisions";
-
-    // Linux's ENOSPC, EDQUOT and EFBIG, macOS's EDQUOT, Windows' ERROR_HANDLE_DISK_FULL and ERROR_DISK_FULL.
-    private static readonly int[] Codes = [28, 122, 27, 69, unchecked((int)0x80070027), unchecked((int)0x80070070)];
 
     /// <summary>Better said before an hour's work than after it. What the system does not tell is tried.</summary>
     /// <exception cref="IOException">There is less than <paramref name="bytes"/>.</exception>
@@ -17,7 +16,7 @@ internal static class DiskSpace
     }
 
     /// <summary>Whether a write failed because nothing more fits: on the disk, or into the quota.</summary>
-    public static bool IsMissing(IOException fault) => Array.IndexOf(Codes, fault.HResult) >= 0;
+    public static bool IsMissing(IOException fault) => FullDisk.Is(fault);
 
     /// <summary>What to say of a build that such a fault ended.</summary>
     /// <param name="folder">Where it wrote.</param>

@@ -12,4 +12,7 @@ public static class DataFolder
 
     /// <summary>The models in a data folder; in this user's where none is named.</summary>
     public static ModelRepository Repository(string? folder) => new(Path.Combine(folder ?? Default, "models"));
+
+    /// <summary>Where versions from shared repositories are kept in a data folder; in this user's where none is named. Absolute.</summary>
+    public static string Cache(string? folder) => Path.GetFullPath(Path.Combine(folder ?? Default, "cache"));
 }

@@ -19,6 +19,26 @@ public interface IObjectStore
     /// <summary>The object as a stream from its start, to be disposed by the caller; null if there is none. An object replaced or deleted meanwhile is read to its end.</summary>
     ValueTask<Stream?> OpenAsync(string name, CancellationToken cancellationToken);
 
+    /// <summary>The object's size and tag; null if there is none.</summary>
+    /// <remarks>This and the two below go by the whole object unless a store does better, which those do that hold large ones.</remarks>
+    async ValueTask<ObjectHead?> FindAsync(string name, CancellationToken cancellationToken) =>
+        await GetAsync(name, cancellationToken) is { } stored ? new ObjectHead(stored.Content.Length, stored.Tag) : null;
+
+    /// <summary>The whole object if it has another tag than <paramref name="knownTag"/>: asked again and again, it costs little while nothing changes.</summary>
+    async ValueTask<ObjectChange> GetIfChangedAsync(string name, string knownTag, CancellationToken cancellationToken) =>
+        await GetAsync(name, cancellationToken) is not { } stored ? new ObjectChange(true, null) : stored.Tag == knownTag ? default : new ObjectChange(true, stored);
+
+    /// <summary>Reads from <paramref name="offset"/> as much as there is, up to the whole of <paramref name="into"/>.</summary>
+    /// <returns>The bytes read, fewer than asked for only at the object's end; null if the object has another tag by now, or is gone.</returns>
+    async ValueTask<int?> ReadAsync(string name, string tag, long offset, Memory<byte> into, CancellationToken cancellationToken)
+    {
+        if (await GetAsync(name, cancellationToken) is not { } stored || stored.Tag != tag) return null;
+        ReadOnlyMemory<byte> rest = stored.Content[(int)Math.Min(offset, stored.Content.Length)..];
+        rest = rest[..Math.Min(rest.Length, into.Length)];
+        rest.CopyTo(into);
+        return rest.Length;
+    }
+
     ValueTask<bool> ExistsAsync(string name, CancellationToken cancellationToken);
 
     /// <summary>Whether there was one.</summary>
@@ -48,6 +68,13 @@ public readonly record struct PutCondition
 
 /// <param name="Tag">Changes with every write.</param>
 public sealed record StoredObject(ReadOnlyMemory<byte> Content, string Tag);
+
+/// <param name="Bytes">Its size.</param>
+/// <param name="Tag">As <see cref="StoredObject"/> has it.</param>
+public readonly record struct ObjectHead(long Bytes, string Tag);
+
+/// <summary>What a look for changes found: the same as before, another content, or (a change without an object) nothing.</summary>
+public readonly record struct ObjectChange(bool IsChange, StoredObject? Object);
 
 /// <param name="Age">Since it was last written, by the store's clock.</param>
 public sealed record ObjectEntry(string Name, long Bytes, TimeSpan Age);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using R1Serverless.Delivery;
 using R1Serverless.Generation;
 using R1Serverless.Hosting;
 using R1Serverless.Models;
@@ -16,8 +17,11 @@ internal static class ModelListCommand
     public static Command Create()
     {
         var data = DataOption.Create();
-        var command = new Command("list", "List the built models.") { data };
-        command.SetAction(arguments => PlainErrors.Catch(() => Run(DataFolder.Repository(arguments.GetValue(data)))));
+        var from = RepositoryOption.Create("--from", "List what is in a shared repository instead", isFromEnvironment: false);
+        var command = new Command("list", "List the built models, or the versions in a shared repository.") { data, from };
+        command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(async () => arguments.GetValue(from) is { } address
+            ? await VersionTable.PrintAsync(RepositoryAddress.Parse(address).Open(TimeProvider.System), cancellation)
+            : Run(DataFolder.Repository(arguments.GetValue(data)))));
         return command;
     }
 

@@ -11,7 +11,7 @@ using Azure.Storage.Blobs.Specialized;
 namespace R1Serverless.Queues.AzureStorage;
 
 /// <summary>Objects as block blobs of one container. Tags are ETags; times are the service's.</summary>
-public sealed class BlobStore : IObjectStore
+public sealed partial class BlobStore : IObjectStore
 {
     /// <summary>What a stream is written and read in. Smaller objects are read into memory; larger ones, which may change or go while they are read, into a temporary file.</summary>
     private const int BlockBytes = 4 << 20;

@@ -6,8 +6,10 @@ internal static class FileLock
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2);
 
     /// <summary>Dispose to give back.</summary>
+    /// <param name="patience">How long others may hold it.</param>
+    /// <param name="pause">Between two looks, where 2 ms would be too often.</param>
     /// <exception cref="TransportException">It was not to be had.</exception>
-    public static async ValueTask<IDisposable> TakeAsync(string path, TimeProvider time, TimeSpan patience, CancellationToken cancellationToken)
+    public static async ValueTask<IDisposable> TakeAsync(string path, TimeProvider time, TimeSpan patience, CancellationToken cancellationToken, TimeSpan? pause = null)
     {
         long start = time.GetTimestamp();
         while (true)
@@ -25,7 +27,7 @@ internal static class FileLock
                 throw new TransportException($"The lock '{path}' can't be opened: {fault.Message}", fault, isPermanent: true);
             }
 
-            await Task.Delay(Pause, time, cancellationToken);
+            await Task.Delay(pause ?? Pause, time, cancellationToken);
         }
     }
 }

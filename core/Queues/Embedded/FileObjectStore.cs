@@ -60,6 +60,36 @@ internal sealed class FileObjectStore(string folder, TimeProvider time, TimeProv
         return ValueTask.FromResult<Stream?>(Find(name, PathOf(name), BufferBytes));
     }
 
+    public ValueTask<ObjectHead?> FindAsync(string name, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        using FileStream? stream = Find(name, PathOf(name), bufferSize: 0);
+        return ValueTask.FromResult<ObjectHead?>(stream is null ? null : new ObjectHead(stream.Length, Tag(File.GetLastWriteTimeUtc(stream.SafeFileHandle))));
+    }
+
+    public async ValueTask<ObjectChange> GetIfChangedAsync(string name, string knownTag, CancellationToken cancellationToken)
+    {
+        if (await FindAsync(name, cancellationToken) is { } found && found.Tag == knownTag) return default;
+        StoredObject? stored = await GetAsync(name, cancellationToken);
+        return stored?.Tag == knownTag ? default : new ObjectChange(true, stored);
+    }
+
+    public async ValueTask<int?> ReadAsync(string name, string tag, long offset, Memory<byte> into, CancellationToken cancellationToken)
+    {
+        // The open file is one version of the object, whatever takes its name meanwhile.
+        await using FileStream? stream = Find(name, PathOf(name), bufferSize: 0);
+        if (stream is null || Tag(File.GetLastWriteTimeUtc(stream.SafeFileHandle)) != tag) return null;
+        try
+        {
+            stream.Position = offset;
+            return await stream.ReadAtLeastAsync(into, into.Length, throwOnEndOfStream: false, cancellationToken);
+        }
+        catch (Exception fault) when (StoreFault.Is(fault))
+        {
+            throw StoreFault.Of(name, fault);
+        }
+    }
+
     public ValueTask<bool> ExistsAsync(string name, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();

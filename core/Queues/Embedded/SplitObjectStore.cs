@@ -13,6 +13,13 @@ internal sealed class SplitObjectStore(IObjectStore rows, IObjectStore files, IR
 
     public ValueTask<Stream?> OpenAsync(string name, CancellationToken cancellationToken) => Of(name).OpenAsync(name, cancellationToken);
 
+    public ValueTask<ObjectHead?> FindAsync(string name, CancellationToken cancellationToken) => Of(name).FindAsync(name, cancellationToken);
+
+    public ValueTask<ObjectChange> GetIfChangedAsync(string name, string knownTag, CancellationToken cancellationToken) => Of(name).GetIfChangedAsync(name, knownTag, cancellationToken);
+
+    public ValueTask<int?> ReadAsync(string name, string tag, long offset, Memory<byte> into, CancellationToken cancellationToken) =>
+        Of(name).ReadAsync(name, tag, offset, into, cancellationToken);
+
     public ValueTask<bool> ExistsAsync(string name, CancellationToken cancellationToken) => Of(name).ExistsAsync(name, cancellationToken);
 
     public ValueTask<bool> DeleteAsync(string name, CancellationToken cancellationToken) => Of(name).DeleteAsync(name, cancellationToken);

@@ -153,6 +153,49 @@ public abstract class ObjectStoreContract : TransportContract
         Assert.Equal(["files/a"], await NamesAsync("files/"));
     }
 
+    [Theory]
+    [InlineData("results/parts")]
+    [InlineData("files/parts")]
+    public async Task A_part_is_read_of_the_version_that_was_asked_for_and_of_no_other(string name)
+    {
+        byte[] content = [.. Enumerable.Range(0, 200_000).Select(i => (byte)(i * 31 >> 3))];
+        string tag = (await Store.PutAsync(name, content, PutCondition.Always, Stop))!;
+        Assert.Equal(new ObjectHead(content.Length, tag), await Other.FindAsync(name, Stop));
+
+        byte[] part = new byte[70_000];
+        Assert.Equal(70_000, await Other.ReadAsync(name, tag, 30_001, part, Stop));
+        Assert.Equal(content[30_001..100_001], part);
+        Assert.Equal(60_000, await Other.ReadAsync(name, tag, 140_000, part, Stop));
+        Assert.Equal(content[140_000..], part[..60_000]);
+        Assert.Equal(0, await Other.ReadAsync(name, tag, 200_000, part, Stop));
+        Assert.Equal(0, await Other.ReadAsync(name, tag, 0, Memory<byte>.Empty, Stop));
+
+        string next = (await Store.PutAsync(name, content, PutCondition.Always, Stop))!;
+        Assert.Null(await Other.ReadAsync(name, tag, 0, part, Stop));
+        Assert.Equal(70_000, await Other.ReadAsync(name, next, 0, part, Stop));
+        await Store.DeleteAsync(name, Stop);
+        Assert.Null(await Other.ReadAsync(name, next, 0, part, Stop));
+        Assert.Null(await Other.FindAsync(name, Stop));
+    }
+
+    [Theory]
+    [InlineData("results/watched")]
+    [InlineData("files/watched")]
+    public async Task Who_looks_for_a_change_is_told_of_each_and_of_nothing_else(string name)
+    {
+        Assert.Equal(new ObjectChange(true, null), await Other.GetIfChangedAsync(name, "\"none\"", Stop));
+        string first = (await Store.PutAsync(name, Bytes("1"), PutCondition.Always, Stop))!;
+        ObjectChange found = await Other.GetIfChangedAsync(name, "\"none\"", Stop);
+        Assert.Equal((true, first), (found.IsChange, found.Object!.Tag));
+        Assert.Equal(default, await Other.GetIfChangedAsync(name, first, Stop));
+
+        string second = (await Store.PutAsync(name, Bytes("2"), PutCondition.Unchanged(first), Stop))!;
+        found = await Other.GetIfChangedAsync(name, first, Stop);
+        Assert.Equal((second, "2"), (found.Object!.Tag, Encoding.UTF8.GetString(found.Object.Content.Span)));
+        await Store.DeleteAsync(name, Stop);
+        Assert.Equal(new ObjectChange(true, null), await Other.GetIfChangedAsync(name, second, Stop));
+    }
+
     [Fact]
     public async Task Who_reads_sees_one_version_whole_while_others_write()
     {
@@ -199,6 +242,9 @@ public abstract class ObjectStoreContract : TransportContract
         await Assert.ThrowsAsync<ArgumentException>(async () => await Store.PutAsync(name, Stream.Null, Stop));
         await Assert.ThrowsAsync<ArgumentException>(async () => await Store.GetAsync(name, Stop));
         await Assert.ThrowsAsync<ArgumentException>(async () => await Store.OpenAsync(name, Stop));
+        await Assert.ThrowsAsync<ArgumentException>(async () => await Store.FindAsync(name, Stop));
+        await Assert.ThrowsAsync<ArgumentException>(async () => await Store.ReadAsync(name, "x", 0, new byte[1], Stop));
+        await Assert.ThrowsAsync<ArgumentException>(async () => await Store.GetIfChangedAsync(name, "x", Stop));
         await Assert.ThrowsAsync<ArgumentException>(async () => await Store.ExistsAsync(name, Stop));
         await Assert.ThrowsAsync<ArgumentException>(async () => await Store.DeleteAsync(name, Stop));
     }

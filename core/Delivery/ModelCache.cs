@@ -1,0 +1,104 @@
+using R1Serverless.Models;
+using R1Serverless.Queues.Embedded;
+
+namespace R1Serverless.Delivery;
+
+/// <summary>
+/// Versions that were fetched, each a folder that appears whole, shared by the processes of a machine: <c>versions/KEY/NAME</c>, where the key is the manifest's hash. Of several
+/// processes that lack a version, one fetches and the others wait. Versions leave for others within the budget, the least recently used first, and never one that is in use.
+/// </summary>
+/// <param name="folder">Absolute; made when it is first needed.</param>
+/// <param name="budget">Bytes that all versions may take together.</param>
+public sealed class ModelCache(string folder, long budget, TimeProvider time)
+{
+    /// <summary>Without a word about it.</summary>
+    public const long DefaultBudget = 64L << 30;
+
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100), LongFetch = TimeSpan.FromHours(12), ShortTurn = TimeSpan.FromMinutes(5);
+
+    private readonly CacheFolders _folders = new(folder);
+
+    /// <summary>The version's folder, fetched if it is not there; it stays until the lease is disposed.</summary>
+    /// <param name="version">As the repository has it, with its key.</param>
+    /// <param name="progress">Bytes of this version that are there, of all; not called where nothing has to be fetched.</param>
+    /// <exception cref="InvalidModelException">The repository holds another content than its manifest says.</exception>
+    /// <exception cref="Queues.TransportException">The repository can't be reached.</exception>
+    /// <exception cref="IOException">There is no room for it, or the cache can't be written; the message says what to do.</exception>
+    public async Task<CachedVersion> OpenAsync(SharedRepository repository, (VersionManifest Manifest, string Key) version, IProgress<Transferred>? progress, CancellationToken cancellationToken)
+    {
+        var (manifest, key) = version;
+        if (await TryUseAsync(manifest, key, cancellationToken) is { } there) return there;
+        _folders.Create();
+        using IDisposable fetching = await FileLock.TakeAsync(_folders.Lock(key), time, LongFetch, cancellationToken, Look);
+        // Another process may have fetched it meanwhile.
+        if (await TryUseAsync(manifest, key, cancellationToken) is { } fetched) return fetched;
+        string staging = _folders.Partial(key);
+        Directory.CreateDirectory(staging);
+        try
+        {
+            await MakeRoomAsync(manifest, key, cancellationToken);
+            IReadOnlyDictionary<string, string> known = _folders.VerifiedFiles();
+            await new VersionFetch(repository, time).RunAsync(manifest, staging, Path.Combine(staging, manifest.Model), file => known.GetValueOrDefault(file.Sha256), progress, cancellationToken);
+        }
+        catch (IOException fault) when (FullDisk.Is(fault))
+        {
+            Directory.Delete(staging, recursive: true);
+            throw Full(manifest, fault);
+        }
+
+        File.Delete(Path.Combine(staging, FetchJournal.FileName));
+        await File.WriteAllBytesAsync(Path.Combine(staging, VersionManifest.FileName), manifest.Write(), cancellationToken);
+        await File.WriteAllBytesAsync(Path.Combine(staging, CacheFolders.UseFile), [], cancellationToken);
+        Directory.Move(staging, _folders.Version(key));
+        return await TryUseAsync(manifest, key, cancellationToken) ?? throw new IOException($"{_folders.Version(key)} was removed just after it was fetched; try again.");
+    }
+
+    /// <summary>The lease on a version that is there and sound; null where it is not. What was damaged is removed.</summary>
+    private async Task<CachedVersion?> TryUseAsync(VersionManifest manifest, string key, CancellationToken cancellationToken)
+    {
+        if (_folders.TryUse(key, time.GetUtcNow().UtcDateTime) is not { } use) return null;
+        string path = Path.Combine(_folders.Version(key), manifest.Model);
+        foreach (VersionFile file in manifest.Files)
+        {
+            string one = Path.Combine([path, .. file.Path.Split('/')]);
+            if (VerifiedFile.IsMarked(one, file) || await VerifiedFile.TryMarkAsync(one, file, cancellationToken)) continue;
+            use.Dispose();
+            // Where another process has it in use it stays, and what is fetched for this one can't take its place.
+            if (_folders.TryRemove(key)) return null;
+            throw new IOException($"{one} was changed after it was fetched, and another process uses it: stop that process, or remove {_folders.Version(key)}.");
+        }
+
+        return new CachedVersion(path, manifest, use);
+    }
+
+    /// <summary>Of what is to be fetched, what is partly there needs its room too.</summary>
+    private async Task MakeRoomAsync(VersionManifest manifest, string key, CancellationToken cancellationToken)
+    {
+        using IDisposable turn = await FileLock.TakeAsync(_folders.Lock("room"), time, ShortTurn, cancellationToken, Look);
+        _folders.RemoveAbandoned(key, time.GetUtcNow().UtcDateTime);
+        IReadOnlyList<CachedFiles> cached = _folders.Cached();
+        long own = CacheRoom.Bytes(cached, []), free = new DriveInfo(folder).AvailableFreeSpace + CacheFolders.BytesOnDisk(_folders.Partial(key));
+        IReadOnlyList<CachedFiles> leaving = CacheRoom.Choose(cached, manifest.Files, Math.Min(budget, own + free)) ?? throw Full(manifest, null);
+        foreach (CachedFiles one in leaving) _folders.TryRemove(one.Key);
+    }
+
+    private IOException Full(VersionManifest manifest, Exception? fault) => new(
+        $"There is no room for {manifest.Model} {manifest.Version}: it needs {Megabytes(manifest.Bytes)} in {folder}, where all versions may take {Megabytes(budget)} and {Megabytes(new DriveInfo(folder).AvailableFreeSpace)} of the disk are free. "
+            + "Free some space, raise --model-cache, or choose another --data.",
+        fault);
+
+    private static string Megabytes(long bytes) => $"{(bytes + 999_999) / 1_000_000} MB";
+}
+
+/// <summary>A version in the cache that this process uses: while it is not disposed, the version stays.</summary>
+/// <param name="path">The model's folder.</param>
+/// <param name="manifest">Of the version.</param>
+/// <param name="use">What keeps it there.</param>
+public sealed class CachedVersion(string path, VersionManifest manifest, IDisposable use) : IDisposable
+{
+    public string Path => path;
+
+    public VersionManifest Manifest => manifest;
+
+    public void Dispose() => use.Dispose();
+}

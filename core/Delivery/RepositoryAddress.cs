@@ -1,0 +1,70 @@
+using R1Serverless.Queues;
+using R1Serverless.Queues.AzureStorage;
+using R1Serverless.Queues.Embedded;
+
+namespace R1Serverless.Delivery;
+
+/// <summary>Where a shared repository is: a folder, a blob container, or a connection string, whose container is <see cref="DefaultContainer"/>. A class, so that nothing prints a
+/// connection string by the way.</summary>
+public sealed class RepositoryAddress
+{
+    /// <summary>Holds an address, where no option does.</summary>
+    public const string Variable = "R1_MODELS";
+
+    /// <summary>The container where only the account is known.</summary>
+    public const string DefaultContainer = "models";
+
+    private readonly string? _folder;
+    private readonly StorageOptions? _blobs;
+
+    private RepositoryAddress(string? folder, StorageOptions? blobs, string description) => (_folder, _blobs, Description) = (folder, blobs, description);
+
+    /// <summary>Without secrets.</summary>
+    public string Description { get; }
+
+    /// <param name="text">A folder, <c>https://ACCOUNT.blob.core.windows.net/CONTAINER</c>, or a connection string.</param>
+    /// <exception cref="TransportException">It is none of these; the message says what is wrong, without a secret.</exception>
+    public static RepositoryAddress Parse(string text)
+    {
+        if (text.StartsWith("https://", StringComparison.OrdinalIgnoreCase)) return OfContainer(text);
+        if (text.StartsWith("http://", StringComparison.OrdinalIgnoreCase)) throw Wrong("a container's address begins with https://; Azurite takes a connection string");
+        // As every connection string has, and no usual folder.
+        if (text.Contains('=', StringComparison.Ordinal) && (text.Contains(';', StringComparison.Ordinal) || text.StartsWith("UseDevelopmentStorage=", StringComparison.OrdinalIgnoreCase)))
+            return new RepositoryAddress(null, new StorageOptions { ConnectionString = text, Container = DefaultContainer }, $"the container '{DefaultContainer}' of the connection string");
+        string folder = Path.GetFullPath(text);
+        return new RepositoryAddress(folder, null, folder);
+    }
+
+    /// <summary>For reading: nothing is created, and nothing is asked for before the first call.</summary>
+    /// <exception cref="TransportException">The connection string or the container's name can't be used.</exception>
+    public SharedRepository Open(TimeProvider time) => new(Store(time), Description);
+
+    /// <summary>For writing: folder or container are created if they are missing.</summary>
+    /// <exception cref="TransportException">They can't be reached, or may not be written; the message says what to do.</exception>
+    public async Task<SharedRepository> CreateAsync(TimeProvider time, CancellationToken cancellationToken)
+    {
+        IObjectStore store = Store(time);
+        if (store is BlobStore blobs) await blobs.OpenAsync(cancellationToken);
+        if (store is FileObjectStore files)
+        {
+            StoreFault.Guard(Description, () =>
+            {
+                files.Open();
+                return true;
+            });
+        }
+
+        return new SharedRepository(store, Description);
+    }
+
+    private static RepositoryAddress OfContainer(string text)
+    {
+        if (!Uri.TryCreate(text, UriKind.Absolute, out Uri? url) || url.Segments is not [_, var container]) throw Wrong("its address has the form https://ACCOUNT.blob.core.windows.net/CONTAINER");
+        if (url.Query.Length > 0) throw Wrong($"a signature in the address is not taken; put it into a connection string in {Variable}, or use this process's identity");
+        return new RepositoryAddress(null, new StorageOptions { Account = url.GetLeftPart(UriPartial.Authority), Container = container.TrimEnd('/') }, url.GetLeftPart(UriPartial.Path));
+    }
+
+    private static TransportException Wrong(string what) => new($"The repository of models can't be used: {what}.", isPermanent: true);
+
+    private IObjectStore Store(TimeProvider time) => _blobs is not null ? new BlobStore(_blobs) : new FileObjectStore(_folder!, time, time);
+}

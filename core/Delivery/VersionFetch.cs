@@ -1,0 +1,148 @@
+using System.Buffers;
+using Microsoft.Win32.SafeHandles;
+using R1Serverless.Models;
+using R1Serverless.Queues;
+
+namespace R1Serverless.Delivery;
+
+/// <summary>
+/// Brings the files of one version into a folder: several ranges at once, on from where a killed fetch was, and every file held against its hash before the version counts as there.
+/// Ranges carry the tag of the object as it was first seen, so that no file gets parts of two contents.
+/// </summary>
+/// <param name="time">For pauses between tries.</param>
+internal sealed class VersionFetch(SharedRepository repository, TimeProvider time)
+{
+    /// <summary>Of one call: large enough to be worth it, small enough to be repeated.</summary>
+    public const int RangeBytes = 4 << 20;
+
+    /// <summary>Ranges under way at once.</summary>
+    public const int Parallel = 6;
+
+    private const int Tries = 5, Rounds = 3;
+
+    private static readonly TimeSpan LeastPause = TimeSpan.FromMilliseconds(200);
+
+    /// <param name="staging">Holds the journal; only this process works in it.</param>
+    /// <param name="target">Below it; gets the files.</param>
+    /// <param name="known">Finds a verified file with this hash on the same disk; null where there is none.</param>
+    /// <exception cref="InvalidModelException">The repository holds another content than its manifest says.</exception>
+    /// <exception cref="TransportException">The repository can't be reached.</exception>
+    /// <exception cref="IOException">The disk is full, or can't be written.</exception>
+    public async Task RunAsync(VersionManifest manifest, string staging, string target, Func<VersionFile, string?> known, IProgress<Transferred>? progress, CancellationToken cancellationToken)
+    {
+        Directory.CreateDirectory(target);
+        using FetchJournal journal = FetchJournal.Open(staging);
+        List<int> open = [];
+        long there = 0;
+        for (int i = 0; i < manifest.Files.Count; i++)
+        {
+            string path = PathOf(target, manifest.Files[i]);
+            if (VerifiedFile.IsMarked(path, manifest.Files[i]) || await TryLinkAsync(manifest.Files[i], path, known, cancellationToken)) there += manifest.Files[i].Bytes;
+            else open.Add(i);
+        }
+
+        Progress count = new(progress, there, manifest.Bytes);
+        for (int round = 1; open.Count > 0; round++)
+        {
+            await FetchAsync(manifest, open, target, journal, count, cancellationToken);
+            List<int> wrong = [];
+            foreach (int file in open)
+            {
+                if (await VerifiedFile.TryMarkAsync(PathOf(target, manifest.Files[file]), manifest.Files[file], cancellationToken)) continue;
+                journal.Forget(file);
+                count.Add(-manifest.Files[file].Bytes);
+                wrong.Add(file);
+            }
+
+            if (wrong.Count > 0 && round == Rounds)
+                throw new InvalidModelException($"{manifest.Files[wrong[0]].Path} of {manifest.Model} {manifest.Version} in {repository.Description} is not what its manifest says (its SHA-256 is another): push the model again as another version.");
+            open = wrong;
+        }
+    }
+
+    private static string PathOf(string target, VersionFile file) => Path.Combine([target, .. file.Path.Split('/')]);
+
+    private static async Task<bool> TryLinkAsync(VersionFile file, string path, Func<VersionFile, string?> known, CancellationToken cancellationToken)
+    {
+        if (known(file) is not { } other) return false;
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.Delete(path);
+        return HardLink.TryCreate(other, path) && await VerifiedFile.TryMarkAsync(path, file, cancellationToken);
+    }
+
+    private async Task FetchAsync(VersionManifest manifest, List<int> files, string target, FetchJournal journal, Progress count, CancellationToken cancellationToken)
+    {
+        List<Part> parts = [];
+        List<SafeFileHandle> handles = [];
+        try
+        {
+            foreach (int index in files)
+            {
+                VersionFile file = manifest.Files[index];
+                string name = SharedRepository.ObjectOf(manifest.Model, manifest.Version, file.Path), path = PathOf(target, file);
+                ObjectHead head = await TryAsync(() => repository.Store.FindAsync(name, cancellationToken), cancellationToken)
+                    ?? throw new InvalidModelException($"{name} is missing in {repository.Description}: push the model again as another version.");
+                if (head.Bytes != file.Bytes)
+                    throw new InvalidModelException($"{name} in {repository.Description} has {head.Bytes} bytes where its manifest says {file.Bytes}: push the model again as another version.");
+                Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+                IReadOnlySet<long> done = File.Exists(path) ? journal.Done(index, head.Tag) : new HashSet<long>();
+                SafeFileHandle handle = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read, FileOptions.Asynchronous);
+                handles.Add(handle);
+                if (RandomAccess.GetLength(handle) != file.Bytes) RandomAccess.SetLength(handle, file.Bytes);
+                for (long range = 0; range * RangeBytes < file.Bytes; range++)
+                {
+                    Part part = new(index, name, head.Tag, range, (int)Math.Min(RangeBytes, file.Bytes - range * RangeBytes), handle);
+                    if (done.Contains(range)) count.Add(part.Bytes);
+                    else parts.Add(part);
+                }
+            }
+
+            ParallelOptions options = new() { MaxDegreeOfParallelism = Parallel, CancellationToken = cancellationToken };
+            await System.Threading.Tasks.Parallel.ForEachAsync(parts, options, async (part, stop) =>
+            {
+                byte[] buffer = ArrayPool<byte>.Shared.Rent(part.Bytes);
+                try
+                {
+                    int? read = await TryAsync(() => repository.Store.ReadAsync(part.Name, part.Tag, part.Range * RangeBytes, buffer.AsMemory(0, part.Bytes), stop), stop);
+                    // Replaced meanwhile: what is there can't be the version's; its hash will say so, and the next round looks anew.
+                    if (read != part.Bytes) return;
+                    await RandomAccess.WriteAsync(part.Handle, buffer.AsMemory(0, part.Bytes), part.Range * RangeBytes, stop);
+                    journal.Add(part.File, part.Range, part.Tag);
+                    count.Add(part.Bytes);
+                }
+                finally
+                {
+                    ArrayPool<byte>.Shared.Return(buffer);
+                }
+            });
+        }
+        finally
+        {
+            foreach (SafeFileHandle handle in handles) handle.Dispose();
+        }
+    }
+
+    private async ValueTask<T> TryAsync<T>(Func<ValueTask<T>> call, CancellationToken cancellationToken)
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await call();
+            }
+            catch (TransportException fault) when (!fault.IsPermanent && attempt < Tries)
+            {
+                await Task.Delay(LeastPause * (1 << attempt), time, cancellationToken);
+            }
+        }
+    }
+
+    private sealed record Part(int File, string Name, string Tag, long Range, int Bytes, SafeFileHandle Handle);
+
+    private sealed class Progress(IProgress<Transferred>? to, long start, long total)
+    {
+        private long _done = start;
+
+        public void Add(long bytes) => to?.Report(new Transferred(Interlocked.Add(ref _done, bytes), total));
+    }
+}

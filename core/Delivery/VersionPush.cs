@@ -1,0 +1,109 @@
+using System.Security.Cryptography;
+using R1Serverless.Models;
+using R1Serverless.Queues;
+
+namespace R1Serverless.Delivery;
+
+/// <summary>Puts a model folder into a shared repository as a new version. One that is interrupted leaves files that nobody sees; the same push again writes over them.</summary>
+public sealed class VersionPush(SharedRepository repository, TimeProvider time)
+{
+    /// <param name="by">User and machine.</param>
+    /// <param name="progress">Bytes written of all bytes.</param>
+    /// <exception cref="InvalidDataException">There is such a version already, or a name that no version or file may have.</exception>
+    /// <exception cref="TransportException">The repository can't be reached or written.</exception>
+    public Task<VersionManifest> RunAsync(ModelFolder model, string version, string by, IProgress<Transferred>? progress, CancellationToken cancellationToken) =>
+        RunAsync(model.Name, model.Path, version, by, progress, cancellationToken);
+
+    internal async Task<VersionManifest> RunAsync(string model, string folder, string version, string by, IProgress<Transferred>? progress, CancellationToken cancellationToken)
+    {
+        if (!ModelRepository.IsName(model) || !ModelRepository.IsName(version))
+            throw new InvalidDataException($"'{(ModelRepository.IsName(model) ? version : model)}' can't be a name in a repository: up to 100 letters, digits, '.', '-' and '_', the first no dot.");
+        if (await repository.FindAsync(model, version, cancellationToken) is not null)
+            throw new InvalidDataException($"There is a version '{version}' of '{model}' in {repository.Description} already, and versions never change: give another --version.");
+        FileInfo[] files = Files(new DirectoryInfo(folder));
+        string[] paths = [.. files.Select(file => Path.GetRelativePath(folder, file.FullName).Replace('\\', '/'))];
+        if (paths.FirstOrDefault(path => !ObjectName.IsValid(path)) is { } wrong)
+            throw new InvalidDataException($"'{wrong}' can't be a file's name in a repository: letters, digits, '.', '-' and '_'; rename or remove it.");
+
+        List<VersionFile> pushed = [];
+        long total = files.Sum(file => file.Length), done = 0;
+        for (int i = 0; i < files.Length; i++)
+        {
+            await using HashedStream content = new(files[i], written => progress?.Report(new Transferred(done + written, total)));
+            await repository.Store.PutAsync(SharedRepository.ObjectOf(model, version, paths[i]), content, cancellationToken);
+            pushed.Add(new VersionFile(paths[i], content.Length, content.Hash()));
+            done += content.Length;
+        }
+
+        VersionManifest manifest = new()
+        {
+            Format = VersionManifest.CurrentFormat, Model = model, Version = version, Pushed = time.GetUtcNow(), PushedBy = by, Files = pushed,
+        };
+        string name = SharedRepository.ObjectOf(model, version, VersionManifest.FileName);
+        return await repository.Store.PutAsync(name, manifest.Write(), PutCondition.Absent, cancellationToken) is not null
+            ? manifest
+            : throw new InvalidDataException($"Another process pushed version '{version}' of '{model}' at the same time: push under another --version.");
+    }
+
+    /// <summary>All but hidden ones: locks, and what is under way.</summary>
+    private static FileInfo[] Files(DirectoryInfo folder) =>
+    [
+        .. folder.EnumerateFiles("*", SearchOption.AllDirectories)
+            .Where(file => !Path.GetRelativePath(folder.FullName, file.FullName).Split(Path.DirectorySeparatorChar).Any(part => part.StartsWith('.')) && file.Name != VersionManifest.FileName)
+            .OrderBy(file => file.FullName, StringComparer.Ordinal),
+    ];
+
+    /// <summary>A file that is hashed while it is read to its end.</summary>
+    private sealed class HashedStream(FileInfo file, Action<long> onRead) : Stream
+    {
+        private readonly FileStream _file = new(file.FullName, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.Asynchronous | FileOptions.SequentialScan);
+        private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => false;
+
+        public override long Length => _file.Length;
+
+        public override long Position { get => _file.Position; set => throw new NotSupportedException(); }
+
+        public string Hash() => Convert.ToHexStringLower(_hash.GetHashAndReset());
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            int read = await _file.ReadAsync(buffer, cancellationToken);
+            _hash.AppendData(buffer.Span[..read]);
+            onRead(_file.Position);
+            return read;
+        }
+
+        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+        public override int Read(byte[] buffer, int offset, int count)
+        {
+            int read = _file.Read(buffer, offset, count);
+            _hash.AppendData(buffer, offset, read);
+            onRead(_file.Position);
+            return read;
+        }
+
+        public override void Flush() => throw new NotSupportedException();
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override async ValueTask DisposeAsync()
+        {
+            await _file.DisposeAsync();
+            _hash.Dispose();
+        }
+    }
+}
+
+/// <summary>How far a push or a fetch is, in bytes.</summary>
+public readonly record struct Transferred(long Done, long Total);

@@ -1,0 +1,41 @@
+using System.CommandLine;
+using R1Serverless.Delivery;
+using R1Serverless.Hosting;
+using R1Serverless.Models;
+
+namespace R1Serverless.Commands;
+
+/// <summary><c>r1 model pull</c>: a version from a shared repository into this machine's cache, as a worker fetches it.</summary>
+internal static class ModelPullCommand
+{
+    private static readonly Option<string?> From = RepositoryOption.Create("--from", "The repository");
+
+    private static readonly Option<string?> Version = new("--version") { Description = "Which one. [default: the active one]", HelpName = "V" };
+
+    private static readonly Option<string?> Data = DataOption.Create();
+
+    public static Command Create()
+    {
+        Argument<string> model = new("name") { Description = "The model's name in the repository." };
+        Command command = new("pull", "Fetch a version of a model, or go on with a fetch that was interrupted, and say where it is.") { model, From, Version, Data, CacheOption.Size };
+        command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(() => RunAsync(arguments, arguments.GetRequiredValue(model), TimeProvider.System, cancellation)));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ParseResult arguments, string model, TimeProvider time, CancellationToken cancellation)
+    {
+        SharedRepository repository = RepositoryOption.Require(arguments, From).Open(time);
+        string version = arguments.GetValue(Version) ?? (await repository.FindActiveAsync(model, cancellation))?.Active.Version
+            ?? throw new InvalidDataException($"No version of '{model}' is active in {repository.Description}: name one with --version; `r1 model list --from` shows what there is.");
+        var found = await repository.FindAsync(model, version, cancellation)
+            ?? throw new InvalidDataException($"There is no version '{version}' of '{model}' in {repository.Description}; `r1 model list --from` shows what there is.");
+        ModelCache cache = CacheOption.Open(arguments, arguments.GetValue(Data), time);
+        long began = time.GetTimestamp();
+        using CachedVersion cached = await TransferBar.RunAsync($"Fetching {model} {version}", progress => cache.OpenAsync(repository, found, progress, cancellation));
+        ModelFolder folder = ModelFolder.Open(cached.Path);
+        Console.WriteLine($"Fetched {model} {version}: {found.Manifest.Files.Count} files, {Quantities.Bytes(found.Manifest.Bytes)}, {time.GetElapsedTime(began).TotalSeconds:0.0} s");
+        Console.WriteLine($"  in     {folder.Path}");
+        Console.WriteLine($"  serve  r1 serve --model {folder.Path}");
+        return 0;
+    }
+}

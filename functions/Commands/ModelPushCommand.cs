@@ -1,0 +1,64 @@
+using System.CommandLine;
+using System.Globalization;
+using R1Serverless.Delivery;
+using R1Serverless.Hosting;
+using R1Serverless.Models;
+using R1Serverless.Runtime;
+
+namespace R1Serverless.Commands;
+
+/// <summary><c>r1 model push</c> and <c>activate</c>: versions into a shared repository, and which of them is served.</summary>
+internal static class ModelPushCommand
+{
+    private static readonly Option<string?> To = RepositoryOption.Create("--to", "The repository");
+
+    private static readonly Option<string?> Version = new("--version") { Description = "What to call it: letters, digits, '.', '-' and '_'. [default: the time, as 20261126-191500]", HelpName = "V" };
+
+    private static readonly Option<bool> Activate = new("--activate") { Description = "Let it be served as soon as it is there." };
+
+    public static Command CreatePush()
+    {
+        Argument<string> model = new("model") { Description = "A model's name on this machine, or its folder." };
+        Option<string?> data = DataOption.Create();
+        Command command = new("push", "Put a model into a shared repository, as a new version.") { model, To, Version, Activate, data };
+        command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(
+            () => PushAsync(arguments, arguments.GetRequiredValue(model), DataFolder.Repository(arguments.GetValue(data)), TimeProvider.System, cancellation)));
+        return command;
+    }
+
+    public static Command CreateActivate()
+    {
+        Argument<string> model = new("name") { Description = "The model's name in the repository." };
+        Argument<string> version = new("version") { Description = "The version, also one that was served before." };
+        Command command = new("activate", "Let a version of a model be served from now on: workers that serve the repository change over by themselves.") { model, version, To };
+        command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(async () =>
+        {
+            SharedRepository repository = await RepositoryOption.Require(arguments, To).CreateAsync(TimeProvider.System, cancellation);
+            return await ActivateAsync(repository, arguments.GetRequiredValue(model), arguments.GetRequiredValue(version), TimeProvider.System, cancellation);
+        }));
+        return command;
+    }
+
+    private static async Task<int> PushAsync(ParseResult arguments, string named, ModelRepository models, TimeProvider time, CancellationToken cancellation)
+    {
+        ModelFolder model = LocalModels.IsFolder(named) ? ModelFolder.Open(named)
+            : models.Find(named) ?? throw new ModelLoadException($"there is no model '{named}' in {models.Path}, and no such folder; `r1 model list` shows what there is.");
+        string version = arguments.GetValue(Version) ?? time.GetUtcNow().ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture);
+        SharedRepository repository = await RepositoryOption.Require(arguments, To).CreateAsync(time, cancellation);
+        long began = time.GetTimestamp();
+        VersionManifest pushed = await TransferBar.RunAsync(
+            $"Pushing {model.Name} {version}", progress => new VersionPush(repository, time).RunAsync(model, version, RepositoryOption.Caller, progress, cancellation));
+        Console.WriteLine($"Pushed {model.Name} {version}: {pushed.Files.Count} files, {Quantities.Bytes(pushed.Bytes)}, {time.GetElapsedTime(began).TotalSeconds:0.0} s");
+        Console.WriteLine($"  into   {repository.Description}");
+        if (arguments.GetValue(Activate)) return await ActivateAsync(repository, model.Name, version, time, cancellation);
+        Console.WriteLine($"  serve  r1 model activate {model.Name} {version}");
+        return 0;
+    }
+
+    private static async Task<int> ActivateAsync(SharedRepository repository, string model, string version, TimeProvider time, CancellationToken cancellation)
+    {
+        ActiveVersion active = await repository.ActivateAsync(model, version, RepositoryOption.Caller, time.GetUtcNow(), cancellation);
+        Console.WriteLine($"Active: {model} {active.Version}{(active.Previous is { } previous ? $", before it {previous}" : "")}");
+        return 0;
+    }
+}

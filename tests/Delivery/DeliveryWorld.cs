@@ -1,0 +1,115 @@
+using R1Serverless.Delivery;
+using R1Serverless.Queues;
+using R1Serverless.Queues.Embedded;
+
+namespace R1Serverless.Tests.Delivery;
+
+/// <summary>A repository in a folder, a cache, and folders of files to push; all of it goes at the end.</summary>
+internal sealed class DeliveryWorld : IDisposable
+{
+    public const string Model = "m";
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("r1-delivery-").FullName;
+    private readonly FileObjectStore _files;
+
+    public DeliveryWorld()
+    {
+        _files = new FileObjectStore(Path.Combine(_folder, "repository"), TimeProvider.System, TimeProvider.System);
+        _files.Open();
+        Store = new WatchedStore(_files);
+        Repository = new SharedRepository(Store, "the repository");
+    }
+
+    public WatchedStore Store { get; }
+
+    public SharedRepository Repository { get; }
+
+    public string RepositoryFolder => Path.Combine(_folder, "repository");
+
+    public string CacheFolder => Path.Combine(_folder, "cache");
+
+    public ModelCache Cache(long budget = 1L << 40) => new(CacheFolder, budget, TimeProvider.System);
+
+    /// <summary>Pushes files of random bytes, told apart by their seeds: the same seed and size, the same content.</summary>
+    public Task<VersionManifest> PushAsync(string version, params (string Path, int Seed, int Bytes)[] files) => PushAsync(Repository, version, files);
+
+    public async Task<VersionManifest> PushAsync(SharedRepository repository, string version, params (string Path, int Seed, int Bytes)[] files)
+    {
+        string source = Directory.CreateTempSubdirectory("r1-delivery-source-").FullName;
+        try
+        {
+            foreach (var (path, seed, bytes) in files)
+            {
+                Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(source, path))!);
+                await File.WriteAllBytesAsync(Path.Combine(source, path), Content(seed, bytes));
+            }
+
+            return await new VersionPush(repository, TimeProvider.System).RunAsync(Model, source, version, "tester", progress: null, CancellationToken.None);
+        }
+        finally
+        {
+            Directory.Delete(source, recursive: true);
+        }
+    }
+
+    public static byte[] Content(int seed, int bytes)
+    {
+        byte[] content = new byte[bytes];
+        new Random(seed).NextBytes(content);
+        return content;
+    }
+
+    public async Task<CachedVersion> FetchAsync(string version, ModelCache? cache = null, SharedRepository? repository = null)
+    {
+        repository ??= Repository;
+        return await (cache ?? Cache()).OpenAsync(repository, (await repository.FindAsync(Model, version, CancellationToken.None))!.Value, progress: null, CancellationToken.None);
+    }
+
+    /// <summary>Where the file of a version lies in the repository.</summary>
+    public string InRepository(string version, string path) => Path.Combine(RepositoryFolder, "models", Model, "versions", version, path);
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+}
+
+/// <summary>Notes what is read in parts, and lets a test come between.</summary>
+internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
+{
+    private readonly Lock _gate = new();
+    private readonly List<(string Name, long Offset)> _reads = [];
+
+    /// <summary>What to do instead of a read, or just before it where it gives false.</summary>
+    public Func<string, long, Memory<byte>, ValueTask<bool>>? Before { get; set; }
+
+    public IReadOnlyList<(string Name, long Offset)> Reads
+    {
+        get
+        {
+            lock (_gate) return [.. _reads];
+        }
+    }
+
+    public async ValueTask<int?> ReadAsync(string name, string tag, long offset, Memory<byte> into, CancellationToken cancellationToken)
+    {
+        lock (_gate) _reads.Add((name, offset));
+        if (Before is { } before && await before(name, offset, into)) return into.Length;
+        return await inner.ReadAsync(name, tag, offset, into, cancellationToken);
+    }
+
+    public ValueTask<ObjectHead?> FindAsync(string name, CancellationToken cancellationToken) => inner.FindAsync(name, cancellationToken);
+
+    public ValueTask<ObjectChange> GetIfChangedAsync(string name, string knownTag, CancellationToken cancellationToken) => inner.GetIfChangedAsync(name, knownTag, cancellationToken);
+
+    public ValueTask<string?> PutAsync(string name, ReadOnlyMemory<byte> content, PutCondition condition, CancellationToken cancellationToken) => inner.PutAsync(name, content, condition, cancellationToken);
+
+    public ValueTask PutAsync(string name, Stream content, CancellationToken cancellationToken) => inner.PutAsync(name, content, cancellationToken);
+
+    public ValueTask<StoredObject?> GetAsync(string name, CancellationToken cancellationToken) => inner.GetAsync(name, cancellationToken);
+
+    public ValueTask<Stream?> OpenAsync(string name, CancellationToken cancellationToken) => inner.OpenAsync(name, cancellationToken);
+
+    public ValueTask<bool> ExistsAsync(string name, CancellationToken cancellationToken) => inner.ExistsAsync(name, cancellationToken);
+
+    public ValueTask<bool> DeleteAsync(string name, CancellationToken cancellationToken) => inner.DeleteAsync(name, cancellationToken);
+
+    public IAsyncEnumerable<ObjectEntry> ListAsync(string prefix, CancellationToken cancellationToken) => inner.ListAsync(prefix, cancellationToken);
+}

@@ -1,0 +1,29 @@
+using R1Serverless.Delivery;
+using R1Serverless.Queues.Embedded;
+
+namespace R1Serverless.Tests.Delivery;
+
+/// <summary>A process that fetches a version, and says each range that it asks the repository for, in a line, before it asks; and "fetched" at the end.</summary>
+internal static class FetchChild
+{
+    public const string Command = "--fetch-child";
+
+    private static readonly Lock Out = new();
+
+    public static async Task<int> RunAsync(string repositoryFolder, string cacheFolder, string version)
+    {
+        WatchedStore store = new(new FileObjectStore(repositoryFolder, TimeProvider.System, TimeProvider.System))
+        {
+            Before = (name, offset, _) =>
+            {
+                lock (Out) Console.Out.Write($"read {offset / VersionFetch.RangeBytes} {Path.GetFileName(name)}\n");
+                return ValueTask.FromResult(false);
+            },
+        };
+        SharedRepository repository = new(store, "the repository");
+        var found = await repository.FindAsync(DeliveryWorld.Model, version, CancellationToken.None);
+        using CachedVersion fetched = await new ModelCache(cacheFolder, 1L << 40, TimeProvider.System).OpenAsync(repository, found!.Value, progress: null, CancellationToken.None);
+        Console.WriteLine($"fetched {fetched.Path}");
+        return 0;
+    }
+}

@@ -1,0 +1,82 @@
+using System.Diagnostics;
+using R1Serverless.Delivery;
+
+namespace R1Serverless.Tests.Delivery;
+
+/// <summary>A process that fetches, killed again and again (SIGKILL).</summary>
+public sealed class KilledFetchTests(ITestOutputHelper output) : IDisposable
+{
+    private const int Kills = 20, Ranges = 60, Range = VersionFetch.RangeBytes;
+
+    private readonly DeliveryWorld _world = new();
+
+    [Fact]
+    public async Task Killed_twenty_times_in_the_middle_a_fetch_goes_on_and_gives_no_bad_load()
+    {
+        int seed = Random.Shared.Next();
+        output.WriteLine($"seed {seed}");
+        Random random = new(seed);
+        (string, int, int)[] files = [("weights.bin", seed, Ranges * Range), ("config.json", 7, 1000), ("tokenizer.json", 8, Range + 1)];
+        VersionManifest manifest = await _world.PushAsync("1", files);
+        string key = (await _world.Repository.FindAsync(DeliveryWorld.Model, "1", CancellationToken.None))!.Value.Key, partial = Path.Combine(_world.CacheFolder, "partial", key);
+
+        int killed = 0, asked = 0;
+        HashSet<string> done = [];
+        while (true)
+        {
+            // Of the last one no more than a few lines of reading pass before its end.
+            int dieAfter = killed < Kills ? random.Next(1, 4) : int.MaxValue;
+            var (isDone, reads) = await RunAsync(dieAfter);
+            asked += reads.Count;
+            Assert.Empty(reads.Intersect(done));
+            if (isDone) break;
+            killed++;
+            // Whatever stands in the place of versions is whole, or nothing does.
+            Assert.Empty(VersionFolders());
+            foreach (string range in Journal(partial, manifest)) done.Add(range);
+        }
+
+        output.WriteLine($"{killed} kills, {asked} ranges asked for, of {Ranges + 3}; {done.Count} were there before the last try");
+        Assert.Equal(Kills, killed);
+        Assert.InRange(asked, Ranges + 3, Ranges + 3 + Kills * VersionFetch.Parallel);
+        using CachedVersion fetched = await _world.FetchAsync("1");
+        Assert.Empty(_world.Store.Reads);
+        foreach (var (path, content, bytes) in files) Assert.Equal(DeliveryWorld.Content(content, bytes), await File.ReadAllBytesAsync(Path.Combine(fetched.Path, path)));
+    }
+
+    public void Dispose() => _world.Dispose();
+
+    private string[] VersionFolders() => Directory.Exists(Path.Combine(_world.CacheFolder, "versions")) ? Directory.GetDirectories(Path.Combine(_world.CacheFolder, "versions")) : [];
+
+    /// <summary>What the journal says is there, as the child says what it reads.</summary>
+    private static IEnumerable<string> Journal(string partial, VersionManifest manifest)
+    {
+        string path = Path.Combine(partial, FetchJournal.FileName);
+        string text = File.Exists(path) ? File.ReadAllText(path) : "";
+        foreach (string line in text[..(text.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            string[] parts = line.Split(' ');
+            yield return $"{parts[1]} {manifest.Files[int.Parse(parts[0])].Path}";
+        }
+    }
+
+    private async Task<(bool IsDone, List<string> Reads)> RunAsync(int dieAfter)
+    {
+        ProcessStartInfo start = new("dotnet") { UseShellExecute = false, RedirectStandardOutput = true };
+        foreach (string one in (string[])[typeof(KilledFetchTests).Assembly.Location, FetchChild.Command, _world.RepositoryFolder, _world.CacheFolder, "1"]) start.ArgumentList.Add(one);
+        using Process child = Process.Start(start)!;
+        List<string> reads = [];
+        bool isDone = false, isKilled = false;
+        while (await child.StandardOutput.ReadLineAsync() is { } line)
+        {
+            if (line.StartsWith("fetched ", StringComparison.Ordinal)) isDone = true;
+            if (line.StartsWith("read ", StringComparison.Ordinal)) reads.Add(line["read ".Length..]);
+            if (reads.Count < dieAfter || isKilled) continue;
+            child.Kill();
+            isKilled = true;
+        }
+
+        await child.WaitForExitAsync();
+        return (isDone, reads);
+    }
+}

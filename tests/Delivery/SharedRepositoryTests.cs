@@ -1,0 +1,89 @@
+using R1Serverless.Delivery;
+using R1Serverless.Models;
+using R1Serverless.Queues;
+
+namespace R1Serverless.Tests.Delivery;
+
+/// <summary>Versions and which of them is active.</summary>
+public sealed class SharedRepositoryTests : IDisposable
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+    private static readonly DateTimeOffset Now = new(2026, 11, 26, 19, 0, 0, TimeSpan.Zero);
+
+    private readonly DeliveryWorld _world = new();
+
+    [Fact]
+    public async Task A_version_is_what_was_pushed_and_never_changes()
+    {
+        VersionManifest pushed = await _world.PushAsync("1", ("model.onnx", 1, 1000), ("onnx/a.bin", 2, 50));
+
+        Assert.Equal(["model.onnx", "onnx/a.bin"], pushed.Files.Select(file => file.Path));
+        Assert.Equal(1050, pushed.Bytes);
+        var (manifest, key) = (await _world.Repository.FindAsync(DeliveryWorld.Model, "1", None))!.Value;
+        Assert.Equal(pushed.Files, manifest.Files);
+        Assert.Equal(64, key.Length);
+        InvalidDataException again = await Assert.ThrowsAsync<InvalidDataException>(() => _world.PushAsync("1", ("model.onnx", 3, 1000)));
+        Assert.Contains("versions never change", again.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_push_that_broke_off_is_no_version_and_may_be_repeated()
+    {
+        string name = SharedRepository.ObjectOf(DeliveryWorld.Model, "1", "model.onnx");
+        await _world.Store.PutAsync(name, new byte[10], PutCondition.Always, None);
+
+        Assert.Null(await _world.Repository.FindAsync(DeliveryWorld.Model, "1", None));
+        Assert.Empty(await _world.Repository.ListAsync(None));
+        await Assert.ThrowsAsync<InvalidDataException>(() => _world.Repository.ActivateAsync(DeliveryWorld.Model, "1", "me", Now, None));
+        await _world.PushAsync("1", ("model.onnx", 1, 1000));
+        Assert.Equal("1", Assert.Single(Assert.Single(await _world.Repository.ListAsync(None)).Versions));
+    }
+
+    [Fact]
+    public async Task Activating_an_older_version_goes_back_to_it()
+    {
+        foreach (string version in (string[])["1", "2"]) await _world.PushAsync(version, ("model.onnx", 1, 1000));
+        Assert.Null(await _world.Repository.FindActiveAsync(DeliveryWorld.Model, None));
+
+        await _world.Repository.ActivateAsync(DeliveryWorld.Model, "1", "ann", Now, None);
+        string tag = (await _world.Repository.FindActiveAsync(DeliveryWorld.Model, None))!.Value.Tag;
+        Assert.Null(await _world.Repository.FindActiveChangeAsync(DeliveryWorld.Model, tag, None));
+        await _world.Repository.ActivateAsync(DeliveryWorld.Model, "2", "bob", Now, None);
+        var (active, next) = (await _world.Repository.FindActiveChangeAsync(DeliveryWorld.Model, tag, None))!.Value;
+        Assert.Equal(new ActiveVersion("2", Now, "bob", "1"), active);
+        await _world.Repository.ActivateAsync(DeliveryWorld.Model, "1", "ann", Now, None);
+        Assert.Equal(new ActiveVersion("1", Now, "ann", "2"), (await _world.Repository.FindActiveChangeAsync(DeliveryWorld.Model, next, None))!.Value.Active);
+    }
+
+    [Theory]
+    [InlineData("""{"format":1,"model":"m","version":"1","pushed":"2026-01-01T00:00:00Z","pushed_by":"x","files":[{"path":"../../etc/passwd","bytes":1,"sha256":"0000000000000000000000000000000000000000000000000000000000000000"}]}""")]
+    [InlineData("""{"format":1,"model":"m","version":"1","pushed":"2026-01-01T00:00:00Z","pushed_by":"x","files":[{"path":"a","bytes":1,"sha256":"00"}]}""")]
+    [InlineData("""{"format":1,"model":"m","version":"1","pushed":"2026-01-01T00:00:00Z","pushed_by":"x","files":[]}""")]
+    [InlineData("""{"format":1,"model":"other","version":"1","pushed":"2026-01-01T00:00:00Z","pushed_by":"x","files":[{"path":"a","bytes":1,"sha256":"0000000000000000000000000000000000000000000000000000000000000000"}]}""")]
+    [InlineData("""{"format":9,"model":"m"}""")]
+    [InlineData("""{"format":1,""")]
+    public async Task A_manifest_that_cannot_be_is_refused(string json)
+    {
+        await _world.Store.PutAsync(SharedRepository.ObjectOf(DeliveryWorld.Model, "1", VersionManifest.FileName), System.Text.Encoding.UTF8.GetBytes(json), PutCondition.Always, None);
+
+        await Assert.ThrowsAsync<InvalidModelException>(() => _world.Repository.FindAsync(DeliveryWorld.Model, "1", None));
+    }
+
+    [Theory]
+    [InlineData("https://account.blob.core.windows.net/models", "https://account.blob.core.windows.net/models")]
+    [InlineData("UseDevelopmentStorage=true", "the container 'models' of the connection string")]
+    public void An_address_is_a_container(string text, string description) => Assert.Equal(description, RepositoryAddress.Parse(text).Description);
+
+    [Fact]
+    public void Any_other_text_is_a_folder() => Assert.Equal(Path.GetFullPath("some/folder=x"), RepositoryAddress.Parse("some/folder=x").Description);
+
+    [Theory]
+    [InlineData("https://account.blob.core.windows.net/")]
+    [InlineData("https://account.blob.core.windows.net/models/deeper")]
+    [InlineData("https://account.blob.core.windows.net/models?sv=1&sig=abc")]
+    [InlineData("http://127.0.0.1:10000/devstoreaccount1/models")]
+    public void What_can_be_no_repository_is_refused_without_its_secrets(string text) =>
+        Assert.DoesNotContain("abc", Assert.Throws<TransportException>(() => RepositoryAddress.Parse(text)).Message, StringComparison.Ordinal);
+
+    public void Dispose() => _world.Dispose();
+}
