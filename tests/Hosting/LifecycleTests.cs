@@ -94,9 +94,15 @@ public sealed class LifecycleTests
     public async Task A_model_that_cannot_be_loaded_stops_the_process_with_words()
     {
         (StringWriter output, StringWriter errors) = (new(), new());
-        await using Microsoft.AspNetCore.Builder.WebApplication app = ServeHost.Build(
-            new ServeOptions { Urls = ["http://127.0.0.1:0"] }, (_, _, _) => throw new ModelLoadException("no such folder"), TimeProvider.System, output, errors);
-        Assert.Equal(1, await ServeHost.RunAsync(app, errors));
+        string data = Directory.CreateTempSubdirectory("r1-unloaded-").FullName;
+        ServeOptions options = new() { Urls = ["http://127.0.0.1:0"], Transport = new TransportOptions { DataFolder = data } };
+        await using (Microsoft.AspNetCore.Builder.WebApplication app = ServeHost.Build(
+            options, (_, _, _) => throw new ModelLoadException("no such folder"), TimeProvider.System, output, errors))
+        {
+            Assert.Equal(1, await ServeHost.RunAsync(app, errors));
+        }
+
         Assert.Equal($"r1: no such folder{Environment.NewLine}", errors.ToString());
+        Directory.Delete(data, recursive: true);
     }
 }
