@@ -27,9 +27,11 @@ internal static class QueueSchema
         CREATE INDEX replies_by_address ON replies (address);
         """;
 
-    /// <summary>Since version 2. A body has the name of the object that its request's result will be; an object's content is in its row, or in a file.</summary>
+    /// <summary>Since version 2, which there was without it for a while. A body has the name of the object that its request's result will be.</summary>
+    private const string Results = "ALTER TABLE bodies ADD COLUMN result TEXT;";
+
+    /// <summary>Since version 2. An object's content is in its row, or in a file.</summary>
     private const string Objects = """
-        ALTER TABLE bodies ADD COLUMN result TEXT;
         CREATE TABLE objects (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, written INTEGER NOT NULL, bytes INTEGER NOT NULL, file TEXT, body BLOB);
         CREATE INDEX objects_in_files ON objects (file) WHERE file IS NOT NULL;
         PRAGMA user_version = 2;
@@ -69,11 +71,15 @@ internal static class QueueSchema
             if (new Statement(connection, "SELECT COUNT(*) FROM sqlite_master").Number() > 0)
                 throw new TransportException($"'{path}' is a database of another program: move it away, or name another folder with --data.", isPermanent: true);
             Execute(connection, "PRAGMA journal_mode = WAL");
-            Execute(connection, $"BEGIN IMMEDIATE; {Tables} {Objects} COMMIT");
+            Execute(connection, $"BEGIN IMMEDIATE; {Tables} {Results} {Objects} COMMIT");
         }
         else if (version == 1)
         {
-            Execute(connection, $"BEGIN IMMEDIATE; {Objects} COMMIT");
+            Execute(connection, $"BEGIN IMMEDIATE; {Results} {Objects} COMMIT");
+        }
+        else if (new Statement(connection, "SELECT COUNT(*) FROM pragma_table_info('bodies') WHERE name = 'result'").Number() == 0)
+        {
+            Execute(connection, Results);
         }
 
         using SqliteCommand check = connection.CreateCommand();

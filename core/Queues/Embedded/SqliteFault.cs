@@ -18,6 +18,8 @@ internal static class SqliteFault
         SQLITE_NOTADB => new($"'{path}' is no database: move it away, or name another folder with --data.", fault, isPermanent: true),
         SQLITE_CORRUPT => new($"The queue '{path}' is damaged ({fault.Message}): move it away, or restore it.", fault, isPermanent: true),
         SQLITE_READONLY or SQLITE_CANTOPEN or SQLITE_PERM or SQLITE_AUTH => new($"The queue '{path}' can't be written ({fault.Message}).", fault, isPermanent: true),
+        // A statement that the tables don't have the columns for: no retry gives them any.
+        SQLITE_ERROR => new($"The tables of the queue '{path}' are not those of this program ({fault.Message}): move it away, or name another folder with --data.", fault, isPermanent: true),
         _ => new($"The queue '{path}' failed: {fault.Message}", fault),
     };
 }

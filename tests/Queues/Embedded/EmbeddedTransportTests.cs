@@ -46,6 +46,26 @@ public sealed class EmbeddedTransportTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_database_whose_tables_are_others_is_refused_for_good()
+    {
+        await (await _fixture.ConnectAsync()).DisposeAsync();
+        Execute("ALTER TABLE requests RENAME COLUMN token TO pledge");
+        TransportException refusal = await RefusedAsync();
+        Assert.Contains($"The tables of the queue '{Database}' are not those of this program", refusal.Message, StringComparison.Ordinal);
+        Assert.True(refusal.IsPermanent);
+    }
+
+    [Fact]
+    public async Task Tables_of_the_time_when_bodies_named_no_result_get_what_is_missing()
+    {
+        await (await _fixture.ConnectAsync()).DisposeAsync();
+        Execute("ALTER TABLE bodies DROP COLUMN result");
+        Transport transport = await _fixture.ConnectAsync();
+        await transport.Queue.EnqueueAsync([Request(0)], Stop);
+        Assert.Single(await transport.Queue.LeaseAsync(WorkClass.Bulk, 2, TimeSpan.Zero, Stop));
+    }
+
+    [Fact]
     public async Task A_damaged_database_is_noticed()
     {
         Transport transport = await _fixture.ConnectAsync();
