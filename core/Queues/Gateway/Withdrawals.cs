@@ -18,6 +18,8 @@ internal sealed partial class Withdrawals(IObjectStore store, TimeProvider time,
     private readonly SemaphoreSlim _turns = new(MostAtOnce, MostAtOnce);
     private readonly Lock _gate = new();
     private readonly HashSet<Task> _running = [];
+    private readonly CancellationTokenSource _closing = new();
+    private bool _isClosed;
 
     /// <summary>Ends a request as cancelled and stops it wherever it runs; false if it had ended.</summary>
     public async ValueTask<bool> WithdrawAsync(RequestId id, CancellationToken cancellationToken)
@@ -30,21 +32,29 @@ internal sealed partial class Withdrawals(IObjectStore store, TimeProvider time,
         return ended;
     }
 
-    /// <summary>The same, without waiting for it.</summary>
+    /// <summary>The same, without waiting for it. Once this is closed nothing: the process stops, and the request runs on for whoever comes back.</summary>
     public void Begin(RequestId id)
     {
         lock (_gate)
         {
+            if (_isClosed) return;
             _running.RemoveWhere(task => task.IsCompleted);
             if (_running.Count < MostWaiting) _running.Add(TryWithdrawAsync(id));
             else LogNotWithdrawn(id.Value);
         }
     }
 
+    /// <summary>Gives what has begun a moment. Nothing touches the store any more when it completes, since that is closed next.</summary>
     public async ValueTask DisposeAsync()
     {
         Task all;
-        lock (_gate) all = Task.WhenAll(_running);
+        lock (_gate)
+        {
+            if (_isClosed) return;
+            _isClosed = true;
+            all = Task.WhenAll(_running);
+        }
+
         try
         {
             await all.WaitAsync(LongestClose, time);
@@ -52,13 +62,18 @@ internal sealed partial class Withdrawals(IObjectStore store, TimeProvider time,
         catch (TimeoutException)
         {
             LogLeft();
+            _closing.Cancel();
+            await all;
         }
+
+        _closing.Dispose();
     }
 
     private async Task TryWithdrawAsync(RequestId id)
     {
         await Task.Yield();
-        using CancellationTokenSource patience = new(LongestTry, time);
+        using CancellationTokenSource late = new(LongestTry, time);
+        using CancellationTokenSource patience = CancellationTokenSource.CreateLinkedTokenSource(late.Token, _closing.Token);
         try
         {
             await _turns.WaitAsync(patience.Token);
@@ -73,7 +88,8 @@ internal sealed partial class Withdrawals(IObjectStore store, TimeProvider time,
         }
         catch (OperationCanceledException) when (patience.IsCancellationRequested)
         {
-            LogNotWithdrawn(id.Value);
+            // Those that closing cut short have been told of together.
+            if (!_closing.IsCancellationRequested) LogNotWithdrawn(id.Value);
         }
     }
 

@@ -1,5 +1,6 @@
 using R1Serverless.Queues;
 using R1Serverless.Requests;
+using R1Serverless.Tests.Access;
 
 namespace R1Serverless.Tests.Queues.Gateway;
 
@@ -208,6 +209,31 @@ public sealed class QueuedInferenceTests
         Task<List<InferenceEvent>> first = AllAsync(gateway, Request("a", 5));
         Assert.Equal(InferenceErrorKind.InvalidRequest, Assert.IsType<InferenceEvent.Failed>(Assert.Single(await AllAsync(gateway, Request("a", 5)))).Error.Kind);
         Assert.Equal(ScriptedEngine.Text(5), Text(await first));
+    });
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_gateway_that_closes_has_nothing_to_do_with_its_transport_afterwards(bool isCutBefore) => Run(async (world, drain) =>
+    {
+        CapturedLog<QueuedInference> log = new();
+        FakeTransport transport = drain.Connect();
+        QueuedInference gateway = new(transport, new QueuedInferenceOptions(), world.Clock, log);
+        using CancellationTokenSource cut = new();
+        Task<List<InferenceEvent>> stream = AllAsync(gateway.RunAsync(Request("a", 50), cut.Token));
+        await world.PassAsync(1);
+        // Cut off before, the request is being taken back, which does not come through; cut off afterwards, it runs on.
+        drain.Broker.IsDown = true;
+        if (isCutBefore) cut.Cancel();
+        await gateway.DisposeAsync();
+        Assert.InRange(world.Now, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(7));
+        int before = log.Messages.Count;
+        cut.Cancel();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => stream);
+        await world.PassAsync(60);
+        Assert.Equal(before, log.Messages.Count);
+        drain.Broker.IsDown = false;
+        Assert.Empty(await drain.ResultsAsync("a"));
     });
 
     private static InferenceRequest Request(string id, int words) => DrainWorld.Request(id, words).Request;
