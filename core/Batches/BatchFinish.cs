@@ -30,8 +30,8 @@ internal sealed class BatchFinish(OwnedBatch owned, Segments segments, StoredFil
     private async ValueTask AddFileAsync(BatchJob job, string? id, string kind, bool isErrors, CancellationToken cancellationToken)
     {
         if (id is null) return;
-        long bytes = await segments.ConcatenateAsync(StoredFiles.Content(id), job.Segments.Count, output: !isErrors, errors: isErrors, cancellationToken);
-        await files.AddAsync(id, job.Owner, $"{job.Id}_{kind}.jsonl", StoredFiles.OutputPurpose, bytes, cancellationToken);
+        ContentSize size = await segments.ConcatenateAsync(StoredFiles.Content(id), job.Segments.Count, output: !isErrors, errors: isErrors, cancellationToken);
+        await files.AddAsync(id, job.Owner, $"{job.Id}_{kind}.jsonl", StoredFiles.OutputPurpose, size, cancellationToken);
     }
 
     private BatchJob End(BatchJob job)

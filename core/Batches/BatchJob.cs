@@ -35,6 +35,9 @@ public sealed record BatchJob
     /// <summary>The file that the client named; null where the job came by a queue.</summary>
     public string? InputFile { get; init; }
 
+    /// <summary>Lines of the input as its upload counted them; null where it came by a queue.</summary>
+    public long? Lines { get; init; }
+
     /// <summary>The path that every line must name, such as /v1/chat/completions.</summary>
     public required string Endpoint { get; init; }
 
@@ -76,6 +79,9 @@ public sealed record BatchJob
 
     /// <summary>Null while nobody drives it.</summary>
     public DriverMark? Driver { get; init; }
+
+    /// <summary>Lines that have not ended, as far as is known; one at least while the batch has not.</summary>
+    public long OpenLines => IsEnded ? 0 : Math.Max(1, (Counts.Total > 0 ? Counts.Total : Lines ?? 1) - Counts.Completed - Counts.Failed);
 
     /// <summary>Whether it has ended, one way or another.</summary>
     public bool IsEnded => State is BatchState.Completed or BatchState.Failed or BatchState.Expired or BatchState.Cancelled;

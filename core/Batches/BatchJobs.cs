@@ -40,6 +40,20 @@ public sealed class BatchJobs(IObjectStore store, TimeProvider time)
         }
     }
 
+    /// <summary>Lines of the owner's batches that have not ended. Reads a job for each batch, and no more of them than are needed to reach <paramref name="most"/>.</summary>
+    public async ValueTask<long> CountOpenLinesAsync(string owner, long most, CancellationToken cancellationToken)
+    {
+        string folder = $"{ActiveFolder}{StoreId.Folder(owner)}/";
+        long open = 0;
+        await foreach (ObjectEntry entry in store.ListAsync(folder, cancellationToken))
+        {
+            if (open >= most) break;
+            if (await GetAsync(entry.Name[folder.Length..], cancellationToken) is { } found) open += found.Job.OpenLines;
+        }
+
+        return open;
+    }
+
     /// <summary>Asks a batch to stop, unless it has ended or is about to; the batch as it is then, null if there is none.</summary>
     public async ValueTask<BatchJob?> CancelAsync(string id, CancellationToken cancellationToken)
     {

@@ -1,9 +1,15 @@
 namespace R1Serverless.Batches;
 
-/// <summary>Counts what is read through it; beyond a limit, reading fails with IOException.</summary>
+/// <summary>Counts what is read through it, bytes and lines; beyond a limit, reading fails with IOException.</summary>
 public sealed class CountedStream(Stream inner, long limit = long.MaxValue) : Stream
 {
+    private long _lines;
+    private bool _isBegun;
+
     public long Bytes { get; private set; }
+
+    /// <summary>Lines that have anything but white space on them.</summary>
+    public long Lines => _lines + (_isBegun ? 1 : 0);
 
     /// <summary>Whether reading failed for the limit.</summary>
     public bool IsExceeded => Bytes > limit;
@@ -22,13 +28,16 @@ public sealed class CountedStream(Stream inner, long limit = long.MaxValue) : St
         set => throw new NotSupportedException();
     }
 
-    public override int Read(byte[] buffer, int offset, int count) => Count(inner.Read(buffer, offset, count));
+    public override int Read(byte[] buffer, int offset, int count) => Count(buffer.AsSpan(offset, inner.Read(buffer, offset, count)));
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
-        Count(await inner.ReadAsync(buffer, cancellationToken));
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        int read = await inner.ReadAsync(buffer, cancellationToken);
+        return Count(buffer.Span[..read]);
+    }
 
     public override void Flush()
     {
@@ -40,9 +49,24 @@ public sealed class CountedStream(Stream inner, long limit = long.MaxValue) : St
 
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
-    private int Count(int read)
+    private int Count(ReadOnlySpan<byte> read)
     {
-        Bytes += read;
-        return IsExceeded ? throw new IOException($"The stream has more than {limit} bytes.") : read;
+        Bytes += read.Length;
+        if (IsExceeded) throw new IOException($"The stream has more than {limit} bytes.");
+        CountLines(read);
+        return read.Length;
+    }
+
+    private void CountLines(ReadOnlySpan<byte> read)
+    {
+        while (read.Length > 0)
+        {
+            int end = read.IndexOf((byte)'\n');
+            _isBegun |= (end < 0 ? read : read[..end]).IndexOfAnyExcept((byte)' ', (byte)'\t', (byte)'\r') >= 0;
+            if (end < 0) return;
+            _lines += _isBegun ? 1 : 0;
+            _isBegun = false;
+            read = read[(end + 1)..];
+        }
     }
 }

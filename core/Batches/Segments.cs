@@ -47,8 +47,8 @@ internal sealed class Segments(IObjectStore store, string batch)
         return await HeadAsync(reader, index, cancellationToken);
     }
 
-    /// <summary>Writes the output lines, or the error lines, or both, of all segments as one object; returns its bytes.</summary>
-    public async ValueTask<long> ConcatenateAsync(string name, int count, bool output, bool errors, CancellationToken cancellationToken)
+    /// <summary>Writes the output lines, or the error lines, or both, of all segments as one object; returns its size.</summary>
+    public async ValueTask<ContentSize> ConcatenateAsync(string name, int count, bool output, bool errors, CancellationToken cancellationToken)
     {
         Pipe pipe = new();
         CountedStream content = new(pipe.Reader.AsStream());
@@ -63,7 +63,7 @@ internal sealed class Segments(IObjectStore store, string batch)
             await fill;
         }
 
-        return content.Bytes;
+        return new ContentSize(content.Bytes, content.Lines);
     }
 
     public async ValueTask DeleteAsync(int count, CancellationToken cancellationToken)

@@ -6,7 +6,11 @@ namespace R1Serverless.Batches;
 /// <summary>A file of the API.</summary>
 /// <param name="Created">In Unix seconds.</param>
 /// <param name="Purpose">batch, or batch_output for what batches write.</param>
-public sealed record StoredFile(string Id, string Owner, string Name, string Purpose, long Bytes, long Created);
+/// <param name="Lines">Lines that are not blank; null where they were not counted.</param>
+public sealed record StoredFile(string Id, string Owner, string Name, string Purpose, long Bytes, long Created, long? Lines = null);
+
+/// <param name="Lines">As <see cref="StoredFile.Lines"/>.</param>
+public readonly record struct ContentSize(long Bytes, long Lines);
 
 /// <summary>The files of all owners: <c>files/{id}/content</c>, then <c>file-index/{owner}/{id}</c>, and last <c>files/{id}/meta.json</c>, which makes the file
 /// exist. Each owner sees only its own.</summary>
@@ -20,18 +24,18 @@ public sealed class StoredFiles(IObjectStore store, TimeProvider time)
     /// <summary>The object that holds a file's bytes.</summary>
     public static string Content(string id) => $"files/{id}/content";
 
-    /// <summary>Stores the bytes of a file that is yet to be added; returns how many. The stream may throw to refuse: then nothing is left.</summary>
-    public async ValueTask<long> PutContentAsync(string id, Stream content, CancellationToken cancellationToken)
+    /// <summary>Stores the bytes of a file that is yet to be added; returns how much that was. The stream may throw to refuse: then nothing is left.</summary>
+    public async ValueTask<ContentSize> PutContentAsync(string id, Stream content, CancellationToken cancellationToken)
     {
         CountedStream counted = new(content);
         await store.PutAsync(Content(id), counted, cancellationToken);
-        return counted.Bytes;
+        return new ContentSize(counted.Bytes, counted.Lines);
     }
 
     /// <summary>Makes a file of bytes that are stored already.</summary>
-    public async ValueTask<StoredFile> AddAsync(string id, string owner, string name, string purpose, long bytes, CancellationToken cancellationToken)
+    public async ValueTask<StoredFile> AddAsync(string id, string owner, string name, string purpose, ContentSize size, CancellationToken cancellationToken)
     {
-        StoredFile file = new(id, owner, name, purpose, bytes, time.GetUtcNow().ToUnixTimeSeconds());
+        StoredFile file = new(id, owner, name, purpose, size.Bytes, time.GetUtcNow().ToUnixTimeSeconds(), size.Lines);
         await store.PutAsync(Index(owner) + id, "file"u8.ToArray(), PutCondition.Always, cancellationToken);
         await store.PutAsync(Meta(id), BatchJson.Write(file, BatchJson.Default.StoredFile), PutCondition.Always, cancellationToken);
         return file;

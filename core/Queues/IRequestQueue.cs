@@ -22,6 +22,9 @@ public interface IRequestQueue
     /// <summary>How long a lease lasts unless renewed: renew after a third of it.</summary>
     TimeSpan LeaseTime { get; }
 
+    /// <summary>Whether the owners of requests take turns in it. Where they don't it is first in, first out, or nearly: a flood stands before what comes after it.</summary>
+    bool TakesTurns => false;
+
     ValueTask<QueueStatistics> StatisticsAsync(WorkClass workClass, CancellationToken cancellationToken);
 
     /// <summary>Looks at the oldest waiting requests without leasing them.</summary>

@@ -9,7 +9,7 @@ internal static class LimitOptions
 {
     private static readonly Option<int?> MaxConcurrent = Create("--max-concurrent", "Requests at once whose clients wait. [default: what the server gives to every key]");
 
-    private static readonly Option<int?> MaxQueued = Create("--max-queued", "Requests that wait for clients to come back. [default: what the server gives to every key]");
+    private static readonly Option<int?> MaxQueued = Create("--max-queued", "Requests that wait without their clients, lines of batches included. [default: what the server gives to every key]");
 
     private static readonly Option<int?> RequestsPerMinute = Create("--requests-per-minute", "Calls that make work, per minute. [default: no limit]");
 

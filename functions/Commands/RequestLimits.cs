@@ -16,7 +16,7 @@ internal static class RequestLimits
         "--max-concurrent-per-key", Usual.MaxConcurrentPerKey, 1, 1_000_000, "REQUESTS", "Requests of one API key whose clients wait; beyond that they get 429.");
 
     private static readonly Option<int> MaxQueued = Create(
-        "--max-queued-per-key", Usual.MaxQueuedPerKey, 1, 100_000_000, "REQUESTS", "Requests of one API key that wait for clients to come back; beyond that they get 429.");
+        "--max-queued-per-key", Usual.MaxQueuedPerKey, 1, 100_000_000, "REQUESTS", "Requests of one API key that wait without their clients, lines of its batches included; beyond that it gets 429.");
 
     private static readonly Option<int> Retention = Create(
         "--retention", (int)Usual.Retention.TotalHours, 1, 8760, "HOURS", "How long results are kept for clients to come back for.");

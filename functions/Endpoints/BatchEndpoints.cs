@@ -5,7 +5,7 @@ using R1Serverless.OpenAi;
 namespace R1Serverless.Endpoints;
 
 /// <summary>Bulk jobs over uploaded files. Each key sees only its own.</summary>
-internal sealed class BatchEndpoints(BulkStore bulk, ServeOptions options, TimeProvider time)
+internal sealed class BatchEndpoints(BulkStore bulk, QueuedLimit limit, ServeOptions options, TimeProvider time)
 {
     private const int MostListed = 100, UsuallyListed = 20;
 
@@ -40,6 +40,8 @@ internal sealed class BatchEndpoints(BulkStore bulk, ServeOptions options, TimeP
             faults.Add("input_file_id", $"'input_file_id' must name a file with the purpose \"{StoredFiles.BatchPurpose}\", not \"{input.Purpose}\".");
         }
 
+        // Last, since it counts the lines in.
+        if (faults.First is null && await limit.AddBatchAsync(owner, input!.Lines ?? 1, context.RequestAborted) is { } busy) faults.Add(busy);
         if (faults.First is { } fault) await ErrorAnswers.WriteAsync(context, fault);
         else await WriteAsync(context, await store.Jobs.CreateAsync(Job(call!, input!, store.Jobs.NewId()), context.RequestAborted));
     }
@@ -101,6 +103,7 @@ internal sealed class BatchEndpoints(BulkStore bulk, ServeOptions options, TimeP
             Owner = input.Owner,
             Input = StoredFiles.Content(input.Id),
             InputFile = input.Id,
+            Lines = input.Lines,
             Endpoint = call.Endpoint,
             Window = call.Window,
             Metadata = call.Metadata,

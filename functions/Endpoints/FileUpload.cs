@@ -39,7 +39,7 @@ internal sealed class FileUpload(BatchLimits limits)
             if (faults.First is null && upload.Purpose is null) faults.Add("purpose", "'purpose' is required.", "missing_required_parameter");
             if (faults.First is null && upload.Name is null) faults.Add("file", "'file' is required, as a part with a filename.", "missing_required_parameter");
             if (faults.First is not null) return null;
-            StoredFile file = await files.AddAsync(id, RequestIdentity.OwnerOf(context), upload.Name!, upload.Purpose!, upload.Bytes, context.RequestAborted);
+            StoredFile file = await files.AddAsync(id, RequestIdentity.OwnerOf(context), upload.Name!, upload.Purpose!, upload.Size, context.RequestAborted);
             isKept = true;
             return file;
         }
@@ -101,7 +101,7 @@ internal sealed class FileUpload(BatchLimits limits)
         CountedStream limited = new(body, limits.FileBytes);
         try
         {
-            upload.Bytes = await files.PutContentAsync(id, limited, cancellationToken);
+            upload.Size = await files.PutContentAsync(id, limited, cancellationToken);
         }
         catch (Exception) when (limited.IsExceeded)
         {
@@ -115,6 +115,6 @@ internal sealed class FileUpload(BatchLimits limits)
 
         public string? Name { get; set; }
 
-        public long Bytes { get; set; }
+        public ContentSize Size { get; set; }
     }
 }

@@ -9,14 +9,11 @@ namespace R1Serverless.Hosting;
 /// Requests that go through the queue, with what lets clients come back: first the record, then the webhook, then the queue. A process that ends in between has
 /// promised nothing yet.
 /// </summary>
-internal sealed class DurableRequests(OpenQueue queue, CallerLimits limits, Admission admission, TimeProvider time)
+internal sealed class DurableRequests(OpenQueue queue, QueuedLimit limit, Admission admission, TimeProvider time)
 {
-    private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(10);
-
     private readonly RequestRecords _records = new(queue.Transport.Store);
     private readonly ResultStore _results = new(queue.Transport.Store);
     private readonly WebhookDeliveries _webhooks = new(queue.Transport.Store);
-    private readonly QueuedWork _work = new(queue.Transport.Store, int.MaxValue, time);
     private readonly KeyedRequests _keys = new(queue.Transport.Store, time);
 
     /// <summary>For a client that waits, and takes the request back by hanging up.</summary>
@@ -60,12 +57,7 @@ internal sealed class DurableRequests(OpenQueue queue, CallerLimits limits, Admi
     public async ValueTask<Entrance> SubmitAsync(CompletionCall call, CallTerms terms, CancellationToken cancellationToken)
     {
         KeyedRequest? known = terms.Key is null ? null : await _keys.FindAsync(call, terms.Key, terms.BodyHash, cancellationToken);
-        int most = limits.MaxQueued(call.Request.Owner);
-        if (known is null && !await _work.TryAddAsync(call.Request.Owner, most, cancellationToken))
-        {
-            return new Entrance.Refused(ApiError.Busy(
-                $"This API key has {most} requests waiting, the most it may have. Retry when some have ended.", "too_many_queued_requests", RetryLater));
-        }
+        if (known is null && await limit.AddRequestAsync(call.Request.Owner, cancellationToken) is { } refusal) return new Entrance.Refused(refusal);
 
         known ??= await _keys.TakeAsync(call, terms.Key, terms.BodyHash, cancellationToken);
         if (known.Refusal is { } mismatch) return new Entrance.Refused(mismatch);
@@ -80,7 +72,7 @@ internal sealed class DurableRequests(OpenQueue queue, CallerLimits limits, Admi
         await _keys.WhileHeldAsync(known, async () =>
         {
             await KeepAsync(known.Call, head, cancellationToken);
-            await queue.Gateway.SubmitAsync(known.Call.Request, WorkClass.Bulk, batch: null, cancellationToken);
+            await queue.Turns.SubmitAsync(known.Call.Request, cancellationToken);
         });
         await _keys.ConfirmAsync(known, cancellationToken);
         return new Entrance.Deferred(RequestWriter.Write(known.Call.Request.Id, call.Api, head, result: null), IsReplayed: false);

@@ -5,7 +5,7 @@ using R1Serverless.Requests;
 namespace R1Serverless.Hosting;
 
 /// <summary>Takes calls in: straight to who answers, or durably through the queue where somebody may come back for the result.</summary>
-internal sealed class RequestDoor(Serving serving, ServeOptions options, QueueConnection connection, CallerLimits limits, Admission admission, TimeProvider time)
+internal sealed class RequestDoor(Serving serving, ServeOptions options, QueueConnection connection, QueuedLimit limit, Admission admission, TimeProvider time)
 {
     private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(1);
 
@@ -45,6 +45,6 @@ internal sealed class RequestDoor(Serving serving, ServeOptions options, QueueCo
 
     private DurableRequests Durable(OpenQueue queue)
     {
-        lock (_gate) return _durable ??= new DurableRequests(queue, limits, admission, time);
+        lock (_gate) return _durable ??= new DurableRequests(queue, limit, admission, time);
     }
 }

@@ -39,7 +39,7 @@ internal static class ServeHost
             .AddSingleton<EventStream>().AddSingleton<CompletionEndpoints>().AddSingleton<QueueConnection>().AddSingleton<QueueWork>()
             .AddSingleton(new BatchLimits { LineBytes = options.MaxBodyBytes })
             .AddSingleton<BulkStore>().AddSingleton<FileUpload>().AddSingleton<FileEndpoints>().AddSingleton<BatchEndpoints>()
-            .AddSingleton<CallerLimits>().AddSingleton<Admission>().AddSingleton<RequestDoor>().AddSingleton<QueueAdmin>()
+            .AddSingleton<CallerLimits>().AddSingleton<QueuedLimit>().AddSingleton<Admission>().AddSingleton<RequestDoor>().AddSingleton<QueueAdmin>()
             .AddSingleton<RequestUpkeep>().AddSingleton<BulkWork>();
         if (options.Entra is { } entra) builder.Services.AddSingleton(services => ActivatorUtilities.CreateInstance<EntraTokens>(services, entra));
         if (options.Keys is { } source)

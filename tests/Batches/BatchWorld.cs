@@ -50,8 +50,8 @@ internal sealed class BatchWorld : IAsyncDisposable
     public async Task<BatchJob> CreateAsync(IEnumerable<string> lines, TimeSpan? window = null, string owner = Owner)
     {
         string id = Files.NewId();
-        long bytes = await Files.PutContentAsync(id, new MemoryStream(Encoding.UTF8.GetBytes(string.Join('\n', lines))), default);
-        await Files.AddAsync(id, owner, "in.jsonl", StoredFiles.BatchPurpose, bytes, default);
+        ContentSize size = await Files.PutContentAsync(id, new MemoryStream(Encoding.UTF8.GetBytes(string.Join('\n', lines))), default);
+        await Files.AddAsync(id, owner, "in.jsonl", StoredFiles.BatchPurpose, size, default);
         long now = Time.GetUtcNow().ToUnixTimeSeconds();
         TimeSpan open = window ?? TimeSpan.FromHours(24);
         return await Jobs.CreateAsync(

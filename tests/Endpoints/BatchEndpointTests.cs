@@ -83,6 +83,53 @@ public sealed class BatchEndpointTests
     }
 
     [Fact]
+    public async Task Lines_of_batches_count_among_what_a_key_may_have_waiting()
+    {
+        FakeInference never = new((_, stop) => Never(stop));
+        await using TestServer server = await TestServer.StartAsync(never, new ServeOptions { Grace = TimeSpan.Zero, ApiKeys = ["one"], MaxQueuedPerKey = 4 });
+        server.Client.DefaultRequestHeaders.Authorization = new("Bearer", "one");
+        string two = Text(await OkAsync(await UploadAsync(server, Numbered(2))), "id"), five = Text(await OkAsync(await UploadAsync(server, Numbered(5))), "id");
+        string message = await BusyAsync(await CreateAsync(server, five));
+        Assert.Equal("The file has 5 lines, and this API key may have at most 4 requests and lines of batches waiting. Split the file.", message);
+
+        JsonElement batch = await OkAsync(await CreateAsync(server, two));
+        Assert.Equal(HttpStatusCode.Accepted, (await AsyncAsync()).StatusCode);
+        Assert.Contains("With the 2 lines of this file the API key would have more than 4", await BusyAsync(await CreateAsync(server, two)), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.Accepted, (await AsyncAsync()).StatusCode);
+        Assert.Contains("This API key has 4 requests and lines of batches waiting", await BusyAsync(await AsyncAsync()), StringComparison.Ordinal);
+
+        // The lines of a batch that has ended count no more, once they are counted again.
+        await OkAsync(await server.Client.PostAsync($"/v1/batches/{Text(batch, "id")}/cancel", null));
+        await UntilEndedAsync(server, Text(batch, "id"));
+        using CancellationTokenSource limit = new(TimeSpan.FromMinutes(2));
+        HttpResponseMessage again = await CreateAsync(server, two);
+        while (again.StatusCode == HttpStatusCode.TooManyRequests)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, limit.Token);
+            again = await CreateAsync(server, two);
+        }
+
+        await OkAsync(again);
+
+        async Task<HttpResponseMessage> AsyncAsync()
+        {
+            HttpRequestMessage request = TestServer.Post("/v1/chat/completions", Encoding.UTF8.GetBytes(TestServer.Chat()));
+            request.Headers.Add("Prefer", "respond-async");
+            return await server.Client.SendAsync(request);
+        }
+
+        static string Numbered(int lines) => string.Join("\n\n", Enumerable.Range(0, lines).Select(i => Line.Replace("\"a\"", $"\"{i}\"", StringComparison.Ordinal)));
+
+        static async Task<string> BusyAsync(HttpResponseMessage response)
+        {
+            Assert.NotEmpty(response.Headers.GetValues("Retry-After"));
+            JsonElement error = (await TestServer.JsonAsync(response)).GetProperty("error");
+            Assert.Equal((HttpStatusCode.TooManyRequests, "too_many_queued_requests", "rate_limit_error"), (response.StatusCode, Text(error, "code"), Text(error, "type")));
+            return Text(error, "message");
+        }
+    }
+
+    [Fact]
     public async Task A_batch_that_runs_is_cancelled()
     {
         FakeInference never = new((_, stop) => Never(stop));

@@ -16,6 +16,8 @@ internal sealed class EmbeddedQueue(QueueDatabase database, TimeProvider time, E
 
     public TimeSpan LeaseTime => options.LeaseTime;
 
+    public bool TakesTurns => true;
+
     public async ValueTask EnqueueAsync(IReadOnlyList<QueuedRequest> requests, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();

@@ -90,7 +90,11 @@ public sealed partial class QueuedInference(Transport transport, QueuedInference
     /// <param name="batch">The batch that it is a line of; null for none.</param>
     /// <exception cref="TransportException">The queue can't be reached; the request may be in it all the same.</exception>
     public ValueTask SubmitAsync(InferenceRequest request, WorkClass workClass, string? batch, CancellationToken cancellationToken) =>
-        EnqueueAsync(new QueuedRequest { Request = Seeded(request), Class = workClass, Batch = batch }, cancellationToken);
+        EnqueueAsync(Message(request, workClass, batch), cancellationToken);
+
+    /// <summary>What <see cref="SubmitAsync"/> enqueues, for whoever enqueues it later.</summary>
+    internal static QueuedRequest Message(InferenceRequest request, WorkClass workClass, string? batch) =>
+        new() { Request = Seeded(request), Class = workClass, Batch = batch, TraceParent = Trace };
 
     /// <summary>The events of a request that somebody else has submitted, once it has ended; waits for that for as long as it takes.</summary>
     /// <exception cref="MalformedMessageException">The result can't be read.</exception>

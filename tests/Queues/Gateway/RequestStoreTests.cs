@@ -51,20 +51,32 @@ public sealed class RequestStoreTests
     {
         RequestRecords records = new(_store);
         await records.AddAsync(Record("before", "a"), default);
-        QueuedWork work = new(_store, most: 3, _time);
+        long lines = 0;
+        QueuedWork work = new(_store, (_, _, _) => ValueTask.FromResult(lines), _time);
         for (int i = 0; i < 2; i++)
         {
-            Assert.True(await work.TryAddAsync("a", default));
+            Assert.True(await work.TryAddAsync("a", 1, 3, default));
             await records.AddAsync(Record($"r{i}", "a"), default);
         }
 
-        Assert.False(await work.TryAddAsync("a", default));
-        Assert.True(await work.TryAddAsync("b", default));
+        Assert.False(await work.TryAddAsync("a", 1, 3, default));
+        Assert.True(await work.TryAddAsync("b", 1, 3, default));
         await EndAsync("r0");
-        Assert.False(await work.TryAddAsync("a", default));
+        Assert.False(await work.TryAddAsync("a", 1, 3, default));
         _time.Advance(QueuedWork.ShortestBelief);
-        Assert.True(await work.TryAddAsync("a", default));
-        Assert.False(await work.TryAddAsync("a", default));
+        Assert.True(await work.TryAddAsync("a", 1, 3, default));
+        Assert.False(await work.TryAddAsync("a", 1, 3, default));
+
+        // Two records wait, and some lines of batches.
+        lines = 5;
+        _time.Advance(QueuedWork.LongestBelief);
+        Assert.False(await work.TryAddAsync("a", 4, 10, default));
+        Assert.True(await work.TryAddAsync("a", 3, 10, default));
+        Assert.False(await work.TryAddAsync("a", 1, 10, default));
+        Assert.False(await work.TryAddAsync("c", 11, 10, default));
+        lines = 0;
+        _time.Advance(QueuedWork.ShortestBelief);
+        Assert.True(await work.TryAddAsync("a", 7, 10, default));
     }
 
     [Fact]
