@@ -24,6 +24,7 @@ public sealed class ArchitectureTests
         ["Batching"] = ["Requests", "Models"],
         ["Runtime"] = ["Requests", "Models", "Batching"],
         ["Building"] = ["Requests", "Models"],
+        ["Preparing"] = ["Requests", "Models", "Batching", "Runtime", "Building"],
         ["Generation"] = ["Requests", "Models", "Batching", "Runtime", "Telemetry"],
         ["Queues"] = ["Requests", "Telemetry"],
         ["Batches"] = ["Requests", "Queues", "Telemetry"],

@@ -134,4 +134,5 @@ public sealed record VariantEvaluation
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, UseStringEnumConverter = true)]
 [JsonSerializable(typeof(ModelManifest))]
 [JsonSerializable(typeof(FoundEvaluations))]
+[JsonSerializable(typeof(PreparedManifest))]
 internal sealed partial class ManifestJson : JsonSerializerContext;

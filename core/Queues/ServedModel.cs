@@ -36,4 +36,8 @@ public sealed record MeasuredVariant(double Accuracy, double AccuracyDrop, bool 
 /// <summary>A variant in memory.</summary>
 /// <param name="Running">Sequences that hold a slot.</param>
 /// <param name="Waiting">Sequences that wait for one.</param>
-public sealed record VariantLife(TimeSpan LoadTime, TimeSpan WarmupTime, int Running, int Waiting);
+public sealed record VariantLife(TimeSpan LoadTime, TimeSpan WarmupTime, int Running, int Waiting)
+{
+    /// <summary>Whether it runs what `r1 model prepare` made.</summary>
+    public bool IsPrepared { get; init; }
+}

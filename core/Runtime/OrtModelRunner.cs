@@ -35,6 +35,12 @@ internal sealed class OrtModelRunner : IModelRunner
     /// <summary>Where it runs.</summary>
     public ExecutionProvider Provider => _session.Provider;
 
+    /// <summary>Whether the graph is the prepared one.</summary>
+    public bool IsPrepared { get; init; }
+
+    /// <summary>Why what was prepared is not used, in words; null where it is, or where nothing was prepared.</summary>
+    public string? PreparedRefusal { get; init; }
+
     public int VocabularySize => _graph.VocabularySize;
 
     public long KvBytesPerToken => _graph.KvBytesPerToken;
@@ -44,10 +50,14 @@ internal sealed class OrtModelRunner : IModelRunner
     public static OrtModelRunner Open(ModelFolder folder, ModelVariant variant, RuntimeOptions options)
     {
         // With more threads than heads, attention parts the long text of a lone sequence among them and adds the parts up, as it does not in company: bits differ (measured).
-        var session = OrtSession.Open(folder.GraphPath(variant), options with { Threads = Math.Min(options.EffectiveThreads, folder.Config.Heads) });
+        options = options with { Threads = Math.Min(options.EffectiveThreads, folder.Config.Heads) };
+        string? refusal = null;
+        if (options.UsePrepared && PreparedRunner.Find(folder, variant, options, out refusal) is { } prepared) return prepared;
+        if (variant.DataFile is { } weights) Readahead.Begin(Path.Combine(folder.Path, weights));
+        var session = OrtSession.Open(folder.GraphPath(variant), options);
         try
         {
-            return new OrtModelRunner(session, GraphSignature.Read(session.Session, folder.Names));
+            return new OrtModelRunner(session, GraphSignature.Read(session.Session, folder.Names)) { PreparedRefusal = refusal };
         }
         catch
         {

@@ -5,6 +5,9 @@ namespace R1Serverless.Runtime;
 /// <summary>An ONNX Runtime session of a variant, and where it runs.</summary>
 internal sealed class OrtSession : IDisposable
 {
+    /// <summary>Bytes below which a constant stays in the graph's file.</summary>
+    private const int SmallConstant = 1024;
+
     private OrtSession(InferenceSession session, ExecutionProvider provider, RuntimeOptions options) => (Session, Provider, Options) = (session, provider, options);
 
     public InferenceSession Session { get; }
@@ -38,6 +41,39 @@ internal sealed class OrtSession : IDisposable
     {
         using var settings = Settings(options, provider);
         return new OrtSession(new InferenceSession(path, settings), provider, options);
+    }
+
+    /// <summary>A session of a graph that was optimised for this device and machine before.</summary>
+    internal static OrtSession OpenPrepared(string path, RuntimeOptions options, ExecutionProvider provider)
+    {
+        using var settings = Settings(options, provider);
+        settings.GraphOptimizationLevel = GraphOptimizationLevel.ORT_DISABLE_ALL;
+        return new OrtSession(new InferenceSession(path, settings), provider, options);
+    }
+
+    /// <summary>Writes a graph as it is after optimisation for this device and machine, with its weights, plain and packed, in one file beside it.</summary>
+    /// <param name="path">The graph to read.</param>
+    /// <param name="target">The graph to write, in a folder that exists.</param>
+    /// <param name="weights">The weights' file, a name without a folder.</param>
+    /// <param name="isOptimised">Whether the graph is optimised already, and is only packed.</param>
+    /// <exception cref="ModelLoadException">The graph can't be loaded or written.</exception>
+    internal static void Save(string path, string target, string weights, bool isOptimised, RuntimeOptions options)
+    {
+        var provider = ExecutionProvider.Preferred(options);
+        using var settings = Settings(options, provider);
+        settings.OptimizedModelFilePath = target;
+        if (isOptimised) settings.GraphOptimizationLevel = GraphOptimizationLevel.ORT_DISABLE_ALL;
+        settings.AddSessionConfigEntry("session.optimized_model_external_initializers_file_name", weights);
+        settings.AddSessionConfigEntry("session.optimized_model_external_initializers_min_size_in_bytes", $"{SmallConstant}");
+        settings.AddSessionConfigEntry("session.save_external_prepacked_constant_initializers", "1");
+        try
+        {
+            new InferenceSession(path, settings).Dispose();
+        }
+        catch (OnnxRuntimeException fault)
+        {
+            throw new ModelLoadException($"ONNX Runtime can't prepare '{path}' for {provider.Description}: {fault.Message}", fault);
+        }
     }
 
     /// <summary>For runs that are never captured.</summary>

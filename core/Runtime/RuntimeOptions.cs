@@ -12,6 +12,9 @@ public sealed record RuntimeOptions
     /// <summary>Read where the device is CUDA.</summary>
     public CudaOptions Cuda { get; init; } = new();
 
+    /// <summary>Whether graphs that `r1 model prepare` made for this machine are used.</summary>
+    public bool UsePrepared { get; init; } = true;
+
     public int EffectiveThreads => Threads > 0 ? Threads : Environment.ProcessorCount;
 }
 

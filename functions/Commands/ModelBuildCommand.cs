@@ -3,6 +3,7 @@ using R1Serverless.Building;
 using R1Serverless.Hosting;
 using R1Serverless.Models;
 using R1Serverless.Requests;
+using R1Serverless.Runtime;
 using Spectre.Console;
 
 namespace R1Serverless.Commands;
@@ -21,14 +22,15 @@ internal static class ModelBuildCommand
             Description = $"The variants to make, as a list with commas or one by one: {string.Join(", ", PrecisionName.All)}. Default: fp32 and int8.",
             HelpName = "LIST",
         };
-        var command = new Command("build", "Build a Qwen2 or Llama checkpoint from Hugging Face into ONNX.") { checkpoint, output, data, name, precision, KvOption.Kv };
+        var noPrepare = new Option<bool>("--no-prepare") { Description = "Leave out what `r1 model prepare` does, for models that will run on another kind of machine." };
+        var command = new Command("build", "Build a Qwen2 or Llama checkpoint from Hugging Face into ONNX.") { checkpoint, output, data, name, precision, KvOption.Kv, noPrepare };
         command.SetAction((arguments, cancellation) => Task.FromResult(PlainErrors.Catch(() => Run(
             arguments.GetRequiredValue(checkpoint).FullName, arguments.GetValue(output)?.FullName, DataFolder.Repository(arguments.GetValue(data)), arguments.GetValue(name),
-            PrecisionList.Parse(arguments.GetValue(precision) ?? []), arguments.GetValue(KvOption.Kv), cancellation))));
+            PrecisionList.Parse(arguments.GetValue(precision) ?? []), arguments.GetValue(KvOption.Kv), !arguments.GetValue(noPrepare), cancellation))));
         return command;
     }
 
-    private static int Run(string checkpoint, string? output, ModelRepository repository, string? name, IReadOnlyList<Precision> precisions, KvFormat kv, CancellationToken cancellation)
+    private static int Run(string checkpoint, string? output, ModelRepository repository, string? name, IReadOnlyList<Precision> precisions, KvFormat kv, bool prepares, CancellationToken cancellation)
     {
         if (precisions.Count == 0) precisions = [Precision.Fp32, Precision.Int8];
         name ??= Path.GetFileName(Path.TrimEndingDirectorySeparator(output ?? checkpoint));
@@ -46,6 +48,7 @@ internal static class ModelBuildCommand
         Console.WriteLine($"Built {name}: {Quantities.Count(model.Manifest.Parameters)} parameters, {Quantities.Bytes(size)}, {seconds:0.0} s");
         var kept = kv == KvFormat.Int8 ? ", keys and values in int8" : "";
         foreach (var variant in model.Manifest.Variants) Console.WriteLine($"  {PrecisionName.Of(variant.Precision)}   {Quantities.Bytes(variant.Bytes)}{kept}");
+        if (prepares) ModelPrepareCommand.Run(model, [], new RuntimeOptions { Device = DeviceKind.Cpu }, cancellation);
         Console.WriteLine($"  in     {model.Path}");
         Console.WriteLine($"  serve  r1 serve --model {(target == DataFolder.Repository(null).FolderOf(name) ? name : model.Path)}");
         return 0;

@@ -7,7 +7,7 @@ internal static class ModelCommand
 {
     public static Command Create() => new("model", "Build models, list those that are built, measure what they know, and share them.")
     {
-        ModelBuildCommand.Create(), ModelListCommand.Create(), EvaluateCommand.Create(),
+        ModelBuildCommand.Create(), ModelPrepareCommand.Create(), ModelListCommand.Create(), EvaluateCommand.Create(),
         ModelPushCommand.CreatePush(), ModelPullCommand.Create(), ModelPushCommand.CreateActivate(),
     };
 }

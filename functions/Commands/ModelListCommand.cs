@@ -5,6 +5,7 @@ using R1Serverless.Generation;
 using R1Serverless.Hosting;
 using R1Serverless.Models;
 using R1Serverless.Requests;
+using R1Serverless.Runtime;
 using Spectre.Console;
 
 namespace R1Serverless.Commands;
@@ -12,7 +13,7 @@ namespace R1Serverless.Commands;
 /// <summary><c>r1 model list</c>: the built models of a repository, one line per variant and device it was measured on.</summary>
 internal static class ModelListCommand
 {
-    private const int TableWidth = 160;
+    private const int TableWidth = 180;
 
     public static Command Create()
     {
@@ -27,7 +28,7 @@ internal static class ModelListCommand
 
     private static int Run(ModelRepository repository)
     {
-        var table = new Table().Border(TableBorder.Simple).AddColumns("name", "precision", "keys, values", "parameters", "size", "context", "built", "measured on", "drop, points", $"tokens/s, {VariantSelection.ComparedRows} rows", "auto");
+        var table = new Table().Border(TableBorder.Simple).AddColumns("name", "precision", "keys, values", "parameters", "size", "prepared", "context", "built", "measured on", "drop, points", $"tokens/s, {VariantSelection.ComparedRows} rows", "auto");
         foreach (var name in repository.Names())
         {
             AddRows(table, repository, name);
@@ -55,7 +56,7 @@ internal static class ModelListCommand
                 string[] built =
                 [
                     name, PrecisionName.Of(variant.Precision), KvOption.Name(variant.Kv), model!.Manifest.Parameters is > 0 and var count ? Quantities.Count(count) : "–", Quantities.Bytes(variant.Bytes),
-                    $"{model.Config.ContextLength}", $"{model.Manifest.Created:yyyy-MM-dd HH:mm}",
+                    Prepared(model, variant), $"{model.Config.ContextLength}", $"{model.Manifest.Created:yyyy-MM-dd HH:mm}",
                 ];
                 if (variant.Evaluations.Count == 0) table.AddRow([.. built, "nothing"]);
                 foreach (var measured in variant.Evaluations) table.AddRow([.. built, .. Cells(measured)]);
@@ -67,6 +68,10 @@ internal static class ModelListCommand
             Console.Error.WriteLine($"warning: {e.Message}");
         }
     }
+
+    /// <summary>For this machine's processor.</summary>
+    private static string Prepared(ModelFolder model, ModelVariant variant) =>
+        PreparedFolder.Look(model, variant, new RuntimeOptions { Device = DeviceKind.Cpu }) is var state && state.Path is not null ? "yes" : state.Refusal is null ? "no" : "not here";
 
     private static string[] Cells(VariantEvaluation measured) =>
     [

@@ -67,7 +67,14 @@ internal static class LocalModels
     {
         var memory = options.MemoryBytes ?? (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * MemoryShare);
         var engine = new EngineOptions { KvMemory = options.KeyValueMemoryBytes ?? memory / KeyValueShare, MaxWaiting = options.MaxWaiting };
-        var limits = new ModelHostOptions { MemoryBytes = memory, Device = ExecutionProvider.Preferred(options.Runtime).Name, MaxWaiting = options.MaxWaiting, Progress = progress };
+        var limits = new ModelHostOptions
+        {
+            MemoryBytes = memory,
+            Device = ExecutionProvider.Preferred(options.Runtime).Name,
+            MaxWaiting = options.MaxWaiting,
+            Progress = progress,
+            Warn = progress is StartupReport report ? report.Warn : progress.Report,
+        };
         return new ModelHost(folders, limits, options.Runtime, engine, TimeProvider.System);
     }
 
@@ -94,7 +101,7 @@ internal static class LocalModels
     private static ServedVariant Describe(VariantStatus status, string device)
     {
         var load = status.Loaded?.Load;
-        var life = load is { } now ? new VariantLife(status.Loaded!.LoadTime, status.Loaded.WarmupTime, now.Running, now.Waiting) : null;
+        var life = load is { } now ? new VariantLife(status.Loaded!.LoadTime, status.Loaded.WarmupTime, now.Running, now.Waiting) { IsPrepared = status.Loaded.IsPrepared } : null;
         var measured = VariantSelection.On(status.Variant, device) is { } one
             ? new MeasuredVariant(one.Accuracy, one.AccuracyDrop, one.IsWithinTolerance, one.TokensPerSecond)
             : null;

@@ -7,7 +7,7 @@ using R1Serverless.Requests;
 namespace R1Serverless.Hosting;
 
 /// <summary>What the operator reads at the start. Plain lines, so that a log file or a script can read them too.</summary>
-internal sealed class StartupReport(IServer server, ServeOptions options, TextWriter output) : IProgress<string>
+internal sealed partial class StartupReport(IServer server, ServeOptions options, TextWriter output, ILogger<StartupReport> log) : IProgress<string>
 {
     /// <summary>The addresses really bound, ports included.</summary>
     public IReadOnlyCollection<string> Addresses => [.. server.Features.Get<IServerAddressesFeature>()?.Addresses ?? []];
@@ -24,6 +24,9 @@ internal sealed class StartupReport(IServer server, ServeOptions options, TextWr
         output.WriteLine(value);
         output.Flush();
     }
+
+    /// <summary>What the operator should act on, into the log.</summary>
+    public void Warn(string sentence) => LogWarning(sentence);
 
     /// <param name="queue">The transport and where it is.</param>
     public void Connected(string queue)
@@ -62,8 +65,11 @@ internal sealed class StartupReport(IServer server, ServeOptions options, TextWr
     private static string Line(ServedModel model, ServedVariant variant)
     {
         string life = variant.Loaded is { } loaded
-            ? string.Create(CultureInfo.InvariantCulture, $"loaded in {loaded.LoadTime.TotalSeconds:F2} s, warmed up in {loaded.WarmupTime.TotalSeconds:F2} s")
+            ? string.Create(CultureInfo.InvariantCulture, $"{(loaded.IsPrepared ? "prepared, " : "")}loaded in {loaded.LoadTime.TotalSeconds:F2} s, warmed up in {loaded.WarmupTime.TotalSeconds:F2} s")
             : "loaded on demand";
         return $"  {model.Id}  {PrecisionName.Of(variant.Precision)} on {model.Device}, {Quantities.Bytes(variant.Bytes)}, context {model.ContextLength}, {life}";
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Sentence}")]
+    private partial void LogWarning(string sentence);
 }

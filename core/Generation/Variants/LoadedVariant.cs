@@ -28,6 +28,12 @@ public sealed class LoadedVariant : IAsyncDisposable
 
     public TimeSpan WarmupTime { get; private init; }
 
+    /// <summary>Whether it runs what `r1 model prepare` made.</summary>
+    public bool IsPrepared { get; private init; }
+
+    /// <summary>Why it does not, although something was prepared, in words; else null.</summary>
+    public string? PreparedRefusal { get; private init; }
+
     /// <summary>What its engine has to do right now.</summary>
     public EngineLoad Load => Engine.Load;
 
@@ -62,6 +68,8 @@ public sealed class LoadedVariant : IAsyncDisposable
         var warmed = time.GetTimestamp();
         return new LoadedVariant(folder, variant, text, runner, options, runner.Provider, time)
         {
+            IsPrepared = runner.IsPrepared,
+            PreparedRefusal = runner.PreparedRefusal,
             LoadTime = time.GetElapsedTime(began, loaded),
             WarmupTime = time.GetElapsedTime(loaded, warmed),
         };

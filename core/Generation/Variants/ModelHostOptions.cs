@@ -20,4 +20,7 @@ public sealed record ModelHostOptions
 
     /// <summary>Takes lines for the operator: what was loaded, unloaded, and could not be loaded. Called from any thread.</summary>
     public IProgress<string>? Progress { get; init; }
+
+    /// <summary>Takes sentences that the operator should act on. Called from any thread.</summary>
+    public Action<string>? Warn { get; init; }
 }

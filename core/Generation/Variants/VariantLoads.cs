@@ -42,6 +42,8 @@ internal sealed class VariantLoads(HostedModels models, ModelHostOptions options
                 room.Pulse();
             }
 
+            if (loaded.PreparedRefusal is { } refusal)
+                options.Warn?.Invoke($"What was prepared of {Name(one)} is not used: {refusal}. The plain model is, which takes longer to load; `r1 model prepare {one.Folder.Name}` prepares it for this machine.");
             options.Progress?.Report($"Loaded {Name(one)} in {(loaded.LoadTime + loaded.WarmupTime).TotalSeconds:0.00} s.");
             return true;
         }

@@ -1,0 +1,75 @@
+using System.Text.Json;
+
+namespace R1Serverless.Models;
+
+/// <summary>What a prepared graph was made from and for: it is used where all of this is the same, and nowhere else.</summary>
+public sealed record PreparedKey
+{
+    /// <summary>The way of preparing.</summary>
+    public required int Form { get; init; }
+
+    /// <summary>The version of ONNX Runtime.</summary>
+    public required string Runtime { get; init; }
+
+    /// <summary>The execution provider: cpu or cuda.</summary>
+    public required string Device { get; init; }
+
+    /// <summary>The processor's name and the instruction sets that choose how weights are packed.</summary>
+    public required string Processor { get; init; }
+
+    /// <summary>SHA-256 of the graph's file, in hexadecimal. Weights beside it are known by size and date: reading them takes as long as loading them.</summary>
+    public required string Graph { get; init; }
+
+    /// <summary>Bytes of the weights' file beside the graph; 0 where there is none.</summary>
+    public required long WeightBytes { get; init; }
+
+    /// <summary>When that file was written, to the second; null where there is none.</summary>
+    public required DateTimeOffset? WeightsWritten { get; init; }
+
+    /// <summary>Where another key differs, in words; null where they are the same.</summary>
+    public string? DifferenceFrom(PreparedKey made) => true switch
+    {
+        _ when made == this => null,
+        _ when made.Form != Form => $"another version of r1 made it (form {made.Form}, here {Form})",
+        _ when made.Runtime != Runtime => $"it is for ONNX Runtime {made.Runtime}, and this is {Runtime}",
+        _ when made.Device != Device => $"it is for {made.Device}, and this is {Device}",
+        _ when made.Processor != Processor => $"it is for another processor ({made.Processor}; this is {Processor})",
+        _ => "the model has changed since",
+    };
+}
+
+/// <summary>What stands beside a prepared graph: the file <c>prepared.json</c>.</summary>
+public sealed record PreparedManifest
+{
+    public const string FileName = "prepared.json", GraphFile = "graph.onnx", WeightsFile = "weights.bin";
+
+    public required PreparedKey Key { get; init; }
+
+    /// <summary>SHA-256 of the prepared graph's own file, in hexadecimal.</summary>
+    public required string Graph { get; init; }
+
+    /// <summary>Bytes of the prepared weights' file, holes included.</summary>
+    public required long WeightBytes { get; init; }
+
+    /// <summary>Bytes on the disk of both.</summary>
+    public required long Bytes { get; init; }
+
+    /// <summary>Some of the logits that the plain graph gave for a known prompt: what the prepared one must give when it is loaded.</summary>
+    public required IReadOnlyList<float> Canary { get; init; }
+
+    /// <summary>The manifest at this path; null where there is none, or none that can be read.</summary>
+    public static PreparedManifest? Find(string path)
+    {
+        try
+        {
+            using var stream = File.OpenRead(path);
+            return JsonSerializer.Deserialize(stream, ManifestJson.Default.PreparedManifest);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or JsonException)
+        {
+            return null;
+        }
+    }
+
+    public void Save(string path) => ReplacedFile.Write(path, stream => JsonSerializer.Serialize(stream, this, ManifestJson.Default.PreparedManifest));
+}

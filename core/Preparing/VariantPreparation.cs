@@ -1,0 +1,120 @@
+using System.Security.Cryptography;
+using R1Serverless.Models;
+using R1Serverless.Runtime;
+
+namespace R1Serverless.Preparing;
+
+/// <summary>What preparing a variant gave.</summary>
+/// <param name="Path">The folder that has it.</param>
+/// <param name="Bytes">On the disk.</param>
+/// <param name="IsHollow">Whether plain forms of large weights could be given up; else they are there beside the packed ones.</param>
+public sealed record PreparedVariant(string Path, long Bytes, bool IsHollow);
+
+/// <summary>
+/// Writes a variant's graph as this machine's ONNX Runtime would make it at each load: optimised, with packed weights in one file that is mapped into memory.
+/// What is written must give the plain model's logits, bit for bit, before it gets its name.
+/// </summary>
+public static class VariantPreparation
+{
+    private const string NewPrefix = ".new-";
+
+    /// <summary>Room for the plain and packed forms twice, while they are compared, in the variant's size.</summary>
+    private const int RoomFactor = 6;
+
+    /// <exception cref="ModelLoadException">ONNX Runtime can't load or write it, or what it wrote gives other answers.</exception>
+    /// <exception cref="IOException">The disk is full, or a file can't be written.</exception>
+    public static PreparedVariant Prepare(ModelFolder folder, ModelVariant variant, RuntimeOptions options, CancellationToken cancellation)
+    {
+        options = options with { Threads = Math.Min(options.EffectiveThreads, folder.Config.Heads) };
+        if (ExecutionProvider.Preferred(options) is { Name: not "cpu" } other)
+            throw new ModelLoadException($"weights are packed on the CPU only, and models would run on {other.Description}: nothing to prepare; --device cpu prepares for the CPU");
+        var root = Path.Combine(folder.Path, PreparedFolder.Name);
+        Directory.CreateDirectory(root);
+        if (new DriveInfo(root).AvailableFreeSpace is var free && free < RoomFactor * variant.Bytes)
+            throw new IOException($"Preparing needs {(RoomFactor * variant.Bytes / 1_000_000) + 1} MB for a while, but {root} has only {free / 1_000_000} MB free.");
+        var work = Directory.CreateDirectory(Path.Combine(root, $"{NewPrefix}{Guid.NewGuid():n}")).FullName;
+        try
+        {
+            return Prepare(folder, variant, options, work, cancellation);
+        }
+        finally
+        {
+            Directory.Delete(work, recursive: true);
+        }
+    }
+
+    private static PreparedVariant Prepare(ModelFolder folder, ModelVariant variant, RuntimeOptions options, string work, CancellationToken cancellation)
+    {
+        var key = PreparedFolder.KeyOf(folder, variant, options);
+        var expected = Answers(() => OrtModelRunner.Open(folder, variant, options with { UsePrepared = false }), folder);
+        cancellation.ThrowIfCancellationRequested();
+        string packed = Path.Combine(work, "packed.onnx"), data = Path.Combine(work, "packed.bin");
+        OrtSession.Save(folder.GraphPath(variant), packed, Path.GetFileName(data), isOptimised: false, options);
+        cancellation.ThrowIfCancellationRequested();
+        var done = Directory.CreateDirectory(Path.Combine(work, "done")).FullName;
+        var source = PackedGraph.Read(packed, data);
+        var isHollow = TryWriteHollow(source, done, work, options, cancellation) && IsSame(expected, done, folder, options);
+        if (!isHollow)
+        {
+            source.WriteWhole(Path.Combine(done, PreparedManifest.GraphFile), Path.Combine(done, PreparedManifest.WeightsFile));
+            if (!IsSame(expected, done, folder, options)) throw new ModelLoadException($"what ONNX Runtime prepared of '{folder.GraphPath(variant)}' gives other answers; the plain model stays in use");
+        }
+
+        cancellation.ThrowIfCancellationRequested();
+        return Finish(folder, variant, key, Canary.Sample(expected), done, isHollow ? source.HoleBytes : 0);
+    }
+
+    private static bool TryWriteHollow(PackedGraph graph, string done, string work, RuntimeOptions options, CancellationToken cancellation)
+    {
+        if (!graph.HasHollow) return false;
+        string hollow = Path.Combine(work, "hollow.onnx"), keys = Path.Combine(work, "keys.onnx"), keyed = Path.Combine(work, "keys.bin");
+        graph.WriteHollow(hollow, Path.Combine(work, "hollow.bin"));
+        OrtSession.Save(hollow, keys, Path.GetFileName(keyed), isOptimised: true, options);
+        cancellation.ThrowIfCancellationRequested();
+        try
+        {
+            graph.WriteMerged(keys, Path.Combine(done, PreparedManifest.GraphFile), Path.Combine(done, PreparedManifest.WeightsFile));
+            return true;
+        }
+        catch (InvalidDataException)
+        {
+            // Kernels that pack in another way: their weights stay plain and packed.
+            return false;
+        }
+        finally
+        {
+            File.Delete(keyed);
+        }
+    }
+
+    private static float[] Answers(Func<OrtModelRunner> open, ModelFolder folder)
+    {
+        using var runner = open();
+        return Canary.Run(runner, folder.Config.ContextLength);
+    }
+
+    private static bool IsSame(float[] expected, string done, ModelFolder folder, RuntimeOptions options) =>
+        Answers(() => PreparedRunner.Open(Path.Combine(done, PreparedManifest.GraphFile), folder, options), folder).AsSpan().SequenceEqual(expected);
+
+    private static PreparedVariant Finish(ModelFolder folder, ModelVariant variant, PreparedKey key, float[] canary, string done, long hole)
+    {
+        string graph = Path.Combine(done, PreparedManifest.GraphFile), weights = Path.Combine(done, PreparedManifest.WeightsFile);
+        if (!File.Exists(weights)) File.Create(weights).Dispose();
+        var length = new FileInfo(weights).Length;
+        var bytes = new FileInfo(graph).Length + length - hole;
+        new PreparedManifest
+        {
+            Key = key, Graph = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(graph))), WeightBytes = length, Bytes = bytes, Canary = canary,
+        }.Save(Path.Combine(done, PreparedManifest.FileName));
+        var target = PreparedFolder.PathOf(folder, variant, key);
+        // What this machine can't use any more goes; what was prepared for other processors may be in use there.
+        foreach (var (path, manifest) in PreparedFolder.All(folder, variant))
+        {
+            if (path == target || manifest.Key.Processor == key.Processor) Directory.Delete(path, recursive: true);
+        }
+
+        if (Directory.Exists(target)) Directory.Delete(target, recursive: true);
+        Directory.Move(done, target);
+        return new PreparedVariant(target, bytes, hole > 0);
+    }
+}

@@ -1,0 +1,86 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.ML.OnnxRuntime;
+using R1Serverless.Models;
+
+namespace R1Serverless.Runtime;
+
+/// <summary>Where a model's prepared graphs are, and whether one fits this machine: <c>.prepared/GRAPH-KEY/</c> in the model's folder, one per key. Hidden, so that a model that is pushed travels without it.</summary>
+public static class PreparedFolder
+{
+    /// <summary>Of a model's folder.</summary>
+    public const string Name = ".prepared";
+
+    /// <summary>Raise it when the same graph would be prepared in another way.</summary>
+    private const int Form = 1;
+
+    private const int KeyDigits = 12;
+
+    /// <summary>The key of a variant on the device that the options prefer.</summary>
+    public static PreparedKey KeyOf(ModelFolder folder, ModelVariant variant, RuntimeOptions options)
+    {
+        var processor = Processors.Look();
+        using var graph = File.OpenRead(folder.GraphPath(variant));
+        var data = variant.DataFile is { } file ? new FileInfo(Path.Combine(folder.Path, file)) : null;
+        return new PreparedKey
+        {
+            Form = Form,
+            Runtime = OrtEnv.Instance().GetVersionString(),
+            Device = ExecutionProvider.Preferred(options).Name,
+            Processor = $"{processor.Name}, {string.Join(' ', processor.InstructionSets)}",
+            Graph = Convert.ToHexStringLower(SHA256.HashData(graph)),
+            WeightBytes = data?.Length ?? 0,
+            WeightsWritten = data is null ? null : DateTimeOffset.FromUnixTimeSeconds(new DateTimeOffset(data.LastWriteTimeUtc).ToUnixTimeSeconds()),
+        };
+    }
+
+    /// <summary>The folder for a key. It need not exist.</summary>
+    public static string PathOf(ModelFolder folder, ModelVariant variant, PreparedKey key)
+    {
+        var text = string.Create(CultureInfo.InvariantCulture, $"{key.Form}\n{key.Runtime}\n{key.Device}\n{key.Processor}\n{key.Graph}\n{key.WeightBytes}\n{key.WeightsWritten:u}");
+        return Path.Combine(folder.Path, Name, $"{Stem(variant)}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..KeyDigits]}");
+    }
+
+    /// <summary>All that was prepared of a variant, for whatever key.</summary>
+    public static IReadOnlyList<(string Path, PreparedManifest Manifest)> All(ModelFolder folder, ModelVariant variant)
+    {
+        var path = Path.Combine(folder.Path, Name);
+        if (!Directory.Exists(path)) return [];
+        return [.. Directory.EnumerateDirectories(path, $"{Stem(variant)}-*")
+            .Where(one => Path.GetFileName(one).Length == Stem(variant).Length + 1 + KeyDigits)
+            .Select(one => (one, PreparedManifest.Find(Path.Combine(one, PreparedManifest.FileName))))
+            .Where(one => one.Item2 is not null).Select(one => (one.one, one.Item2!))];
+    }
+
+    /// <summary>What is prepared for this machine, and why there is none although something was prepared; neither where nothing was.</summary>
+    public static PreparedState Look(ModelFolder folder, ModelVariant variant, RuntimeOptions options)
+    {
+        var all = All(folder, variant);
+        if (all.Count == 0) return new PreparedState(null, null, null);
+        var key = KeyOf(folder, variant, options);
+        var path = PathOf(folder, variant, key);
+        var found = all.FirstOrDefault(one => one.Path == path && one.Manifest.Key == key);
+        if (found.Path is null) return new PreparedState(null, null, key.DifferenceFrom(all[^1].Manifest.Key) ?? "its folder has another name than its key");
+        return Damage(found.Path, found.Manifest) is { } damage ? new PreparedState(null, null, damage) : new PreparedState(found.Path, found.Manifest, null);
+    }
+
+    /// <summary>What can be seen without reading the weights: the graph's hash and the weights' length. Their content is proved by the canary once they are loaded.</summary>
+    private static string? Damage(string path, PreparedManifest manifest)
+    {
+        var weights = new FileInfo(Path.Combine(path, PreparedManifest.WeightsFile));
+        if (!weights.Exists || weights.Length != manifest.WeightBytes) return $"{weights.FullName} is not whole";
+        var graph = Path.Combine(path, PreparedManifest.GraphFile);
+        if (!File.Exists(graph)) return $"{graph} is not there";
+        using var stream = File.OpenRead(graph);
+        return Convert.ToHexStringLower(SHA256.HashData(stream)) == manifest.Graph ? null : $"{graph} is damaged";
+    }
+
+    private static string Stem(ModelVariant variant) => Path.GetFileNameWithoutExtension(variant.File);
+}
+
+/// <summary>Whether a variant is prepared for this machine.</summary>
+/// <param name="Path">The folder to use; null where there is none.</param>
+/// <param name="Manifest">That folder's.</param>
+/// <param name="Refusal">Why what was prepared is not used, in words; null where it is, or where nothing was prepared.</param>
+public sealed record PreparedState(string? Path, PreparedManifest? Manifest, string? Refusal);
