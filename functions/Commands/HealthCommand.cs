@@ -6,7 +6,9 @@ namespace R1Serverless.Commands;
 /// <summary><c>r1 health</c>: asks a server on this machine, for container images, which have no other client.</summary>
 internal static class HealthCommand
 {
-    private const string UrlsVariable = "ASPNETCORE_URLS", Ready = "/health/ready", Live = "/health/live";
+    public const string Ready = "/health/ready", Live = "/health/live";
+
+    private const string UrlsVariable = "ASPNETCORE_URLS";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     public static Command Create()

@@ -18,11 +18,13 @@ internal static class KeysCommand
 
     private static readonly Option<string?> Overlap = DurationOption.Create("--overlap", "How long the old secret goes on beside the new one, such as 24h or 30m; 0s ends it at once. [default: 24h]");
 
+    private static readonly Option<bool> IfMissing = new("--if-missing") { Description = "Do nothing if there is a key of this name." };
+
     private static readonly Option<bool> Json = new("--json") { Description = "Print JSON instead of a table." };
 
     public static Command Create() => new("keys", "Named API keys: who may call, how much, and until when. Servers that were given the same place see changes without a restart.")
     {
-        Verb("create", "Make a key and print it, this once.", CreateAsync, [Name], [Admin, Expires, .. LimitOptions.All]),
+        Verb("create", "Make a key and print it, this once.", CreateAsync, [Name], [Admin, IfMissing, Expires, .. LimitOptions.All]),
         Verb("list", "The keys by name; only their hashes are kept, and not shown.", ListAsync, [], [Json]),
         Verb("rotate", "Give a key a new secret, printed this once. Requests, files and batches stay its own.", RotateAsync, [Name], [Overlap, Expires]),
         Verb("revoke", "Take a key away for good. What is running goes on to its end.", RevokeAsync, [Name], []),
@@ -67,8 +69,14 @@ internal static class KeysCommand
     private static async Task CreateAsync(ParseResult arguments, KeySource source, CancellationToken cancellation)
     {
         DateTimeOffset now = TimeProvider.System.GetUtcNow();
-        string secret = KeySecret.New();
-        NamedKey key = new(arguments.GetRequiredValue(Name), KeySecret.NewId(), KeySecret.Hash(secret))
+        string name = arguments.GetRequiredValue(Name), secret = KeySecret.New();
+        if (arguments.GetValue(IfMissing) && await source.ReadAsync(cancellation) is { } present && Read(source, present).Any(one => one.Name == name))
+        {
+            await Console.Error.WriteLineAsync($"There is a key {name} in {source.Description}.");
+            return;
+        }
+
+        NamedKey key = new(name, KeySecret.NewId(), KeySecret.Hash(secret))
         {
             Scopes = arguments.GetValue(Admin) ? AccessScopes.Admin : AccessScopes.Inference,
             Limits = LimitOptions.Read(arguments),

@@ -60,6 +60,17 @@ public sealed class KeyTests : IDisposable
     }
 
     [Fact]
+    public async Task A_deployment_makes_its_first_key_once()
+    {
+        string first = await KeysAsync("create", "operator", "--if-missing");
+        string written = await File.ReadAllTextAsync(Keys);
+        Assert.NotEmpty(first);
+        Assert.Empty(await KeysAsync("create", "operator", "--if-missing"));
+        Assert.Equal(written, await File.ReadAllTextAsync(Keys));
+        Assert.NotEmpty(await KeysAsync("create", "other", "--if-missing"));
+    }
+
+    [Fact]
     public async Task A_token_is_as_good_as_a_key()
     {
         await using StandInProvider provider = await StandInProvider.StartAsync();

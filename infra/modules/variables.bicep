@@ -1,0 +1,76 @@
+import { keysSecret } from 'names.bicep'
+import { Settings } from 'types.bicep'
+
+@export()
+type Variable = { name: string, value: string }
+
+@export()
+@description('Of Service Bus\'s endpoint only the host: its port is the one for HTTPS, and r1 speaks AMQP.')
+func busHost(endpoint string) string => split(split(endpoint, '/')[2], ':')[0]
+
+@export()
+@description('What gateways and workers read alike. No secrets: the connection string names a place, and opens nothing without a token of the identity.')
+func variables(settings Settings, clientId string, blobs string, bus string, vault string, insights string, cost string) Variable[] =>
+  flatten([
+    [
+      { name: 'AZURE_CLIENT_ID', value: clientId }
+      { name: 'R1_TRANSPORT', value: settings.transport }
+      { name: 'R1_STORAGE', value: blobs }
+      { name: 'R1_KEYS', value: '${vault}secrets/${keysSecret}' }
+      { name: 'APPLICATIONINSIGHTS_CONNECTION_STRING', value: insights }
+      { name: 'APPLICATIONINSIGHTS_AUTHENTICATION_STRING', value: 'Authorization=AAD;ClientId=${clientId}' }
+    ]
+    settings.transport == 'servicebus' ? [{ name: 'R1_SERVICEBUS', value: bus }] : []
+    empty(cost) ? [] : [{ name: 'R1_COST_PER_HOUR', value: cost }]
+  ])
+
+@export()
+type Place = { blobs: string, queues: string, account: string, bus: string, vault: string, insights: string }
+
+// As many as host.json has; what follows is added behind them.
+var hostArguments = 3
+
+@export()
+@description('What the Functions host and the gateway behind it read, apart from the secret that webhooks are signed with.')
+func gatewayVariables(settings Settings, clientId string, place Place) Variable[] =>
+  flatten([
+    variables(settings, clientId, place.blobs, place.bus, place.vault, place.insights, '')
+    connection('AzureWebJobsStorage', 'accountName', place.account, clientId)
+    connection('R1_JOBS', 'queueServiceUri', place.queues, clientId)
+    settings.transport == 'servicebus'
+      ? connection('R1_JOBS_BUS', 'fullyQualifiedNamespace', place.bus, clientId)
+      : []
+    [
+      // Jobs come by one of both ways.
+      {
+        name: 'AzureWebJobs.${settings.transport == 'servicebus' ? 'InferenceJobs' : 'InferenceJobsServiceBus'}.Disabled'
+        value: 'true'
+      }
+      // The app has keys of its own; the host's would need a place to be kept in.
+      { name: 'AzureWebJobsSecretStorageType', value: 'files' }
+      { name: 'FUNCTIONS_EXTENSION_VERSION', value: '~4' }
+      { name: 'FUNCTIONS_WORKER_RUNTIME', value: 'custom' }
+    ]
+    empty(settings.gateway.entraTenant)
+      ? []
+      : [
+          { name: 'R1_ENTRA_TENANT', value: settings.gateway.entraTenant }
+          { name: 'R1_ENTRA_AUDIENCE', value: settings.gateway.entraAudience }
+        ]
+    map(arguments(settings), (argument, at) => {
+      name: 'AzureFunctionsJobHost__customHandler__description__arguments__${at + hostArguments}'
+      value: argument
+    })
+  ])
+
+func connection(name string, property string, value string, clientId string) Variable[] => [
+  { name: '${name}__${property}', value: value }
+  { name: '${name}__credential', value: 'managedidentity' }
+  { name: '${name}__clientId', value: clientId }
+]
+
+func arguments(settings Settings) string[] =>
+  flatten([
+    ['--max-wait', string(settings.gateway.maxWaitSeconds), '--retention', string(settings.retentionHours)]
+    flatten(map(settings.gateway.webhookHosts, host => ['--webhook-host', host]))
+  ])
