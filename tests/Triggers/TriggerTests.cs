@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Net;
 using System.Text;
 using System.Text.Json;
@@ -85,6 +87,32 @@ public sealed class TriggerTests
         File.Delete(inTheWay);
         await PassAsync(time, kept);
         Assert.Equal(HttpStatusCode.OK, (await kept).Status);
+    }
+
+    [Fact]
+    public async Task The_hosts_names_for_its_calls_stand_in_the_traces()
+    {
+        ConcurrentBag<string> told = [];
+        using ActivityListener listener = new()
+        {
+            ShouldListenTo = source => source.Name == "Microsoft.AspNetCore",
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = activity => told.Add($"{activity.GetTagItem("faas.invocation_id")}"),
+        };
+        ActivitySource.AddActivityListener(listener);
+        await using TestServer server = await TestServer.StartGatewayAsync(new ServeOptions { IsBehindHost = true });
+        HttpRequestMessage proxied = new(HttpMethod.Get, "/v1/models"), own = Call("Warmup", """{"Data":{"warmupContext":{}}}""");
+        string[] names = [Guid.NewGuid().ToString(), own.Headers.GetValues("X-Azure-Functions-InvocationId").Single()];
+        proxied.Headers.Add("x-ms-invocation-id", names[0]);
+        await server.Client.SendAsync(proxied);
+        await server.Client.SendAsync(own);
+        using CancellationTokenSource limit = new(TimeSpan.FromMinutes(2));
+        // A span ends a moment after its answer.
+        while (names.Except(told).Any())
+        {
+            limit.Token.ThrowIfCancellationRequested();
+            await Task.Yield();
+        }
     }
 
     private static async Task PassAsync(FakeTimeProvider time, Task call)
