@@ -22,7 +22,8 @@ public sealed class LocalInference(ModelHost host) : IInference, IAsyncDisposabl
     public async IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         // Before a variant is loaded for it, perhaps in another's place: the tokenizer alone is read soon.
-        var (prompt, error) = host.Find(request.Model) is var (folder, text) ? PromptTokens.Of(request, folder, await text.FindAsync(cancellationToken)) : default;
+        var known = host.Find(request.Model);
+        var (prompt, error) = known is var (folder, text) ? PromptTokens.Of(request, folder, await text.FindAsync(cancellationToken)) : default;
         if (error is not null)
         {
             yield return new InferenceEvent.Failed(error);
@@ -38,7 +39,8 @@ public sealed class LocalInference(ModelHost host) : IInference, IAsyncDisposabl
         }
 
         var variant = lease.Variant;
-        if (prompt is null) (prompt, error) = PromptTokens.Of(request, variant.Folder, variant.Text);
+        // Another version may have taken the model over meanwhile, with another tokenizer: a request is one version's from its prompt to its end.
+        if (prompt is null || known?.Folder != variant.Folder) (prompt, error) = PromptTokens.Of(request, variant.Folder, variant.Text);
         error ??= prompt!.Check(variant.Engine.Limits, request);
         if (error is not null)
         {

@@ -30,6 +30,9 @@ public sealed record ModelFolder
 
     public string Name => Manifest.Name;
 
+    /// <summary>Of a model that came from a repository which has several; else null.</summary>
+    public string? Version { get; init; }
+
     public string TokenizerPath => System.IO.Path.Combine(Path, TokenizerFile);
 
     /// <summary>Holds the chat template; may be absent.</summary>

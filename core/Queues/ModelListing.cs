@@ -3,7 +3,7 @@ namespace R1Serverless.Queues;
 /// <summary>Folds the cards of several workers into one list of models.</summary>
 public static class ModelListing
 {
-    /// <summary>Each model once, in the order of first mention: devices side by side, variants of all workers, loaded where any has them loaded, loads added up.</summary>
+    /// <summary>Each model once, in the order of first mention: devices side by side, variants of all workers, loaded where any has them loaded, loads added up, and each version in each state with the number of workers that say so.</summary>
     public static IReadOnlyList<ServedModel> Of(IReadOnlyList<WorkerCard> cards) =>
         [.. cards.SelectMany(card => card.Models).GroupBy(model => model.Id, StringComparer.Ordinal).Select(group => Merge([.. group]))];
 
@@ -11,6 +11,7 @@ public static class ModelListing
     {
         Device = string.Join(", ", same.Select(model => model.Device).Distinct(StringComparer.Ordinal)),
         Variants = [.. same.SelectMany(model => model.Variants).GroupBy(variant => (variant.Precision, variant.Bytes)).Select(group => Merge([.. group]))],
+        Versions = [.. same.SelectMany(model => model.Versions).GroupBy(one => (one.Version, one.State, one.Reason)).Select(group => group.First() with { Workers = group.Sum(one => one.Workers) })],
     };
 
     private static ServedVariant Merge(ServedVariant[] same)

@@ -19,6 +19,47 @@ public sealed record ServedModel
 
     /// <summary>In the order of the manifest.</summary>
     public required IReadOnlyList<ServedVariant> Variants { get; init; }
+
+    /// <summary>Of a model that comes from a repository: the one that takes requests first. Empty for others.</summary>
+    public IReadOnlyList<ServedVersion> Versions { get; init; } = [];
+}
+
+/// <summary>A version of a model, and what it is about with it.</summary>
+/// <param name="Reason">Why it does not serve, for the operator; null where it does.</param>
+/// <param name="Workers">How many say so of it, at least one.</param>
+public sealed record ServedVersion(string Version, VersionState State, string? Reason, int Workers = 1);
+
+/// <summary>Where a version stands.</summary>
+public enum VersionState
+{
+    /// <summary>Takes requests.</summary>
+    Active,
+
+    /// <summary>Finishes those it has.</summary>
+    Retiring,
+    Fetching,
+    Loading,
+
+    /// <summary>For the end of the old one's requests, as both do not fit into the memory.</summary>
+    Waiting,
+
+    /// <summary>Could not be fetched, loaded or accepted; the one before serves on.</summary>
+    Failed,
+}
+
+/// <summary>States as answers and logs write them.</summary>
+public static class VersionStateName
+{
+    public static string Of(VersionState state) => state switch
+    {
+        VersionState.Active => "active",
+        VersionState.Retiring => "retiring",
+        VersionState.Fetching => "fetching",
+        VersionState.Loading => "loading",
+        VersionState.Waiting => "waiting",
+        VersionState.Failed => "failed",
+        _ => throw new ArgumentOutOfRangeException(nameof(state)),
+    };
 }
 
 /// <summary>A variant as it is right now.</summary>

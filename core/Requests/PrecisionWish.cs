@@ -12,4 +12,8 @@ public sealed record PrecisionWish(Precision? Named = null, double MaxAccuracyDr
 }
 
 /// <summary>The variant that serves a request, and why it was chosen, in words for the client.</summary>
-public sealed record VariantChoice(Precision Precision, string Reason);
+public sealed record VariantChoice(Precision Precision, string Reason)
+{
+    /// <summary>The model's version that the request runs on from beginning to end; null where models have none.</summary>
+    public string? Version { get; init; }
+}

@@ -9,5 +9,6 @@ namespace R1Serverless.Bench;
 [JsonSerializable(typeof(BuildCost))]
 [JsonSerializable(typeof(PrecisionReport))]
 [JsonSerializable(typeof(QueueReport))]
+[JsonSerializable(typeof(HotSwapReport))]
 [JsonSerializable(typeof(GatewayStartReport))]
 internal sealed partial class BenchJson : JsonSerializerContext;

@@ -54,8 +54,9 @@ internal static class ChildProcess
         var self = Environment.ProcessPath!;
         var isHost = Path.GetFileNameWithoutExtension(self) == "dotnet";
         var start = new ProcessStartInfo(self, isHost ? [Assembly.GetEntryAssembly()!.Location, .. arguments] : arguments) { RedirectStandardOutput = true, UseShellExecute = false };
-        // A key in the environment is for the operator's own server; the bench's listens on loopback and is asked without one.
+        // Keys and models in the environment are for the operator's own server; the bench's listens on loopback, is asked without a key, and is told its model.
         start.Environment.Remove("R1_API_KEY");
+        start.Environment.Remove("R1_MODELS");
         foreach ((string name, string value) in settings) start.Environment[name] = value;
         return Process.Start(start) ?? throw new InvalidOperationException("The process did not start.");
     }

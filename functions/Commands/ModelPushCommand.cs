@@ -3,7 +3,6 @@ using System.Globalization;
 using R1Serverless.Delivery;
 using R1Serverless.Hosting;
 using R1Serverless.Models;
-using R1Serverless.Runtime;
 
 namespace R1Serverless.Commands;
 
@@ -22,7 +21,7 @@ internal static class ModelPushCommand
         Option<string?> data = DataOption.Create();
         Command command = new("push", "Put a model into a shared repository, as a new version.") { model, To, Version, Activate, data };
         command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(
-            () => PushAsync(arguments, arguments.GetRequiredValue(model), DataFolder.Repository(arguments.GetValue(data)), TimeProvider.System, cancellation)));
+            () => PushAsync(arguments, arguments.GetRequiredValue(model), arguments.GetValue(data), TimeProvider.System, cancellation)));
         return command;
     }
 
@@ -39,10 +38,9 @@ internal static class ModelPushCommand
         return command;
     }
 
-    private static async Task<int> PushAsync(ParseResult arguments, string named, ModelRepository models, TimeProvider time, CancellationToken cancellation)
+    private static async Task<int> PushAsync(ParseResult arguments, string named, string? data, TimeProvider time, CancellationToken cancellation)
     {
-        ModelFolder model = LocalModels.IsFolder(named) ? ModelFolder.Open(named)
-            : models.Find(named) ?? throw new ModelLoadException($"there is no model '{named}' in {models.Path}, and no such folder; `r1 model list` shows what there is.");
+        ModelFolder model = LocalModels.Folders(new ServeOptions { Models = [named], DataFolder = data }, new StatusLines(Console.Out), cancellation).Single();
         string version = arguments.GetValue(Version) ?? time.GetUtcNow().ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture);
         SharedRepository repository = await RepositoryOption.Require(arguments, To).CreateAsync(time, cancellation);
         long began = time.GetTimestamp();

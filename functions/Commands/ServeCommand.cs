@@ -21,6 +21,10 @@ internal static class ServeCommand
         Description = "A model's name in the repository, or its folder; may be given several times. [default: r1-nano, which comes with r1]",
     };
 
+    private static readonly Option<string?> ModelsFrom = RepositoryOption.Create("--models-from", "The repository that --model names are of; without --model, every model that has an active version there is served");
+
+    private static readonly Option<int> ModelsPoll = Bounded("--models-poll", 10, 1, 3600, "Seconds between two looks at which versions are active there.");
+
     private static readonly Option<string[]> Load = new("--load")
     {
         Description = "What to load at the start: MODEL or MODEL:PRECISION of those served; may be given several times. Others are loaded when they are asked for. [default: the first model, in the precision that a request gets which names none]",
@@ -52,16 +56,21 @@ internal static class ServeCommand
     {
         Command command = new("serve", "Serve models with the OpenAI API (what r1 does without a verb).")
         {
-            Role, Urls, Models, Load, Precision, Data, Memory, KeyValueMemory, MaxWaiting, Threads, Grace, MaxBody,
+            Role, Urls, Models, ModelsFrom, ModelsPoll, CacheOption.Size, Load, Precision, Data, Memory, KeyValueMemory, MaxWaiting, Threads, Grace, MaxBody,
         };
         AccessOption.AddTo(command);
         TransportOption.AddTo(command);
         RequestLimits.AddTo(command);
         MonitoringOption.AddTo(command);
         DeviceOption.AddTo(command);
-        command.SetAction((arguments, cancellation) => RunAsync(MonitoringOption.Read(arguments, RequestLimits.Read(arguments, AccessOption.Read(arguments, Read(arguments)))), load, cancellation));
+        command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(
+            () => RunAsync(MonitoringOption.Read(arguments, RequestLimits.Read(arguments, AccessOption.Read(arguments, Located(arguments, Read(arguments))))), load, cancellation)));
         return command;
     }
+
+    /// <summary>A gateway has no models, whatever its environment says to workers.</summary>
+    private static ServeOptions Located(ParseResult arguments, ServeOptions options) =>
+        options.Role == ServeRole.Gateway && arguments.GetValue(ModelsFrom) is null ? options : options with { ModelsFrom = RepositoryOption.Find(arguments, ModelsFrom) };
 
     private static async Task<int> RunAsync(ServeOptions options, ModelLoader load, CancellationToken cancellationToken)
     {
@@ -87,6 +96,8 @@ internal static class ServeCommand
             Urls = ListenAddresses.Split(urls),
             IsBehindHost = port is not null,
             Models = arguments.GetValue(Models) ?? [],
+            ModelsPoll = TimeSpan.FromSeconds(arguments.GetValue(ModelsPoll)),
+            ModelCacheBytes = CacheOption.Read(arguments),
             Load = arguments.GetValue(Load) ?? [],
             Precision = PrecisionName.Find(arguments.GetRequiredValue(Precision)!),
             MemoryBytes = arguments.GetValue(Memory) is { } memory ? MemorySize.Parse(memory) : null,
@@ -99,8 +110,8 @@ internal static class ServeCommand
         };
     }
 
-    private static string? Refusal(ServeOptions options) => options.Role == ServeRole.Gateway && (options.Models.Count > 0 || options.Load.Count > 0)
-        ? "A gateway loads no models: give --model and --load to the workers."
+    private static string? Refusal(ServeOptions options) => options.Role == ServeRole.Gateway && (options.Models.Count > 0 || options.Load.Count > 0 || options.ModelsFrom is not null)
+        ? "A gateway loads no models: give --model, --models-from and --load to the workers."
         : null;
 
     private static Option<string> CreateRole()

@@ -27,7 +27,8 @@ internal static class ModelEndpoints
     }
 
     private static ModelEntry Entry(ServedModel model) => new(
-        model.Id, "model", model.Created.ToUnixTimeSeconds(), model.OwnedBy, model.ContextLength, model.Device, [.. model.Variants.Select(Entry)]);
+        model.Id, "model", model.Created.ToUnixTimeSeconds(), model.OwnedBy, model.ContextLength, model.Device, [.. model.Variants.Select(Entry)],
+        model.Versions is [] ? null : [.. model.Versions.Select(one => new ModelVersionEntry(one.Version, VersionStateName.Of(one.State), one.Reason, one.Workers))]);
 
     private static ModelVariantEntry Entry(ServedVariant variant) => new(
         PrecisionName.Of(variant.Precision), variant.Bytes, variant.Loaded is not null, variant.Evaluation is { } measured

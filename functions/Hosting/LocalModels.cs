@@ -17,6 +17,7 @@ internal static class LocalModels
 
     public static async Task<LoadedModels> LoadAsync(ServeOptions options, IProgress<string> progress, CancellationToken cancellationToken)
     {
+        if (options.ModelsFrom is { } from) return await RepositoryModels.LoadAsync(options, from, progress, cancellationToken);
         List<ModelFolder> folders = [];
         // Building blocks for seconds: a thread of its own, so that the port answers meanwhile.
         await Task.Factory.StartNew(
@@ -35,7 +36,7 @@ internal static class LocalModels
 
         // The device that a load really got, where the preferred one would not do.
         var device = host.Status.Select(one => one.Loaded).OfType<LoadedVariant>().First().Provider;
-        return new LoadedModels(new LocalInference(host), () => Describe(folders, host, device), () => Load(host));
+        return new LoadedModels(new LocalInference(host), () => Describe(host, device, _ => []), () => Load(host));
     }
 
     /// <summary>The models that the options name, built first where a shipped checkpoint was not yet.</summary>
@@ -63,7 +64,7 @@ internal static class LocalModels
         return folder;
     }
 
-    private static ModelHost Host(IReadOnlyList<ModelFolder> folders, ServeOptions options, IProgress<string> progress)
+    internal static ModelHost Host(IReadOnlyList<ModelFolder> folders, ServeOptions options, IProgress<string> progress)
     {
         var memory = options.MemoryBytes ?? (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * MemoryShare);
         var engine = new EngineOptions { KvMemory = options.KeyValueMemoryBytes ?? memory / KeyValueShare, MaxWaiting = options.MaxWaiting };
@@ -78,25 +79,26 @@ internal static class LocalModels
         return new ModelHost(folders, limits, options.Runtime, engine, TimeProvider.System);
     }
 
-    private static WorkerLoad Load(ModelHost host)
+    internal static WorkerLoad Load(ModelHost host)
     {
         EngineLoad[] loads = [.. host.Status.Select(status => status.Loaded).OfType<LoadedVariant>().Select(loaded => loaded.Load)];
         return new WorkerLoad(loads.Sum(load => load.Running), loads.Sum(load => load.Waiting), loads.Any(load => load.IsFull));
     }
 
-    private static IReadOnlyList<ServedModel> Describe(IReadOnlyList<ModelFolder> folders, ModelHost host, ExecutionProvider device)
-    {
-        var now = host.Status;
-        return [.. folders.Select(folder => new ServedModel
+    /// <param name="versions">Of the model of that name.</param>
+    internal static IReadOnlyList<ServedModel> Describe(ModelHost host, ExecutionProvider device, Func<string, IReadOnlyList<ServedVersion>> versions) =>
+    [
+        .. host.Status.Where(status => status.Role == VersionRole.Current).GroupBy(status => status.Folder.Name, StringComparer.Ordinal).Select(model => new ServedModel
         {
-            Id = folder.Name,
-            Created = folder.Manifest.Created,
+            Id = model.Key,
+            Created = model.First().Folder.Manifest.Created,
             OwnedBy = "r1serverless",
-            ContextLength = folder.Config.ContextLength,
+            ContextLength = model.First().Folder.Config.ContextLength,
             Device = device.Description,
-            Variants = [.. now.Where(status => status.Folder == folder).Select(status => Describe(status, device.Name))],
-        })];
-    }
+            Variants = [.. model.Select(status => Describe(status, device.Name))],
+            Versions = versions(model.Key),
+        }),
+    ];
 
     private static ServedVariant Describe(VariantStatus status, string device)
     {

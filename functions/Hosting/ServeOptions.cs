@@ -1,4 +1,5 @@
 using R1Serverless.Access;
+using R1Serverless.Delivery;
 using R1Serverless.Monitoring;
 using R1Serverless.Requests;
 using R1Serverless.Runtime;
@@ -18,6 +19,15 @@ internal sealed record ServeOptions
 
     /// <summary>Names in the repository or folders; empty means the shipped model.</summary>
     public IReadOnlyList<string> Models { get; init; } = [];
+
+    /// <summary>Where the models that are named come from, and all of them where none is named; null means this machine.</summary>
+    public RepositoryAddress? ModelsFrom { get; init; }
+
+    /// <summary>Between two looks at what is active there.</summary>
+    public TimeSpan ModelsPoll { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Bytes of disk that versions from there may take together.</summary>
+    public long ModelCacheBytes { get; init; } = ModelCache.DefaultBudget;
 
     /// <summary>What is loaded at the start, each a model's name or name:precision; empty means what a request to the first model would get.</summary>
     public IReadOnlyList<string> Load { get; init; } = [];

@@ -40,7 +40,8 @@ internal sealed record AnswerUsage(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] AnswerVariant? Variant);
 
 /// <summary>This server's extension: which variant of the model answered, and why that one.</summary>
-internal sealed record AnswerVariant(string Precision, string Reason);
+/// <param name="Version">Of the model, where it has versions.</param>
+internal sealed record AnswerVariant(string Precision, string Reason, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Version);
 
 internal sealed record CompletionTokensDetails(int ReasoningTokens);
 
@@ -48,7 +49,21 @@ internal sealed record CompletionTokensDetails(int ReasoningTokens);
 internal sealed record ModelList(string Object, IReadOnlyList<ModelEntry> Data);
 
 /// <summary>GET /v1/models/{id}; the fields after <c>owned_by</c> are this server's.</summary>
-internal sealed record ModelEntry(string Id, string Object, long Created, string OwnedBy, int ContextLength, string Device, IReadOnlyList<ModelVariantEntry> Variants);
+/// <param name="Versions">Of a model that comes from a repository; else not there.</param>
+internal sealed record ModelEntry(
+    string Id,
+    string Object,
+    long Created,
+    string OwnedBy,
+    int ContextLength,
+    string Device,
+    IReadOnlyList<ModelVariantEntry> Variants,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<ModelVersionEntry>? Versions);
+
+/// <param name="State">active, retiring, fetching, loading, waiting or failed.</param>
+/// <param name="Reason">Why it does not serve; null where it does.</param>
+/// <param name="Workers">How many say so.</param>
+internal sealed record ModelVersionEntry(string Version, string State, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Reason, int Workers);
 
 /// <param name="Bytes">Its size on the disk.</param>
 /// <param name="Evaluation">What was measured on this device; null where nothing was.</param>

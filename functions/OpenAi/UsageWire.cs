@@ -10,5 +10,5 @@ internal static class UsageWire
         usage.CompletionTokens,
         usage.PromptTokens + usage.CompletionTokens,
         new CompletionTokensDetails(usage.ReasoningTokens),
-        variant is null ? null : new AnswerVariant(PrecisionName.Of(variant.Precision), variant.Reason));
+        variant is null ? null : new AnswerVariant(PrecisionName.Of(variant.Precision), variant.Reason, variant.Version));
 }

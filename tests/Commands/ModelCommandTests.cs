@@ -135,12 +135,17 @@ public sealed class ModelCommandTests : IDisposable
 
     public void Dispose() => Directory.Delete(_data, recursive: true);
 
-    internal static async Task<(int Code, string Output, string Errors)> RunAsync(params string[] arguments)
+    internal static Task<(int Code, string Output, string Errors)> RunAsync(params string[] arguments) => RunAsync(new Dictionary<string, string>(), arguments);
+
+    /// <summary>With more variables in its environment.</summary>
+    internal static async Task<(int Code, string Output, string Errors)> RunAsync(IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "r1.dll"), .. arguments])
         {
             UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, Environment = { ["COLUMNS"] = "200" },
         };
+        start.Environment.Remove("R1_MODELS");
+        foreach (var (name, value) in environment) start.Environment[name] = value;
         using var process = Process.Start(start)!;
         var (output, errors) = (process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);

@@ -29,6 +29,7 @@ public sealed partial class ServeProcess : IAsyncDisposable
         start.Environment.Remove("R1_API_KEY");
         start.Environment.Remove("R1_KEYS");
         start.Environment.Remove("R1_TRANSPORT");
+        start.Environment.Remove("R1_MODELS");
         foreach ((string name, string value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
         _process = new Process { StartInfo = start, EnableRaisingEvents = true };
         _process.OutputDataReceived += (_, line) => Hear(line.Data);

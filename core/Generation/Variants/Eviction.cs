@@ -7,13 +7,14 @@ internal static class Eviction
     /// <param name="hosted">All variants; only those that take memory count.</param>
     /// <param name="needed">Bytes of the newcomer.</param>
     /// <param name="budget">Bytes for all together.</param>
-    public static IReadOnlyList<HostedVariant>? Choose(IEnumerable<HostedVariant> hosted, long needed, long budget)
+    /// <param name="staying">Those that don't leave, idle or not.</param>
+    public static IReadOnlyList<HostedVariant>? Choose(IEnumerable<HostedVariant> hosted, long needed, long budget, IReadOnlyCollection<HostedVariant>? staying = null)
     {
         HostedVariant[] resident = [.. hosted.Where(one => one.TakesMemory)];
         // What is free, below zero where the budget was passed.
         var free = budget - resident.Sum(one => one.MemoryBytes);
         List<HostedVariant> leaving = [];
-        foreach (var idle in resident.Where(one => one.IsIdle).OrderBy(one => one.LastUse))
+        foreach (var idle in resident.Where(one => one.IsIdle && staying?.Contains(one) != true).OrderBy(one => one.LastUse))
         {
             if (free >= needed) break;
             leaving.Add(idle);

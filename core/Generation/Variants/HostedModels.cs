@@ -8,17 +8,20 @@ namespace R1Serverless.Generation;
 internal sealed class HostedModels
 {
     private readonly Dictionary<string, HostedVariant[]> _models;
+    private readonly List<HostedVariant> _beside = [];
+    private readonly HashSet<string> _held = new(StringComparer.Ordinal);
+    private readonly long _kvMemory;
     private readonly ModelHostOptions _options;
     private readonly TimeProvider _time;
 
-    public HostedModels(IReadOnlyList<HostedVariant> variants, ModelHostOptions options, TimeProvider time)
+    public HostedModels(IReadOnlyList<HostedVariant> variants, ModelHostOptions options, TimeProvider time, long kvMemory = 0)
     {
-        (All, Device, _options, _time) = (variants, options.Device, options, time);
+        (Device, _options, _time, _kvMemory) = (options.Device, options, time, kvMemory);
         _models = variants.GroupBy(one => one.Folder.Name, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.ToArray(), StringComparer.Ordinal);
     }
 
-    /// <summary>Every variant, in the order of the models and of their manifests.</summary>
-    public IReadOnlyList<HostedVariant> All { get; }
+    /// <summary>Every variant, in the order of the models and of their manifests; after them those of versions that come and go.</summary>
+    public IEnumerable<HostedVariant> All => _models.Values.SelectMany(variants => variants).Concat(_beside);
 
     /// <summary>The execution provider whose measurements count: the first to try, until a load tells which one there is.</summary>
     public string Device { get; set; }
@@ -28,7 +31,7 @@ internal sealed class HostedModels
     {
         if (folders.GroupBy(folder => folder.Name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new ModelLoadException($"two models have the name '{twice.Key}'; a request could not tell them apart");
-        var models = new HostedModels([.. folders.SelectMany(folder => Variants(folder, options.Device, kvMemory))], options, time);
+        var models = new HostedModels([.. folders.SelectMany(folder => Variants(folder, options.Device, kvMemory))], options, time, kvMemory);
         foreach (var smallest in models._models.Values.Select(variants => variants.MinBy(one => one.MemoryBytes)!).Where(one => one.MemoryBytes > options.MemoryBytes))
         {
             throw new ModelLoadException(
@@ -37,6 +40,39 @@ internal sealed class HostedModels
 
         return models;
     }
+
+    /// <summary>The variants of another version, of which nothing is loaded yet.</summary>
+    public HostedVariant[] Add(ModelFolder next)
+    {
+        HostedVariant[] candidates = [.. Variants(next, Device, _kvMemory)];
+        foreach (var one in candidates) one.Role = VersionRole.Candidate;
+        _beside.AddRange(candidates);
+        return candidates;
+    }
+
+    /// <summary>From now on requests get the candidates; gives the variants that they got before.</summary>
+    public HostedVariant[] Promote(string model, HostedVariant[] candidates)
+    {
+        var before = _models[model];
+        _beside.RemoveAll(candidates.Contains);
+        _beside.AddRange(before);
+        _models[model] = candidates;
+        foreach (var one in candidates) one.Role = VersionRole.Current;
+        foreach (var one in before) one.Role = VersionRole.Retiring;
+        return before;
+    }
+
+    /// <summary>A variant of a version that has gone.</summary>
+    public void Forget(HostedVariant one) => _beside.Remove(one);
+
+    /// <summary>While a model is held, requests to it wait.</summary>
+    public void Hold(string model, bool isHeld)
+    {
+        if (isHeld) _held.Add(model);
+        else _held.Remove(model);
+    }
+
+    public bool IsHeld(string model) => _held.Contains(model);
 
     /// <summary>The variants of a model; empty where there is none of that name.</summary>
     public IReadOnlyList<HostedVariant> Of(string model) => _models.GetValueOrDefault(model, []);

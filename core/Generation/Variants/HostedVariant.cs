@@ -35,15 +35,34 @@ internal sealed class HostedVariant(ModelFolder folder, ModelVariant variant, Ho
     /// <summary>The greater, the later it was used.</summary>
     public long LastUse { get; set; }
 
+    /// <summary>Whether requests are given to it.</summary>
+    public VersionRole Role { get; set; }
+
     public bool TakesMemory => Loaded is not null || Loading is not null;
 
     public bool IsIdle => Loaded is not null && Leases == 0;
 
-    public VariantStatus Status => new(folder, variant, memoryBytes, Loaded, IsLoading: Loading is not null, Failure?.Message);
+    public VariantStatus Status => new(folder, variant, memoryBytes, Loaded, IsLoading: Loading is not null, Failure?.Message) { Role = Role };
 }
 
 /// <summary>Where a variant stands right now.</summary>
 /// <param name="MemoryBytes">What it takes of the memory budget while loaded.</param>
 /// <param name="Loaded">Null while it is only on the disk.</param>
 /// <param name="Failure">Why it could not be loaded the last time it was tried, for the operator; else null.</param>
-public sealed record VariantStatus(ModelFolder Folder, ModelVariant Variant, long MemoryBytes, LoadedVariant? Loaded, bool IsLoading, string? Failure);
+public sealed record VariantStatus(ModelFolder Folder, ModelVariant Variant, long MemoryBytes, LoadedVariant? Loaded, bool IsLoading, string? Failure)
+{
+    public VersionRole Role { get; init; }
+}
+
+/// <summary>What part a version of a model plays.</summary>
+public enum VersionRole
+{
+    /// <summary>New requests get it.</summary>
+    Current,
+
+    /// <summary>It is being loaded beside the current one.</summary>
+    Candidate,
+
+    /// <summary>It finishes the requests it has, and goes.</summary>
+    Retiring,
+}

@@ -22,6 +22,7 @@ public sealed class ModelHost : IAsyncDisposable
     private readonly ModelHostOptions _options;
     private readonly RoomSignal _room = new();
     private readonly VariantLoads _loads;
+    private readonly VersionSwap _swap;
     private readonly TimeProvider _time;
     private long _uses;
     private int _waiting;
@@ -35,10 +36,13 @@ public sealed class ModelHost : IAsyncDisposable
     {
     }
 
-    internal ModelHost(HostedModels models, ModelHostOptions options, VariantOpener open, TimeProvider time) =>
+    internal ModelHost(HostedModels models, ModelHostOptions options, VariantOpener open, TimeProvider time)
+    {
         (_models, _options, _time, _loads) = (models, options, time, new VariantLoads(models, options, open, _room, _gate, time));
+        _swap = new VersionSwap(models, options, _loads, _room, _gate);
+    }
 
-    /// <summary>Every variant, in the order of the models and of their manifests.</summary>
+    /// <summary>Every variant, in the order of the models and of their manifests; after them those of versions that come and go.</summary>
     public IReadOnlyList<VariantStatus> Status
     {
         get
@@ -69,6 +73,18 @@ public sealed class ModelHost : IAsyncDisposable
         throw new ModelLoadException(error.Message);
     }
 
+    /// <summary>
+    /// Loads and warms another version of a model, beside the one it has where the memory allows, and gives it all new requests from then on; the old one finishes those
+    /// it has and is unloaded. Whatever goes wrong before, the old one stays. One call at a time.
+    /// </summary>
+    /// <param name="next">Of a model that is here.</param>
+    /// <param name="usual">What requests get that name no precision.</param>
+    /// <param name="isForward">False for a return to an older version, which need not be as accurate as the current one.</param>
+    /// <param name="onWaiting">Called where both do not fit, with what is waited for.</param>
+    /// <param name="cancellationToken">Ends waits; a load under way is waited for.</param>
+    public Task<SwapOutcome> SwapAsync(ModelFolder next, PrecisionWish usual, bool isForward, Action<string> onWaiting, CancellationToken cancellationToken) =>
+        _swap.RunAsync(next, usual, isForward, onWaiting, cancellationToken);
+
     /// <summary>Ends what still runs and unloads everything; waits for loads under way.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -81,7 +97,9 @@ public sealed class ModelHost : IAsyncDisposable
         }
 
         await Task.WhenAll(pending);
-        foreach (var one in _models.All)
+        HostedVariant[] left;
+        lock (_gate) left = [.. _models.All];
+        foreach (var one in left)
         {
             if (one.Loaded is { } loaded) await loaded.DisposeAsync();
         }
@@ -104,11 +122,12 @@ public sealed class ModelHost : IAsyncDisposable
             {
                 if (_stopping) return Refused(InferenceErrorKind.Unavailable, "The worker is shutting down.");
                 if (_models.Choose(model, wish, out var chosen, out var reason) is { } error) return new Placement(null, error);
-                (one, choice) = (chosen!, new VariantChoice(chosen!.Variant.Precision, reason));
-                if (one.Loaded is not null) return Claimed(one, choice);
+                (one, choice) = (chosen!, new VariantChoice(chosen!.Variant.Precision, reason) { Version = chosen.Folder.Version });
+                var isHeld = _models.IsHeld(model);
+                if (one.Loaded is not null && !isHeld) return Claimed(one, choice);
                 if (_waiting >= _options.MaxWaiting) return Refused(InferenceErrorKind.QueueFull, "Too many requests wait for a model to be loaded. Retry later.");
-                if (one.Loading is null) _loads.TryBegin(one);
-                loading = one.Loading;
+                if (one.Loading is null && !isHeld) _loads.TryBegin(one);
+                loading = isHeld ? null : one.Loading;
                 // Counted from now on, so that the variant can't leave between its load and this request's first step.
                 if (loading is not null) Use(one);
                 else room = _room.Next;
@@ -158,7 +177,9 @@ public sealed class ModelHost : IAsyncDisposable
         lock (_gate)
         {
             one.LastUse = ++_uses;
-            if (--one.Leases == 0) _room.Pulse();
+            if (--one.Leases > 0) return;
+            _loads.Retire(one);
+            _room.Pulse();
         }
     }
 

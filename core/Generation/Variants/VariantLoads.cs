@@ -10,20 +10,35 @@ namespace R1Serverless.Generation;
 internal sealed class VariantLoads(HostedModels models, ModelHostOptions options, VariantOpener open, RoomSignal room, Lock gate, TimeProvider time)
 {
     /// <summary>Starts loading, if there is room or idle variants can make it. Under the lock.</summary>
-    public void TryBegin(HostedVariant one)
+    /// <param name="one">Not loaded, and no load of it under way.</param>
+    /// <param name="staying">Variants that make no room for it.</param>
+    public void TryBegin(HostedVariant one, IReadOnlyCollection<HostedVariant>? staying = null)
     {
-        if (Eviction.Choose(models.All, one.MemoryBytes, options.MemoryBytes) is not { } leaving) return;
-        foreach (var idle in leaving)
-        {
-            idle.Unloading = UnloadAsync(idle, idle.Loaded!);
-            idle.Loaded = null;
-        }
+        if (Eviction.Choose(models.All, one.MemoryBytes, options.MemoryBytes, staying) is not { } leaving) return;
+        foreach (var idle in leaving) Unload(idle, "to make room");
 
         // Also those that leave for others: what this load counts on may be theirs.
         one.Loading = LoadAsync(one, [.. models.All.Select(other => other.Unloading).OfType<Task>()]);
     }
 
-    private static string Name(HostedVariant one) => $"{one.Folder.Name} {PrecisionName.Of(one.Variant.Precision)}";
+    /// <summary>Unloads an idle variant. Under the lock.</summary>
+    /// <param name="one">The variant.</param>
+    /// <param name="why">For the operator.</param>
+    public void Unload(HostedVariant one, string why)
+    {
+        one.Unloading = UnloadAsync(one, one.Loaded!, why);
+        one.Loaded = null;
+    }
+
+    /// <summary>A variant of a version that takes no more requests goes as soon as nothing runs in it. Under the lock.</summary>
+    public void Retire(HostedVariant one)
+    {
+        if (one.Role != VersionRole.Retiring) return;
+        if (one.IsIdle) Unload(one, "as its version is served no more");
+        else if (!one.TakesMemory && one.Unloading is null) models.Forget(one);
+    }
+
+    private static string Name(HostedVariant one) => $"{one.Folder.Name}{(one.Folder.Version is { } version ? $" {version}" : "")} {PrecisionName.Of(one.Variant.Precision)}";
 
     /// <summary>Never throws: whatever a load's fault is, it fails the requests for that variant and nothing else.</summary>
     private async Task<bool> LoadAsync(HostedVariant one, Task[] before)
@@ -39,6 +54,7 @@ internal sealed class VariantLoads(HostedModels models, ModelHostOptions options
             {
                 (one.Loaded, one.Loading, one.Failure, models.Device) = (loaded, null, null, loaded.Provider.Name);
                 // Those who asked for it may have left meanwhile: then it can make room for others at once.
+                Retire(one);
                 room.Pulse();
             }
 
@@ -52,6 +68,7 @@ internal sealed class VariantLoads(HostedModels models, ModelHostOptions options
             lock (gate)
             {
                 (one.Loading, one.Failure, one.FailedAt) = (null, fault, time.GetTimestamp());
+                Retire(one);
                 room.Pulse();
             }
 
@@ -60,7 +77,7 @@ internal sealed class VariantLoads(HostedModels models, ModelHostOptions options
         }
     }
 
-    private async Task UnloadAsync(HostedVariant one, LoadedVariant loaded)
+    private async Task UnloadAsync(HostedVariant one, LoadedVariant loaded, string why)
     {
         await Task.Yield();
         try
@@ -69,9 +86,14 @@ internal sealed class VariantLoads(HostedModels models, ModelHostOptions options
         }
         finally
         {
-            lock (gate) one.Unloading = null;
+            lock (gate)
+            {
+                one.Unloading = null;
+                Retire(one);
+                room.Pulse();
+            }
         }
 
-        options.Progress?.Report($"Unloaded {Name(one)} to make room.");
+        options.Progress?.Report($"Unloaded {Name(one)} {why}.");
     }
 }

@@ -247,7 +247,7 @@ public sealed partial class ModelHostTests : IAsyncDisposable
 
     private LoadedVariant Open(ModelFolder folder, ModelVariant variant, ModelText text)
     {
-        var name = $"{folder.Name} {PrecisionName.Of(variant.Precision)}";
+        var name = $"{folder.Name} {(folder.Version is { } version ? $"{version} " : "")}{PrecisionName.Of(variant.Precision)}";
         _opened.Enqueue(name);
         OnOpen(name);
         if (_gates.TryGetValue(name, out var gate)) gate.Wait(Cancellation);

@@ -1,0 +1,37 @@
+using System.Globalization;
+using R1Serverless.Models;
+using R1Serverless.Requests;
+
+namespace R1Serverless.Generation;
+
+/// <summary>Whether another version may take a model over, by what was measured of both; and which of its variants must be in memory for that. Pure.</summary>
+internal static class VersionGate
+{
+    /// <param name="next">Variants of the newcomer.</param>
+    /// <param name="current">Those that serve, of which <paramref name="loaded"/> are in memory.</param>
+    /// <param name="loaded">Precisions in memory: the newcomer is to have the same, as far as it has them at all.</param>
+    /// <param name="device">The execution provider: cpu or cuda.</param>
+    /// <param name="usual">What requests get that name no precision.</param>
+    /// <param name="isForward">False for a return to an older version, which need not be as accurate as the current one.</param>
+    /// <returns>The variants to load, or why there are none.</returns>
+    public static (IReadOnlyList<ModelVariant> Wanted, string? Refusal) Judge(
+        string model, IReadOnlyList<ModelVariant> next, IReadOnlyList<ModelVariant> current, IReadOnlyCollection<Precision> loaded, string device, PrecisionWish usual, bool isForward)
+    {
+        var choice = VariantSelection.Choose(model, next, device, variant => loaded.Contains(variant.Precision), usual);
+        if (choice.Variant is not { } chosen) return ([], choice.Error!.Message);
+        if (VariantSelection.On(chosen, device) is { } measured)
+        {
+            if (!measured.IsWithinTolerance)
+                return ([], Invariant($"its {PrecisionName.Of(chosen.Precision)} variant is {measured.AccuracyDrop:0.##} points below fp32, and {measured.Tolerance:0.##} are tolerated"));
+            var before = VariantSelection.Choose(model, current, device, variant => loaded.Contains(variant.Precision), usual).Variant;
+            var required = before is null ? null : VariantSelection.On(before, device);
+            var lost = required is null ? 0 : (required.Accuracy - measured.Accuracy) * 100;
+            if (isForward && lost > measured.Tolerance)
+                return ([], Invariant($"its {PrecisionName.Of(chosen.Precision)} variant answers {measured.Accuracy * 100:0.##} % right, {lost:0.##} points below the version that serves, and {measured.Tolerance:0.##} are tolerated"));
+        }
+
+        return ([chosen, .. next.Where(variant => variant != chosen && loaded.Contains(variant.Precision)).DistinctBy(variant => variant.Precision)], null);
+    }
+
+    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,89 @@
+using R1Serverless.Queues;
+
+namespace R1Serverless.Hosting;
+
+/// <summary>A model that comes from a repository, as it stands on this machine. One writer; any thread may look.</summary>
+/// <param name="serving">What serves; disposed when another has taken its place and nothing runs in it.</param>
+/// <param name="tag">Of the repository's word on what is active, as it was last acted upon.</param>
+internal sealed class DeliveredModel(string name, DeliveredVersion serving, string tag, ServedVersion? candidate) : IDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly List<DeliveredVersion> _retiring = [];
+    private DeliveredVersion _serving = serving;
+    private ServedVersion? _candidate = candidate;
+
+    public string Name => name;
+
+    public DeliveredVersion Serving
+    {
+        get
+        {
+            lock (_gate) return _serving;
+        }
+    }
+
+    public string Tag { get; set; } = tag;
+
+    /// <summary>The version that was to be served and is not, or not yet.</summary>
+    public ServedVersion? Candidate
+    {
+        get
+        {
+            lock (_gate) return _candidate;
+        }
+
+        set
+        {
+            lock (_gate) _candidate = value;
+        }
+    }
+
+    /// <summary>The one that serves first.</summary>
+    public IReadOnlyList<ServedVersion> Versions
+    {
+        get
+        {
+            lock (_gate)
+            {
+                IEnumerable<ServedVersion> all = [
+                    new ServedVersion(_serving.Version, VersionState.Active, null), .. _candidate is null ? [] : (ServedVersion[])[_candidate],
+                    .. _retiring.Select(one => new ServedVersion(one.Version, VersionState.Retiring, null))];
+                return [.. all];
+            }
+        }
+    }
+
+    /// <summary>Another serves from now on.</summary>
+    /// <param name="retired">Ends when nothing of the one before is in memory any more.</param>
+    public void Take(DeliveredVersion next, Task retired)
+    {
+        DeliveredVersion before;
+        lock (_gate)
+        {
+            before = _serving;
+            (_serving, _candidate) = (next, null);
+            _retiring.Add(before);
+        }
+
+        _ = RetireAsync(before, retired);
+    }
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _serving.Dispose();
+            foreach (DeliveredVersion one in _retiring) one.Dispose();
+        }
+    }
+
+    private async Task RetireAsync(DeliveredVersion before, Task retired)
+    {
+        await retired;
+        lock (_gate)
+        {
+            _retiring.Remove(before);
+            before.Dispose();
+        }
+    }
+}

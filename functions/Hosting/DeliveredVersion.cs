@@ -1,0 +1,16 @@
+using R1Serverless.Delivery;
+using R1Serverless.Models;
+
+namespace R1Serverless.Hosting;
+
+/// <summary>A version that is on this machine and open: it stays in the cache until it is disposed.</summary>
+internal sealed class DeliveredVersion(ModelFolder folder, CachedVersion cached) : IDisposable
+{
+    public ModelFolder Folder => folder;
+
+    public string Version => cached.Manifest.Version;
+
+    public DateTimeOffset Pushed => cached.Manifest.Pushed;
+
+    public void Dispose() => cached.Dispose();
+}

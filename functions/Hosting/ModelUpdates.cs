@@ -1,0 +1,155 @@
+using System.Collections.Concurrent;
+using R1Serverless.Generation;
+using R1Serverless.Models;
+using R1Serverless.Queues;
+using R1Serverless.Requests;
+using R1Serverless.Telemetry;
+
+namespace R1Serverless.Hosting;
+
+/// <summary>
+/// Looks again and again which versions are active, and takes the models to them while they serve. A version that can't be fetched, loaded or accepted is shown with the reason,
+/// and the one before serves on; whatever may pass by itself is tried again at the next look, all else when the version is activated again.
+/// </summary>
+/// <param name="usual">What requests get that name no precision.</param>
+/// <param name="interval">Between two looks; each is up to a fifth earlier or later, so that many workers don't look at once.</param>
+internal sealed class ModelUpdates(
+    ModelDelivery delivery, IReadOnlyList<DeliveredModel> models, ModelHost host, PrecisionWish usual, TimeSpan interval, IProgress<string> progress, TimeProvider time) : IAsyncDisposable
+{
+    private const double Jitter = 0.2;
+
+    private readonly CancellationTokenSource _stop = new();
+
+    /// <summary>What was last said of a model, lest it be said at each look.</summary>
+    private readonly ConcurrentDictionary<string, string> _said = new(StringComparer.Ordinal);
+    private Task _watching = Task.CompletedTask;
+
+    /// <summary>The versions of a model; none where it is no repository's.</summary>
+    public IReadOnlyList<ServedVersion> Versions(string model) => models.FirstOrDefault(one => one.Name == model)?.Versions ?? [];
+
+    /// <summary>To be called once, when the models serve.</summary>
+    public void Start() => _watching = Task.WhenAll(models.Select(model => WatchAsync(model, _stop.Token)));
+
+    /// <summary>Whether the version that was active before serves in the place of one that can't; to be called before <see cref="Start"/>.</summary>
+    public async Task<bool> TryGoBackAsync(string name, string reason, CancellationToken cancellationToken)
+    {
+        if (models.FirstOrDefault(one => one.Name == name) is not { } model || await delivery.Repository.FindActiveAsync(name, cancellationToken) is not ({ Previous: { } previous }, var tag)) return false;
+        string failed = model.Serving.Version;
+        if (failed == previous) return false;
+        DeliveredVersion version = await delivery.OpenAsync(name, previous, cancellationToken);
+        SwapOutcome outcome = await host.SwapAsync(version.Folder, usual, isForward: false, _ => { }, cancellationToken);
+        if (outcome.Refusal is not null)
+        {
+            version.Dispose();
+            return false;
+        }
+
+        model.Take(version, outcome.Retired);
+        Fail(model, failed, reason);
+        model.Tag = tag;
+        return true;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _watching.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stop.Dispose();
+    }
+
+    private async Task WatchAsync(DeliveredModel model, CancellationToken stop)
+    {
+        while (true)
+        {
+            await Task.Delay(interval * (1 - Jitter + 2 * Jitter * Random.Shared.NextDouble()), time, stop);
+            try
+            {
+                await LookAsync(model, stop);
+            }
+            catch (Exception fault) when (!stop.IsCancellationRequested)
+            {
+                // The repository is away, or the disk is full: what serves serves on, and the next look may find it mended.
+                if (model.Candidate is { } candidate) Fail(model, candidate.Version, fault.Message);
+                else Say(model, $"{model.Name}: {fault.Message} {model.Serving.Version} is served meanwhile.");
+            }
+        }
+    }
+
+    private async Task LookAsync(DeliveredModel model, CancellationToken stop)
+    {
+        if (await delivery.Repository.FindActiveChangeAsync(model.Name, model.Tag, stop) is not var (active, tag))
+        {
+            _said.TryRemove(model.Name, out _);
+            return;
+        }
+
+        if (active.Version == model.Serving.Version)
+        {
+            (model.Tag, model.Candidate) = (tag, null);
+            return;
+        }
+
+        if (model.Candidate?.Version != active.Version) model.Candidate = new ServedVersion(active.Version, VersionState.Fetching, null);
+        DeliveredVersion next;
+        try
+        {
+            next = await delivery.OpenAsync(model.Name, active.Version, stop);
+        }
+        catch (InvalidModelException fault)
+        {
+            Fail(model, active.Version, fault.Message);
+            model.Tag = tag;
+            return;
+        }
+
+        SwapOutcome outcome;
+        try
+        {
+            // Another may have been activated while this one was fetched.
+            if (await delivery.Repository.FindActiveChangeAsync(model.Name, tag, stop) is not null)
+            {
+                next.Dispose();
+                return;
+            }
+
+            model.Candidate = new ServedVersion(active.Version, VersionState.Loading, null);
+            outcome = await host.SwapAsync(
+                next.Folder, usual, isForward: next.Pushed > model.Serving.Pushed, why => model.Candidate = new ServedVersion(active.Version, VersionState.Waiting, why), stop);
+        }
+        catch
+        {
+            next.Dispose();
+            throw;
+        }
+
+        model.Tag = tag;
+        if (outcome.Refusal is { } refusal)
+        {
+            next.Dispose();
+            Fail(model, active.Version, refusal);
+            return;
+        }
+
+        string before = model.Serving.Version;
+        model.Take(next, outcome.Retired);
+        DeliveryInstruments.OnSwap(model.Name, VersionStateName.Of(VersionState.Active));
+        progress.Report($"{model.Name} {active.Version} takes requests now, activated by {active.By}; {before} finishes those it has.");
+    }
+
+    private void Fail(DeliveredModel model, string version, string reason)
+    {
+        ServedVersion failed = new(version, VersionState.Failed, reason);
+        // The same fault at each look is one.
+        if (model.Candidate == failed) return;
+        model.Candidate = failed;
+        DeliveryInstruments.OnSwap(model.Name, VersionStateName.Of(VersionState.Failed));
+        progress.Report($"{model.Name} {version} is not served: {reason} {model.Serving.Version} stays.");
+    }
+
+    private void Say(DeliveredModel model, string line)
+    {
+        if (_said.TryGetValue(model.Name, out string? last) && last == line) return;
+        _said[model.Name] = line;
+        progress.Report(line);
+    }
+}

@@ -1,0 +1,54 @@
+using R1Serverless.Generation;
+using R1Serverless.Models;
+using R1Serverless.Requests;
+
+namespace R1Serverless.Tests.Generation;
+
+/// <summary>Which versions may take a model over.</summary>
+public sealed class VersionGateTests
+{
+    private static readonly PrecisionWish Auto = new() { IsServerDefault = true };
+
+    [Fact]
+    public void What_was_not_measured_may_come_and_loads_what_was_loaded()
+    {
+        var (wanted, refusal) = Judge([Of(Precision.Fp32), Of(Precision.Int8), Of(Precision.Int4)], [Of(Precision.Fp32)], [Precision.Int8]);
+        Assert.Null(refusal);
+        Assert.Equal([Precision.Fp32, Precision.Int8], wanted.Select(one => one.Precision));
+    }
+
+    [Theory]
+    [InlineData(0.0, null)]
+    [InlineData(1.1, null)]
+    [InlineData(1.3, "its fp32 variant answers 97.7 % right, 1.3 points below the version that serves, and 1.2 are tolerated")]
+    public void A_newer_version_may_be_no_less_accurate_than_its_tolerance_allows(double worse, string? refusal) =>
+        Assert.Equal(refusal, Judge([Of(Precision.Fp32, accuracy: 0.99 - worse / 100)], [Of(Precision.Fp32, accuracy: 0.99)], [Precision.Fp32]).Refusal);
+
+    [Fact]
+    public void A_return_to_an_older_version_is_not_compared() =>
+        Assert.Null(Judge([Of(Precision.Fp32, accuracy: 0.5)], [Of(Precision.Fp32, accuracy: 0.99)], [Precision.Fp32], isForward: false).Refusal);
+
+    [Fact]
+    public void A_version_beyond_its_own_tolerance_is_refused_however_it_comes()
+    {
+        var beyond = Of(Precision.Int8, accuracy: 0.9, drop: 5);
+        foreach (var isForward in (bool[])[true, false])
+        {
+            Assert.Contains("'auto' has nothing to choose", Judge([beyond], [Of(Precision.Int8)], [], isForward: isForward).Refusal, StringComparison.Ordinal);
+            Assert.Equal("its int8 variant is 5 points below fp32, and 1.2 are tolerated", Judge([beyond], [Of(Precision.Int8)], [], new PrecisionWish(Precision.Int8), isForward).Refusal);
+        }
+    }
+
+    [Fact]
+    public void A_version_without_the_servers_precision_is_refused() =>
+        Assert.Contains("has no int8 variant", Judge([Of(Precision.Fp32)], [Of(Precision.Int8)], [Precision.Int8], new PrecisionWish(Precision.Int8)).Refusal, StringComparison.Ordinal);
+
+    private static (IReadOnlyList<ModelVariant> Wanted, string? Refusal) Judge(
+        IReadOnlyList<ModelVariant> next, IReadOnlyList<ModelVariant> current, Precision[] loaded, PrecisionWish? usual = null, bool isForward = true) =>
+        VersionGate.Judge("m", next, current, loaded, "cpu", usual ?? Auto, isForward);
+
+    private static ModelVariant Of(Precision precision, double? accuracy = null, double drop = 0) => new(precision, $"{precision}.onnx", null, 100)
+    {
+        Evaluations = accuracy is { } right ? [Measured.On("cpu", drop, 1000) with { Accuracy = right }] : [],
+    };
+}
