@@ -21,7 +21,7 @@ internal sealed class DurableRequests(OpenQueue queue, QueuedLimit limit, Admiss
     {
         if (admission.TryEnter(call.Request.Owner, isQueued: true, out ApiError? refusal) is not { } pass) return new Entrance.Refused(refusal!);
         AnswerHead head = AnswerHead.For(call, time);
-        return new Entrance.Answering(pass, call, head, stop => admission.RunAsync(pass, call.Request, (request, token) => RunAsync(call, head, request, token), stop), IsRecorded: true);
+        return new Entrance.Answering(pass, call, head, stop => LateWorkers.ExplainAsync(admission.RunAsync(pass, call.Request, (request, token) => RunAsync(call, head, request, token), stop), queue.Workers, stop), IsRecorded: true);
     }
 
     /// <summary>For a client that waits, and may come back when it has been cut off.</summary>
@@ -91,7 +91,7 @@ internal sealed class DurableRequests(OpenQueue queue, QueuedLimit limit, Admiss
     {
         AnswerHead head = AnswerHead.For(known.Call, time);
         await _keys.WhileHeldAsync(known, () => KeepAsync(known.Call, head, cancellationToken).AsTask());
-        return new Entrance.Answering(pass, known.Call, head, stop => Admission.FollowAsync(pass, RunKeyedAsync(known, stop), stop), IsRecorded: true);
+        return new Entrance.Answering(pass, known.Call, head, stop => LateWorkers.ExplainAsync(Admission.FollowAsync(pass, RunKeyedAsync(known, stop), stop), queue.Workers, stop), IsRecorded: true);
     }
 
     private async IAsyncEnumerable<InferenceEvent> RunKeyedAsync(KeyedRequest known, [EnumeratorCancellation] CancellationToken cancellationToken)
