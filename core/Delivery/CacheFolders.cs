@@ -33,7 +33,7 @@ internal sealed class CacheFolders(string folder)
             // It may have been opened before the version was moved away, and locked after.
             if (File.Exists(path))
             {
-                File.SetLastWriteTimeUtc(path, now);
+                Touch(path, now);
                 return use;
             }
 
@@ -45,6 +45,9 @@ internal sealed class CacheFolders(string folder)
             return null;
         }
     }
+
+    /// <summary>Whether there is such a version, in use, being looked at or being removed.</summary>
+    public bool Has(string key) => File.Exists(Path.Combine(Version(key), UseFile));
 
     /// <summary>False if it is in use; true also where it was not there.</summary>
     public bool TryRemove(string key)
@@ -146,6 +149,19 @@ internal sealed class CacheFolders(string folder)
         catch (Exception fault) when (fault is IOException or InvalidModelException)
         {
             return null;
+        }
+    }
+
+    /// <summary>A cache that came with an image may belong to another user: then nobody removes it either.</summary>
+    private static void Touch(string path, DateTime now)
+    {
+        try
+        {
+            File.SetLastWriteTimeUtc(path, now);
+        }
+        catch (UnauthorizedAccessException)
+        {
+            // It was used when it was made.
         }
     }
 

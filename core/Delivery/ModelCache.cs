@@ -14,7 +14,9 @@ public sealed class ModelCache(string folder, long budget, TimeProvider time)
     /// <summary>Without a word about it.</summary>
     public const long DefaultBudget = 64L << 30;
 
-    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100), LongFetch = TimeSpan.FromHours(12), ShortTurn = TimeSpan.FromMinutes(5);
+    private const int MostLooks = 500;
+
+    private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(10), Look = TimeSpan.FromMilliseconds(100), LongFetch = TimeSpan.FromHours(12), ShortTurn = TimeSpan.FromMinutes(5);
 
     private readonly CacheFolders _folders = new(folder);
 
@@ -56,7 +58,10 @@ public sealed class ModelCache(string folder, long budget, TimeProvider time)
     /// <summary>The lease on a version that is there and sound; null where it is not. What was damaged is removed.</summary>
     private async Task<CachedVersion?> TryUseAsync(VersionManifest manifest, string key, CancellationToken cancellationToken)
     {
-        if (_folders.TryUse(key, time.GetUtcNow().UtcDateTime) is not { } use) return null;
+        IDisposable? use;
+        // Another process has it alone for a moment while it looks whether anybody uses it, or removes it.
+        for (int looks = 0; (use = _folders.TryUse(key, time.GetUtcNow().UtcDateTime)) is null && _folders.Has(key) && looks < MostLooks; looks++) await Task.Delay(Glance, time, cancellationToken);
+        if (use is null) return null;
         string path = Path.Combine(_folders.Version(key), manifest.Model);
         foreach (VersionFile file in manifest.Files)
         {

@@ -16,18 +16,29 @@ internal static class VerifiedFile
         return info.Exists && info.Length == file.Bytes && info.LastWriteTimeUtc == Mark;
     }
 
-    /// <summary>Whether the content is the file's; then it is on the disk for good and marked.</summary>
+    /// <summary>Whether the content is the file's; then it is on the disk for good, and marked unless it is another user's.</summary>
     public static async Task<bool> TryMarkAsync(string path, VersionFile file, CancellationToken cancellationToken)
     {
         if (!File.Exists(path)) return false;
-        await using (FileStream stream = new(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0, FileOptions.Asynchronous | FileOptions.SequentialScan))
-        {
-            if (stream.Length != file.Bytes || Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken)) != file.Sha256) return false;
-            // A machine that loses its power after the version took its place must not find holes in it.
-            stream.Flush(flushToDisk: true);
-        }
-
-        File.SetLastWriteTimeUtc(path, Mark);
+        await using FileStream stream = Open(path);
+        if (stream.Length != file.Bytes || Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken)) != file.Sha256) return false;
+        if (!stream.CanWrite) return true;
+        // A machine that loses its power after the version took its place must not find holes in it.
+        stream.Flush(flushToDisk: true);
+        File.SetLastWriteTimeUtc(stream.SafeFileHandle, Mark);
         return true;
+    }
+
+    private static FileStream Open(string path)
+    {
+        const FileOptions Whole = FileOptions.Asynchronous | FileOptions.SequentialScan;
+        try
+        {
+            return new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0, Whole);
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, Whole);
+        }
     }
 }

@@ -18,6 +18,7 @@ internal sealed class ModelUpdates(
 {
     private const double Jitter = 0.2;
 
+    private readonly Action<string> _warn = progress is StartupReport report ? report.Warn : progress.Report;
     private readonly CancellationTokenSource _stop = new();
 
     /// <summary>What was last said of a model, lest it be said at each look.</summary>
@@ -143,13 +144,13 @@ internal sealed class ModelUpdates(
         if (model.Candidate == failed) return;
         model.Candidate = failed;
         DeliveryInstruments.OnSwap(model.Name, VersionStateName.Of(VersionState.Failed));
-        progress.Report($"{model.Name} {version} is not served: {reason} {model.Serving.Version} stays.");
+        _warn($"{model.Name} {version} is not served: {reason} {model.Serving.Version} stays.");
     }
 
     private void Say(DeliveredModel model, string line)
     {
         if (_said.TryGetValue(model.Name, out string? last) && last == line) return;
         _said[model.Name] = line;
-        progress.Report(line);
+        _warn(line);
     }
 }
