@@ -4,7 +4,7 @@ using R1Serverless.Requests;
 namespace R1Serverless.Hosting;
 
 /// <summary>The engine over models that come from a repository. Its end is theirs, in this order: no more updates, the engine, the versions in the cache.</summary>
-internal sealed class DeliveredInference(LocalInference inner, ModelUpdates updates, IReadOnlyList<DeliveredModel> models) : IInference, IAsyncDisposable
+internal sealed class DeliveredInference(LocalInference inner, ModelUpdates updates, DeliveredModels models) : IInference, IAsyncDisposable
 {
     public IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, CancellationToken cancellationToken) => inner.RunAsync(request, cancellationToken);
 
@@ -12,6 +12,6 @@ internal sealed class DeliveredInference(LocalInference inner, ModelUpdates upda
     {
         await updates.DisposeAsync();
         await inner.DisposeAsync();
-        foreach (DeliveredModel model in models) model.Dispose();
+        models.Dispose();
     }
 }

@@ -2,6 +2,7 @@ using R1Serverless.Building;
 using R1Serverless.Generation;
 using R1Serverless.Models;
 using R1Serverless.Queues;
+using R1Serverless.Requests;
 using R1Serverless.Runtime;
 
 namespace R1Serverless.Hosting;
@@ -17,26 +18,35 @@ internal static class LocalModels
 
     public static async Task<LoadedModels> LoadAsync(ServeOptions options, IProgress<string> progress, CancellationToken cancellationToken)
     {
-        if (options.ModelsFrom is { } from) return await RepositoryModels.LoadAsync(options, from, progress, cancellationToken);
-        List<ModelFolder> folders = [];
-        // Building blocks for seconds: a thread of its own, so that the port answers meanwhile.
-        await Task.Factory.StartNew(
-            () => folders.AddRange(Folders(options, progress, cancellationToken)), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        var first = PreloadNames.Read(options, folders);
-        var host = Host(folders, options, progress);
+        var delivered = options.ModelsFrom is { } from ? await DeliveredModels.OpenAsync(options, from, progress, cancellationToken) : null;
+        ModelHost? host = null;
         try
         {
-            foreach (var (model, wish) in first) await host.LoadAsync(model, wish, cancellationToken);
+            List<ModelFolder> folders = [.. delivered?.Folders ?? []];
+            // Building blocks for seconds: a thread of its own, so that the port answers meanwhile.
+            if (delivered is null)
+            {
+                await Task.Factory.StartNew(
+                    () => folders.AddRange(Folders(options, progress, cancellationToken)), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            }
+
+            var first = PreloadNames.Read(options, folders);
+            host = Host(folders, options, progress);
+            var updates = delivered?.Watch(host, options, progress);
+            foreach (var (model, wish) in first) await LoadAsync(host, updates, model, wish, cancellationToken);
+            // The device that a load really got, where the preferred one would not do.
+            var device = host.Status.Select(one => one.Loaded).OfType<LoadedVariant>().First().Provider;
+            var (inference, served) = (new LocalInference(host), host);
+            updates?.Start();
+            return new LoadedModels(
+                updates is null ? inference : new DeliveredInference(inference, updates, delivered!), () => Describe(served, device, model => updates?.Versions(model) ?? []), () => Load(served));
         }
         catch
         {
-            await host.DisposeAsync();
+            if (host is not null) await host.DisposeAsync();
+            delivered?.Dispose();
             throw;
         }
-
-        // The device that a load really got, where the preferred one would not do.
-        var device = host.Status.Select(one => one.Loaded).OfType<LoadedVariant>().First().Provider;
-        return new LoadedModels(new LocalInference(host), () => Describe(host, device, _ => []), () => Load(host));
     }
 
     /// <summary>The models that the options name, built first where a shipped checkpoint was not yet.</summary>
@@ -56,6 +66,19 @@ internal static class LocalModels
     public static bool IsFolder(string named) =>
         named.Contains(Path.DirectorySeparatorChar) || named.Contains(Path.AltDirectorySeparatorChar) || ModelFolder.IsAt(named);
 
+    /// <summary>An active version that does not even load leaves its place to the one before it, if there was one.</summary>
+    private static async Task LoadAsync(ModelHost host, ModelUpdates? updates, string model, PrecisionWish wish, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await host.LoadAsync(model, wish, cancellationToken);
+        }
+        catch (Exception fault) when (fault is InvalidModelException or ModelLoadException)
+        {
+            if (updates is null || !await updates.TryGoBackAsync(model, fault.Message, cancellationToken)) throw;
+        }
+    }
+
     private static ModelFolder EnsureBuilt(ModelRepository repository, string checkpoint, string name, IProgress<string> progress, CancellationToken cancellationToken)
     {
         var before = repository.Find(name)?.Manifest.Fingerprint;
@@ -64,7 +87,7 @@ internal static class LocalModels
         return folder;
     }
 
-    internal static ModelHost Host(IReadOnlyList<ModelFolder> folders, ServeOptions options, IProgress<string> progress)
+    private static ModelHost Host(IReadOnlyList<ModelFolder> folders, ServeOptions options, IProgress<string> progress)
     {
         var memory = options.MemoryBytes ?? (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * MemoryShare);
         var engine = new EngineOptions { KvMemory = options.KeyValueMemoryBytes ?? memory / KeyValueShare, MaxWaiting = options.MaxWaiting };
@@ -79,14 +102,14 @@ internal static class LocalModels
         return new ModelHost(folders, limits, options.Runtime, engine, TimeProvider.System);
     }
 
-    internal static WorkerLoad Load(ModelHost host)
+    private static WorkerLoad Load(ModelHost host)
     {
         EngineLoad[] loads = [.. host.Status.Select(status => status.Loaded).OfType<LoadedVariant>().Select(loaded => loaded.Load)];
         return new WorkerLoad(loads.Sum(load => load.Running), loads.Sum(load => load.Waiting), loads.Any(load => load.IsFull));
     }
 
     /// <param name="versions">Of the model of that name.</param>
-    internal static IReadOnlyList<ServedModel> Describe(ModelHost host, ExecutionProvider device, Func<string, IReadOnlyList<ServedVersion>> versions) =>
+    private static IReadOnlyList<ServedModel> Describe(ModelHost host, ExecutionProvider device, Func<string, IReadOnlyList<ServedVersion>> versions) =>
     [
         .. host.Status.Where(status => status.Role == VersionRole.Current).GroupBy(status => status.Folder.Name, StringComparer.Ordinal).Select(model => new ServedModel
         {
