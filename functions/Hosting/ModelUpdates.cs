@@ -90,7 +90,8 @@ internal sealed class ModelUpdates(
             return;
         }
 
-        if (model.Candidate?.Version != active.Version) model.Candidate = new ServedVersion(active.Version, VersionState.Fetching, null);
+        // What a look tries again, as nothing but the repository or the disk was in the way, stays as it was said.
+        if (model.Tried != tag) (model.Tried, model.Candidate) = (tag, new ServedVersion(active.Version, VersionState.Fetching, null));
         DeliveredVersion next;
         try
         {

@@ -80,6 +80,9 @@ internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
     /// <summary>What to do instead of a read, or just before it where it gives false.</summary>
     public Func<string, long, Memory<byte>, ValueTask<bool>>? Before { get; set; }
 
+    /// <summary>Called before a look for changes.</summary>
+    public Action BeforeLook { get; set; } = () => { };
+
     public IReadOnlyList<(string Name, long Offset)> Reads
     {
         get
@@ -97,7 +100,11 @@ internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
 
     public ValueTask<ObjectHead?> FindAsync(string name, CancellationToken cancellationToken) => inner.FindAsync(name, cancellationToken);
 
-    public ValueTask<ObjectChange> GetIfChangedAsync(string name, string knownTag, CancellationToken cancellationToken) => inner.GetIfChangedAsync(name, knownTag, cancellationToken);
+    public ValueTask<ObjectChange> GetIfChangedAsync(string name, string knownTag, CancellationToken cancellationToken)
+    {
+        BeforeLook();
+        return inner.GetIfChangedAsync(name, knownTag, cancellationToken);
+    }
 
     public ValueTask<string?> PutAsync(string name, ReadOnlyMemory<byte> content, PutCondition condition, CancellationToken cancellationToken) => inner.PutAsync(name, content, condition, cancellationToken);
 

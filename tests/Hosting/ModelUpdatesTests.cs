@@ -1,0 +1,162 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Time.Testing;
+using R1Serverless.Delivery;
+using R1Serverless.Generation;
+using R1Serverless.Hosting;
+using R1Serverless.Queues;
+using R1Serverless.Requests;
+using R1Serverless.Runtime;
+using R1Serverless.Tests.Delivery;
+
+namespace R1Serverless.Tests.Hosting;
+
+/// <summary>What a process makes of what it finds in its repository, look by look.</summary>
+public sealed class ModelUpdatesTests : IAsyncDisposable
+{
+    private const string Model = "r1-nano";
+
+    private static readonly CancellationToken None = CancellationToken.None;
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2), Interval = TimeSpan.FromSeconds(10);
+
+    private readonly DeliveryWorld _world = new();
+    private readonly FakeTimeProvider _time = new();
+    private readonly ConcurrentQueue<string> _said = new();
+    private ModelHost? _host;
+    private ModelUpdates? _updates;
+    private DeliveredModel? _model;
+
+    [Fact]
+    public async Task A_repository_that_is_away_is_said_once_and_found_again()
+    {
+        await StartAsync("1");
+        _world.Store.BeforeLook = () => throw new TransportException("the store can't be reached");
+        await LooksUntilAsync(() => _said.Any(line => line.Contains("can't be reached", StringComparison.Ordinal)));
+        for (int i = 0; i < 5; i++) await LookAsync();
+        Assert.Single(_said, line => line.Contains("can't be reached", StringComparison.Ordinal));
+        Assert.Equal([("1", VersionState.Active)], Versions);
+
+        _world.Store.BeforeLook = () => { };
+        await ActivateAsync("2");
+        await LooksUntilAsync(() => Versions.SequenceEqual([("2", VersionState.Active)]));
+    }
+
+    [Fact]
+    public async Task A_full_disk_is_tried_again_at_the_next_look_and_said_once()
+    {
+        await StartAsync("1");
+        bool isFull = true;
+        _world.Store.Before = (name, _, _) => isFull && name.Contains("/2/", StringComparison.Ordinal) ? throw new IOException("No space left on device", 28) : ValueTask.FromResult(false);
+        await ActivateAsync("2", differs: true);
+        await LooksUntilAsync(() => Versions.SequenceEqual([("1", VersionState.Active), ("2", VersionState.Failed)]));
+        Assert.Contains("There is no room for r1-nano 2", _updates!.Versions(Model)[1].Reason, StringComparison.Ordinal);
+        isFull = false;
+        await LooksUntilAsync(() => Versions.SequenceEqual([("2", VersionState.Active)]));
+    }
+
+    [Fact]
+    public async Task A_version_that_another_took_the_place_of_while_it_was_fetched_is_not_loaded()
+    {
+        await StartAsync("1");
+        TaskCompletionSource asked = new(TaskCreationOptions.RunContinuationsAsynchronously), go = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        _world.Store.Before = async (name, _, _) =>
+        {
+            if (!name.Contains("/2/", StringComparison.Ordinal)) return false;
+            asked.TrySetResult();
+            await go.Task;
+            return false;
+        };
+        await ActivateAsync("2", differs: true);
+        await LooksUntilAsync(() => asked.Task.IsCompleted);
+        Assert.Equal([("1", VersionState.Active), ("2", VersionState.Fetching)], Versions);
+        await ActivateAsync("3");
+        go.SetResult();
+        await LooksUntilAsync(() => Versions.SequenceEqual([("3", VersionState.Active)]));
+        Assert.DoesNotContain(_said, line => line.StartsWith("Loaded r1-nano 2", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_version_that_can_not_be_served_is_tried_again_when_it_is_activated_again_and_forgotten_when_the_old_one_is()
+    {
+        await StartAsync("1");
+        await ActivateAsync("2", without: "tokenizer.json");
+        await LooksUntilAsync(() => Versions.SequenceEqual([("1", VersionState.Active), ("2", VersionState.Failed)]));
+        Assert.Contains("lacks the file tokenizer.json", _updates!.Versions(Model)[1].Reason, StringComparison.Ordinal);
+        int said = _said.Count;
+        for (int i = 0; i < 5; i++) await LookAsync();
+        Assert.Equal(said, _said.Count);
+        await _world.Repository.ActivateAsync(Model, "2", "tester", DateTimeOffset.UnixEpoch, None);
+        await LooksUntilAsync(() => _said.Count > said);
+
+        await _world.Repository.ActivateAsync(Model, "1", "tester", DateTimeOffset.UnixEpoch, None);
+        await LooksUntilAsync(() => Versions.SequenceEqual([("1", VersionState.Active)]));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_updates is not null) await _updates.DisposeAsync();
+        if (_host is not null) await _host.DisposeAsync();
+        _model?.Dispose();
+        _world.Dispose();
+    }
+
+    private IEnumerable<(string Version, VersionState State)> Versions => _updates!.Versions(Model).Where(one => one.State != VersionState.Retiring).Select(one => (one.Version, one.State));
+
+    private async Task StartAsync(string version)
+    {
+        await ActivateAsync(version);
+        Said said = new(_said);
+        ModelDelivery delivery = new(_world.Repository, _world.Cache(), said, _time);
+        var (serving, tag, _) = await delivery.OpenActiveAsync(Model, None);
+        _model = new DeliveredModel(Model, serving, tag, candidate: null);
+        ModelHostOptions options = new() { MemoryBytes = 1L << 30, Progress = said };
+        _host = new ModelHost([serving.Folder], options, new RuntimeOptions(), new EngineOptions { KvMemory = 1 << 20 }, TimeProvider.System);
+        PrecisionWish usual = new() { IsServerDefault = true };
+        await _host.LoadAsync(Model, usual, None);
+        _updates = new ModelUpdates(delivery, [_model], _host, usual, Interval, said, _time);
+        _updates.Start();
+    }
+
+    /// <param name="differs">By a file of its own, which has to be fetched.</param>
+    /// <param name="without">A file that is left out.</param>
+    private async Task ActivateAsync(string version, bool differs = false, string? without = null)
+    {
+        string folder = Directory.CreateTempSubdirectory("r1-updates-").FullName;
+        try
+        {
+            foreach (string file in Directory.EnumerateFiles(TestModels.Nano.Path))
+            {
+                if (Path.GetFileName(file) != without) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+            }
+
+            if (differs) await File.WriteAllTextAsync(Path.Combine(folder, "note.txt"), version, None);
+            await new VersionPush(_world.Repository, TimeProvider.System).RunAsync(Model, folder, version, "tester", progress: null, None);
+            await _world.Repository.ActivateAsync(Model, version, "tester", DateTimeOffset.UnixEpoch, None);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    /// <summary>Lets the time of one look pass, and what it does begin.</summary>
+    private async Task LookAsync()
+    {
+        _time.Advance(Interval * 1.3);
+        for (int i = 0; i < 20; i++) await Task.Yield();
+    }
+
+    private async Task LooksUntilAsync(Func<bool> holds)
+    {
+        long began = TimeProvider.System.GetTimestamp();
+        while (!holds())
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(began) < Patience, $"{string.Join(' ', Versions)}; {string.Join('\n', _said)}");
+            await LookAsync();
+        }
+    }
+
+    private sealed class Said(ConcurrentQueue<string> lines) : IProgress<string>
+    {
+        public void Report(string value) => lines.Enqueue(value);
+    }
+}
