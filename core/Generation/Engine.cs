@@ -34,7 +34,7 @@ internal sealed class Engine : IAsyncDisposable
     public Engine(IModelRunner runner, int contextLength, EngineOptions options, string model, TimeProvider time)
     {
         _options = options;
-        Limits = new SchedulerLimits(contextLength, Math.Max(1, options.KvMemory / runner.KvBytesPerToken), options.StepTime);
+        Limits = LimitsOf(runner, contextLength, options);
         var publisher = new Publisher(time);
         _crowd = new ReturningCrowd(time);
         _loop = new StepLoop(runner, Limits, model, time, publisher, OnEnded);
@@ -43,6 +43,9 @@ internal sealed class Engine : IAsyncDisposable
     }
 
     public SchedulerLimits Limits { get; }
+
+    public static SchedulerLimits LimitsOf(IModelRunner runner, int contextLength, EngineOptions options) =>
+        new(contextLength, Math.Max(1, options.KvMemory / runner.KvBytesPerToken), options.StepTime);
 
     public EngineLoad Load => _loop.Load with { Waiting = Math.Max(0, Volatile.Read(ref _open) - _loop.Load.Running) };
 

@@ -9,6 +9,9 @@ public sealed record EngineOptions
     /// <summary>Sequences that may wait for a slot before requests are refused with "queue full", 1 to 1,000,000.</summary>
     public int MaxWaiting { get; init; } = 1024;
 
+    /// <summary>Whether a variant does dummy runs before it is ready.</summary>
+    public bool Prewarms { get; init; } = true;
+
     /// <summary>The longest a decode step should take; batches stay small enough for it.</summary>
     public TimeSpan StepTime { get; init; } = TimeSpan.FromMilliseconds(250);
 }

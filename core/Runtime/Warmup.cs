@@ -2,34 +2,73 @@ using R1Serverless.Batching;
 
 namespace R1Serverless.Runtime;
 
-/// <summary>Dummy runs before a model is ready, so that kernels, arenas, thread pools and the JIT have seen the shapes that requests bring.</summary>
+/// <summary>What warming took.</summary>
+/// <param name="Runs">Of the model.</param>
+/// <param name="IsSteady">Whether every shape had become as fast as it will be; else there were too many runs, or no time was left.</param>
+public readonly record struct WarmupResult(int Runs, bool IsSteady);
+
+/// <summary>
+/// Dummy runs before a model is ready, over the shapes that requests bring, again and again until they take no less: then kernels, arenas, thread pools and
+/// the JIT have seen them, and a mapped file's pages are there.
+/// </summary>
 internal static class Warmup
 {
-    private static readonly int[] PromptLengths = [1, 16, 128];
-    private static readonly int[] DecodeRows = [1, 2, 4, 8];
+    public const int MostRuns = 100;
+
+    /// <summary>Not begun where it would end later: a large model's long prompts take seconds, and whoever brings one waits as long for it as for the warming.</summary>
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(0.5);
 
     /// <exception cref="ModelLoadException">A run failed.</exception>
-    public static void Run(IModelRunner runner, int contextLength)
+    public static WarmupResult Run(IModelRunner runner, SchedulerLimits limits, TimeProvider time)
     {
-        // Two decode steps follow the longest prompt.
-        var longest = Math.Min(PromptLengths[^1], contextLength - 2);
-        Require(runner.Resize(new KvShape(DecodeRows[^1], LengthBuckets.For(longest + 2, contextLength)), []));
-        foreach (var length in PromptLengths)
+        var shapes = PrewarmGrid.Of(limits);
+        var steady = shapes.Select(_ => new SteadyLatency()).ToArray();
+        var leftOut = new bool[shapes.Count];
+        var began = time.GetTimestamp();
+        var runs = 0;
+        KvShape? slots = null;
+        while (Enumerable.Range(0, shapes.Count).Any(i => !steady[i].IsSteady && !leftOut[i]))
         {
-            var prompt = new int[Math.Clamp(longest, 1, length)];
-            Require(runner.Prefill(0, [prompt, prompt]));
-        }
-
-        foreach (var rows in DecodeRows)
-        {
-            var (tokens, cached) = (new int[rows], new int[rows]);
-            // Twice: the first run of a shape lays out its memory, the second uses that.
-            for (var run = 0; run < 2; run++)
+            for (var i = 0; i < shapes.Count; i++)
             {
-                Array.Fill(cached, longest + run);
-                Require(runner.Decode(tokens, cached));
+                if (steady[i].IsSteady || leftOut[i]) continue;
+                if (runs == MostRuns) return new WarmupResult(runs, false);
+                leftOut[i] = runs > 0 && time.GetElapsedTime(began) + Expected(shapes, steady, i) > Longest;
+                if (leftOut[i]) continue;
+                var needed = new KvShape(shapes[i].Rows, LengthBuckets.For(Math.Max(1, shapes[i].Tokens), limits.MaxSlotLength));
+                if (slots is not { } there || there.Slots < needed.Slots || there.Length != needed.Length)
+                {
+                    Require(runner.Resize(needed, []));
+                    slots = needed;
+                }
+
+                var start = time.GetTimestamp();
+                Require(Run(runner, shapes[i]));
+                steady[i].Observe(time.GetElapsedTime(start));
+                runs++;
             }
         }
+
+        return new WarmupResult(runs, !leftOut.Contains(true));
+    }
+
+    /// <summary>As before; a shape that has not been run may cost as much more than the last that has as there are more tokens in it.</summary>
+    private static TimeSpan Expected(IReadOnlyList<PrewarmShape> shapes, SteadyLatency[] steady, int shape)
+    {
+        for (var i = shape; i >= 0; i--)
+        {
+            if (steady[i].Median > TimeSpan.Zero) return steady[i].Median * ((double)shapes[shape].Work / shapes[i].Work);
+        }
+
+        return TimeSpan.Zero;
+    }
+
+    private static StepOutcome Run(IModelRunner runner, PrewarmShape shape)
+    {
+        if (shape.IsPrefill) return runner.Prefill(0, [.. Enumerable.Repeat((ReadOnlyMemory<int>)new int[shape.Tokens], shape.Rows)]);
+        var cached = new int[shape.Rows];
+        Array.Fill(cached, shape.Tokens);
+        return runner.Decode(new int[shape.Rows], cached);
     }
 
     private static void Require(StepOutcome outcome)

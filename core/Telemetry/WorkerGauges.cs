@@ -14,6 +14,11 @@ public sealed class WorkerGauges : IDisposable
         _meter.CreateObservableGauge("waiting_sequences", () => load().Waiting, "{sequence}", "Sequences that wait for a slot in the engine.");
     }
 
+    /// <summary>When each step of the start was reached.</summary>
+    /// <param name="reached">Names of a fixed few, and seconds since the process started.</param>
+    public void Watch(Func<IReadOnlyList<(string Phase, double Seconds)>> reached) =>
+        _meter.CreateObservableGauge("startup_time", () => reached().Select(one => new Measurement<double>(one.Seconds, new KeyValuePair<string, object?>("phase", one.Phase))), "s", "From the start of the process until each step was reached.");
+
     /// <summary>GPUs of this machine.</summary>
     public void Watch(Func<IReadOnlyList<GpuReading>> gpus)
     {

@@ -10,5 +10,6 @@ namespace R1Serverless.Bench;
 [JsonSerializable(typeof(PrecisionReport))]
 [JsonSerializable(typeof(QueueReport))]
 [JsonSerializable(typeof(HotSwapReport))]
+[JsonSerializable(typeof(List<ColdStartRow>))]
 [JsonSerializable(typeof(GatewayStartReport))]
 internal sealed partial class BenchJson : JsonSerializerContext;

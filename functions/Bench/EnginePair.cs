@@ -21,7 +21,7 @@ internal sealed class EnginePair : IAsyncDisposable
     public EnginePair(ModelFolder folder, ModelVariant variant, RawLoop loop, RuntimeOptions runtime, TimeProvider time)
     {
         (_folder, _loop) = (folder, loop);
-        _engine = new LocalInference([LoadedVariant.Open(folder, variant, runtime, new EngineOptions(), time)]);
+        _engine = new LocalInference([LoadedVariant.OpenAlone(folder, variant, runtime, new EngineOptions(), time)]);
     }
 
     /// <summary>The engine's tokens per second, with the bare loop's as companion.</summary>

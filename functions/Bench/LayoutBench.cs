@@ -80,7 +80,7 @@ internal sealed class LayoutBench(string folder, int rounds, int tasks, Action<s
     {
         progress($"{candidate.Name}: asking {ShippedModels.Nano}");
         var asked = await EvaluationTask.LoadAsync(Path.Combine(model.Path, ModelFolder.EvaluationFile), cancellation);
-        await using var engine = new LocalInference([LoadedVariant.Open(model, model.Manifest.Variants[0], new RuntimeOptions(), new EngineOptions(), TimeProvider.System)]);
+        await using var engine = new LocalInference([LoadedVariant.OpenAlone(model, model.Manifest.Variants[0], new RuntimeOptions(), new EngineOptions(), TimeProvider.System)]);
         var report = await Evaluation.RunAsync(engine, model.Name, candidate.Precision, [.. asked.Take(tasks)], TimeProvider.System, progress: null, cancellation);
         return report.Total.Accuracy;
     }

@@ -28,7 +28,7 @@ internal sealed class ModelBench : IAsyncDisposable
     {
         (_folder, _options, _time, _progress) = (folder, options, time, progress);
         _raw = _rawMemory.Of(() => new RawLoop(folder.GraphPath(folder.Manifest.Variants[0]), options.Runtime, folder.Names));
-        _engine = _engineMemory.Of(() => new LocalInference([LoadedVariant.Open(folder, folder.Manifest.Variants[0], options.Runtime, new EngineOptions(), time)]));
+        _engine = _engineMemory.Of(() => new LocalInference([LoadedVariant.OpenAlone(folder, folder.Manifest.Variants[0], options.Runtime, new EngineOptions(), time)]));
     }
 
     public async Task<IReadOnlyList<BenchRow>> RunAsync(CancellationToken cancellation)

@@ -28,7 +28,7 @@ internal sealed class QueueDrainBench : IAsyncDisposable
     public QueueDrainBench(ModelFolder folder, RuntimeOptions runtime, TimeProvider time, Action<string> progress)
     {
         (_folder, _time, _progress) = (folder, time, progress);
-        _engine = new LocalInference([LoadedVariant.Open(folder, folder.Manifest.Variants[0], runtime, new EngineOptions(), time)]);
+        _engine = new LocalInference([LoadedVariant.OpenAlone(folder, folder.Manifest.Variants[0], runtime, new EngineOptions(), time)]);
     }
 
     /// <exception cref="BenchException">A request failed, or a result is missing: the measurement would not be true.</exception>

@@ -45,6 +45,10 @@ internal static class ServeCommand
 
     private static readonly Option<int> Threads = Bounded("--threads", 0, 0, 1024, "Threads of one step of a model, never more than it has heads; 0 means one for each core.");
 
+    private static readonly Option<bool> NoPrewarm = new("--no-prewarm") { Description = "Take requests in as soon as the models are loaded: the first ones pay for what dummy runs would have warmed." };
+
+    private static readonly Option<bool> NoPrepared = new("--no-prepared") { Description = "Load the plain models, whatever `r1 model prepare` has made." };
+
     private static readonly Option<int> Grace = Bounded("--grace", 30, 0, 3600, "Seconds that running answers may take to finish after the signal to stop.");
 
     private static readonly Option<int> MaxBody = Bounded("--max-body", 4, 1, 1024, "The largest request body in MiB; beyond that clients get 413.");
@@ -56,7 +60,7 @@ internal static class ServeCommand
     {
         Command command = new("serve", "Serve models with the OpenAI API (what r1 does without a verb).")
         {
-            Role, Urls, Models, ModelsFrom, ModelsPoll, CacheOption.Size, Load, Precision, Data, Memory, KeyValueMemory, MaxWaiting, Threads, Grace, MaxBody,
+            Role, Urls, Models, ModelsFrom, ModelsPoll, CacheOption.Size, Load, Precision, Data, Memory, KeyValueMemory, MaxWaiting, Threads, NoPrewarm, NoPrepared, Grace, MaxBody,
         };
         AccessOption.AddTo(command);
         TransportOption.AddTo(command);
@@ -104,7 +108,8 @@ internal static class ServeCommand
             DataFolder = arguments.GetValue(Data),
             KeyValueMemoryBytes = arguments.GetValue(KeyValueMemory) is { } size ? MemorySize.Parse(size) : null,
             MaxWaiting = arguments.GetValue(MaxWaiting),
-            Runtime = DeviceOption.Read(arguments, arguments.GetValue(Threads)),
+            Runtime = DeviceOption.Read(arguments, arguments.GetValue(Threads)) with { UsePrepared = !arguments.GetValue(NoPrepared) },
+            Prewarms = !arguments.GetValue(NoPrewarm),
             Grace = TimeSpan.FromSeconds(arguments.GetValue(Grace)),
             MaxBodyBytes = arguments.GetValue(MaxBody) << 20,
         };

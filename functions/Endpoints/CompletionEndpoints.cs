@@ -6,7 +6,7 @@ using R1Serverless.Requests;
 namespace R1Serverless.Endpoints;
 
 /// <summary>POST /v1/chat/completions and /v1/completions: validate, run, and answer as JSON, as a stream, or with the place to come back to.</summary>
-internal sealed class CompletionEndpoints(Serving serving, ServeOptions options, RequestDoor door, EventStream stream, TokenMeter meter, TimeProvider time)
+internal sealed class CompletionEndpoints(Serving serving, ServeOptions options, RequestDoor door, EventStream stream, TokenMeter meter, PrewarmPass prewarm, TimeProvider time)
 {
     /// <summary>The id under which the client may come back.</summary>
     public const string RequestHeader = "x-r1-request-id";
@@ -18,7 +18,7 @@ internal sealed class CompletionEndpoints(Serving serving, ServeOptions options,
 
     public async Task AnswerAsync(HttpContext context, CompletionApi api)
     {
-        using Serving.InFlight? entered = serving.TryEnter();
+        using Serving.InFlight? entered = prewarm.Of(context.Request) is { } own ? serving.TryEnter(own) : serving.TryEnter();
         if (entered is null)
         {
             await ErrorAnswers.WriteAsync(context, serving.Phase == ServingPhase.Draining

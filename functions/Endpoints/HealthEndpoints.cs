@@ -14,9 +14,10 @@ internal static class HealthEndpoints
     {
         Serving serving = app.Services.GetRequiredService<Serving>();
         QueueConnection connection = app.Services.GetRequiredService<QueueConnection>();
+        StartupTimeline timeline = app.Services.GetRequiredService<StartupTimeline>();
         bool isGateway = app.Services.GetRequiredService<ServeOptions>().Role == ServeRole.Gateway;
         app.MapGet("/health/live", (RequestDelegate)(context =>
-            JsonAnswers.WriteAsync(context, StatusCodes.Status200OK, new HealthAnswer("live", [], null), WireJson.Relaxed.HealthAnswer)));
+            JsonAnswers.WriteAsync(context, StatusCodes.Status200OK, new HealthAnswer("live", [], null, null), WireJson.Relaxed.HealthAnswer)));
         app.MapGet("/health/ready", (RequestDelegate)(async context =>
         {
             ServingPhase phase = serving.Phase;
@@ -27,7 +28,7 @@ internal static class HealthEndpoints
             await JsonAnswers.WriteAsync(
                 context,
                 ready ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable,
-                new HealthAnswer(Name(phase), [.. models.SelectMany(Health)], workers),
+                new HealthAnswer(Name(phase), [.. models.SelectMany(Health)], workers, timeline.Reached.ToDictionary(one => one.Phase, one => Math.Round(one.Seconds, 3), StringComparer.Ordinal)),
                 WireJson.Relaxed.HealthAnswer);
         }));
     }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.AspNetCore.Http.Features;
 using R1Serverless.Access;
 using R1Serverless.Endpoints;
 using R1Serverless.OpenAi;
@@ -7,7 +8,7 @@ using R1Serverless.Queues;
 namespace R1Serverless.Hosting;
 
 /// <summary>The outermost layer: a request id on every answer, the key check, and OpenAI's error shape for whatever goes wrong further in.</summary>
-internal sealed partial class Boundary(RequestDelegate next, ServeOptions options, Doorkeeper doorkeeper, RateLimits rates, ILogger<Boundary> log)
+internal sealed partial class Boundary(RequestDelegate next, ServeOptions options, Doorkeeper doorkeeper, RateLimits rates, PrewarmPass prewarm, ILogger<Boundary> log)
 {
     // OpenTelemetry's.
     private const string InvocationTag = "faas.invocation_id";
@@ -27,7 +28,7 @@ internal sealed partial class Boundary(RequestDelegate next, ServeOptions option
                 return;
             }
 
-            if (!isInvocation && !IsOpen(context.Request.Path))
+            if (!isInvocation && !IsOpen(context.Request.Path) && !IsOwn(context))
             {
                 (Caller? caller, ApiError? refusal) = await doorkeeper.AdmitAsync(context);
                 // Reading costs little, and coming back for an answer must not use up what the next question needs.
@@ -63,6 +64,14 @@ internal sealed partial class Boundary(RequestDelegate next, ServeOptions option
             LogFailure(fault, context.TraceIdentifier);
             await ErrorAnswers.WriteAsync(context, ApiError.Internal(context.TraceIdentifier));
         }
+    }
+
+    /// <summary>Whether this process asks itself, before others may: then nobody counts it.</summary>
+    private bool IsOwn(HttpContext context)
+    {
+        if (prewarm.Of(context.Request) is null) return false;
+        if (context.Features.Get<IHttpMetricsTagsFeature>() is { } metrics) metrics.MetricsDisabled = true;
+        return true;
     }
 
     // Probes carry no keys, and what they learn is no secret.

@@ -4,12 +4,13 @@ namespace R1Serverless.Hosting;
 
 /// <summary>Connects a gateway to the queue once the port is open, and opens the API.</summary>
 internal sealed class GatewayOpening(
-    Serving serving, QueueConnection connection, StartupReport report, ProcessEnd end, IHostApplicationLifetime lifetime, MonitoringStart? monitoring = null)
+    Serving serving, QueueConnection connection, StartupReport report, ProcessEnd end, IHostApplicationLifetime lifetime, StartupTimeline timeline, MonitoringStart? monitoring = null)
     : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await PortOpen.WaitAsync(lifetime, stoppingToken);
+        timeline.Mark(StartupPhase.PortOpen);
         report.Listening();
         OpenQueue queue;
         IReadOnlyList<ServedModel> models;
@@ -29,6 +30,7 @@ internal sealed class GatewayOpening(
         serving.Open(
             new KnownModels(queue.Gateway, queue.Workers),
             async cancellationToken => ModelListing.Of(await queue.Workers.ListAsync(cancellationToken)));
+        timeline.Mark(StartupPhase.Ready);
         report.Ready(models);
         await queue.Receiving.WaitAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         // A gateway that hears no replies must not look as if it did.

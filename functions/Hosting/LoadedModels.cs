@@ -6,7 +6,14 @@ namespace R1Serverless.Hosting;
 /// <summary>What loading gives: the engine and what it serves, the first model loaded. The engine is disposed at the end if it can be.</summary>
 /// <param name="Models">A snapshot of what is served; safe to ask from any thread.</param>
 /// <param name="Load">What the engines have to do right now; asked often, from any thread.</param>
-internal sealed record LoadedModels(IInference Inference, Func<IReadOnlyList<ServedModel>> Models, Func<WorkerLoad> Load);
+internal sealed record LoadedModels(IInference Inference, Func<IReadOnlyList<ServedModel>> Models, Func<WorkerLoad> Load)
+{
+    /// <summary>How far the start came and when, as timestamps of the clock: the files, the sessions, the warm models.</summary>
+    public IReadOnlyList<(StartupPhase Phase, long At)> Reached { get; init; } = [];
+
+    /// <summary>Whom this process asks over its own port before anybody else may; null for nobody.</summary>
+    public string? PrewarmedModel { get; init; }
+}
 
 /// <summary>Opens the models of <paramref name="options"/> and loads and warms what is to be loaded at the start. <paramref name="progress"/> takes lines for the terminal. A wrong name, folder
 /// or file throws <see cref="Models.InvalidModelException"/>, a model that won't run <see cref="Runtime.ModelLoadException"/>; both have words for the operator.</summary>

@@ -30,16 +30,17 @@ internal static class LocalModels
                     () => folders.AddRange(Folders(options, progress, cancellationToken)), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
             }
 
+            var artifacts = TimeProvider.System.GetTimestamp();
             var first = PreloadNames.Read(options, folders);
-            host = Host(folders, options, progress);
+            var served = host = Host(folders, options, progress);
             var updates = delivered?.Watch(host, options, progress);
-            foreach (var (model, wish) in first) await LoadAsync(host, updates, model, wish, cancellationToken);
+            await Task.WhenAll(first.Select(one => LoadAsync(served, updates, one.Model, one.Wish, cancellationToken)));
             // The device that a load really got, where the preferred one would not do.
             var device = host.Status.Select(one => one.Loaded).OfType<LoadedVariant>().First().Provider;
-            var (inference, served) = (new LocalInference(host), host);
+            var inference = new LocalInference(host);
             updates?.Start();
-            return new LoadedModels(
-                updates is null ? inference : new DeliveredInference(inference, updates, delivered!), () => Describe(served, device, model => updates?.Versions(model) ?? []), () => Load(served));
+            return Started(new LoadedModels(
+                updates is null ? inference : new DeliveredInference(inference, updates, delivered!), () => Describe(served, device, model => updates?.Versions(model) ?? []), () => Load(served)), host, artifacts, options);
         }
         catch
         {
@@ -47,6 +48,18 @@ internal static class LocalModels
             delivered?.Dispose();
             throw;
         }
+    }
+
+    /// <summary>The same, with how far the start has come.</summary>
+    /// <param name="artifacts">When the files were there, a timestamp of the system's clock.</param>
+    private static LoadedModels Started(LoadedModels models, ModelHost host, long artifacts, ServeOptions options)
+    {
+        LoadedVariant[] loaded = [.. host.Status.Select(one => one.Loaded).OfType<LoadedVariant>()];
+        return models with
+        {
+            Reached = [(StartupPhase.Artifacts, artifacts), (StartupPhase.Sessions, loaded.Max(one => one.SessionAt)), (StartupPhase.Warmed, loaded.Max(one => one.WarmAt))],
+            PrewarmedModel = options.Prewarms ? loaded[0].Id : null,
+        };
     }
 
     /// <summary>The models that the options name, built first where a shipped checkpoint was not yet.</summary>
@@ -90,7 +103,7 @@ internal static class LocalModels
     private static ModelHost Host(IReadOnlyList<ModelFolder> folders, ServeOptions options, IProgress<string> progress)
     {
         var memory = options.MemoryBytes ?? (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * MemoryShare);
-        var engine = new EngineOptions { KvMemory = options.KeyValueMemoryBytes ?? memory / KeyValueShare, MaxWaiting = options.MaxWaiting };
+        var engine = new EngineOptions { KvMemory = options.KeyValueMemoryBytes ?? memory / KeyValueShare, MaxWaiting = options.MaxWaiting, Prewarms = options.Prewarms };
         var limits = new ModelHostOptions
         {
             MemoryBytes = memory,

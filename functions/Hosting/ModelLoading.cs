@@ -17,6 +17,8 @@ internal sealed partial class ModelLoading(
     ProcessEnd end,
     TimeProvider time,
     IHostApplicationLifetime lifetime,
+    StartupTimeline timeline,
+    EndpointPrewarm prewarm,
     ILogger<ModelLoading> log,
     MonitoringStart? monitoring = null)
     : BackgroundService
@@ -24,6 +26,7 @@ internal sealed partial class ModelLoading(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await PortOpen.WaitAsync(lifetime, stoppingToken);
+        timeline.Mark(StartupPhase.PortOpen);
         report.Listening();
 
         LoadedModels loaded;
@@ -45,9 +48,11 @@ internal sealed partial class ModelLoading(
             return;
         }
 
+        foreach ((StartupPhase phase, long at) in loaded.Reached) timeline.Mark(phase, at);
         IInference engine = loaded.Inference;
         try
         {
+            if (loaded.PrewarmedModel is { } model) await prewarm.RunAsync(new DeadlineInference(engine, time), model, stoppingToken);
             if (monitoring is not null)
             {
                 await monitoring.Started.WaitAsync(stoppingToken);
@@ -55,7 +60,8 @@ internal sealed partial class ModelLoading(
                 loaded = loaded with { Inference = new MeteredInference(engine, time) };
             }
 
-            serving.Open(new DeadlineInference(loaded.Inference, time), _ => ValueTask.FromResult(loaded.Models()));
+            serving.Open(new FirstTokenWatch(new DeadlineInference(loaded.Inference, time), timeline), _ => ValueTask.FromResult(loaded.Models()));
+            timeline.Mark(StartupPhase.Ready);
             report.Ready(loaded.Models());
             await WorkAsync(loaded, stoppingToken);
             await Task.Delay(Timeout.Infinite, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

@@ -6,7 +6,7 @@ using R1Serverless.Telemetry;
 namespace R1Serverless.Hosting;
 
 /// <summary>Begins to measure once the port is open, so that the first byte does not wait for it, and before the API opens, so that its first request is measured.</summary>
-internal sealed class MonitoringStart(ServeOptions options, TimeProvider time, IHostApplicationLifetime lifetime, IServiceProvider services) : BackgroundService
+internal sealed class MonitoringStart(ServeOptions options, TimeProvider time, IHostApplicationLifetime lifetime, StartupTimeline timeline, PrewarmPass prewarm, IServiceProvider services) : BackgroundService
 {
     private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly WorkerGauges _gauges = new();
@@ -46,8 +46,9 @@ internal sealed class MonitoringStart(ServeOptions options, TimeProvider time, I
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await PortOpen.WaitAsync(lifetime, stoppingToken);
+        _gauges.Watch(() => timeline.Reached);
         if (options.Monitoring.CostPerHour is { } price) _gauges.Watch(price, () => time.GetElapsedTime(_start));
-        _exporters = new Exporters(options.Monitoring, $"r1-{RoleName.Of(options.Role)}");
+        _exporters = new Exporters(options.Monitoring, $"r1-{RoleName.Of(options.Role)}", request => prewarm.Of(request) is not null);
         _started.SetResult();
     }
 }

@@ -15,6 +15,7 @@ internal static class ServeHost
     /// <param name="options">With addresses that <see cref="ListenAddresses.Refusal"/> accepts.</param>
     public static WebApplication Build(ServeOptions options, ModelLoader load, TimeProvider time, TextWriter output, TextWriter errors)
     {
+        StartupTimeline timeline = new(time);
         // An empty builder reads no settings files or environment, so nothing but the options can open an address.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
@@ -32,6 +33,7 @@ internal static class ServeHost
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Grace + StopTime);
         builder.Services
             .AddSingleton(options).AddSingleton(time).AddSingleton(load).AddSingleton<Serving>()
+            .AddSingleton(timeline).AddSingleton<PrewarmPass>().AddSingleton<EndpointPrewarm>()
             .AddSingleton(new CurrentKeys(options.ApiKeys, options.Keys is not null)).AddSingleton(new AccessRules(options.AreKeysRequired, IsOpenWithout: !options.IsBehindHost))
             .AddSingleton<Doorkeeper>().AddSingleton<RateLimits>().AddSingleton<TokenMeter>()
             .AddSingleton(services => ActivatorUtilities.CreateInstance<StartupReport>(services, output))

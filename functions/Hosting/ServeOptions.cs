@@ -68,6 +68,9 @@ internal sealed record ServeOptions
     /// <summary>Requests that may wait for a slot, per variant, and those that may wait for a variant; beyond that the answer is 429.</summary>
     public int MaxWaiting { get; init; } = 1024;
 
+    /// <summary>Whether models and endpoints are run before requests are taken in.</summary>
+    public bool Prewarms { get; init; } = true;
+
     /// <summary>Where models run, and with how many threads.</summary>
     public RuntimeOptions Runtime { get; init; } = new();
 

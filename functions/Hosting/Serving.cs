@@ -62,6 +62,17 @@ internal sealed class Serving : IDisposable
         }
     }
 
+    /// <summary>The same for a request of this process's own, before anybody else's; null once it stops.</summary>
+    public InFlight? TryEnter(IInference inference)
+    {
+        lock (_gate)
+        {
+            if (Phase == ServingPhase.Draining) return null;
+            _inFlight++;
+            return new InFlight(this, inference);
+        }
+    }
+
     /// <summary>Refuses new requests from now on; the task ends when no answer is in flight.</summary>
     public Task BeginDrain()
     {

@@ -7,7 +7,7 @@ using R1Serverless.Requests;
 namespace R1Serverless.Hosting;
 
 /// <summary>What the operator reads at the start. Plain lines, so that a log file or a script can read them too.</summary>
-internal sealed partial class StartupReport(IServer server, ServeOptions options, TextWriter output, ILogger<StartupReport> log) : IProgress<string>
+internal sealed partial class StartupReport(IServer server, ServeOptions options, TextWriter output, StartupTimeline timeline, ILogger<StartupReport> log) : IProgress<string>
 {
     /// <summary>The addresses really bound, ports included.</summary>
     public IReadOnlyCollection<string> Addresses => [.. server.Features.Get<IServerAddressesFeature>()?.Addresses ?? []];
@@ -48,6 +48,7 @@ internal sealed partial class StartupReport(IServer server, ServeOptions options
             foreach (ServedVariant variant in model.Variants) output.WriteLine(Line(model, variant));
         }
 
+        output.WriteLine($"Since the process's start: {timeline.Line}");
         if (models.Count > 0 && Addresses.FirstOrDefault() is { } address)
         {
             string key = options.AreKeysRequired ? " -H \"Authorization: Bearer $R1_API_KEY\"" : "";

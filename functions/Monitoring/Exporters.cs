@@ -15,7 +15,8 @@ internal sealed class Exporters : IDisposable
 
     /// <param name="options">Without a <see cref="MonitoringOptions.Refusal"/>.</param>
     /// <param name="service">What this process is called where its telemetry goes; OTEL_SERVICE_NAME goes before it.</param>
-    public Exporters(MonitoringOptions options, string service)
+    /// <param name="isOwn">Whether the process sends a request to itself, which is nobody's.</param>
+    public Exporters(MonitoringOptions options, string service, Func<HttpRequest, bool> isOwn)
     {
         MeterProviderBuilder metrics = Sdk.CreateMeterProviderBuilder().ConfigureResource(Describe).AddMeter(Instruments.MeterName, HttpMeter, RuntimeMeter);
         if (options.Otlp.Count > 0) metrics.AddOtlpExporter();
@@ -25,7 +26,7 @@ internal sealed class Exporters : IDisposable
         if (options.Otlp.Count == 0 && options.AzureConnection is null) return;
 
         TracerProviderBuilder traces = Sdk.CreateTracerProviderBuilder().ConfigureResource(Describe).AddSource(Activities.SourceName)
-            .AddAspNetCoreInstrumentation(http => http.Filter = context => !IsProbe(context.Request.Path)).AddProcessor(new SpanPrivacy());
+            .AddAspNetCoreInstrumentation(http => http.Filter = context => !IsProbe(context.Request.Path) && !isOwn(context.Request)).AddProcessor(new SpanPrivacy());
         if (options.Otlp.Count > 0) traces.AddOtlpExporter();
         if (options.AzureConnection is not null) AzureMonitorExport.AddTo(traces, options);
         _traces = traces.Build();

@@ -81,9 +81,11 @@ internal sealed record ErrorAnswer(ErrorDetail Error);
 internal sealed record ErrorDetail(string Message, string Type, string? Param, string? Code);
 
 /// <summary>GET /health/ready: one entry for each variant that is loaded.</summary>
+/// <param name="Startup">When each step of the start was reached, in seconds since the process's start.</param>
 /// <param name="Workers">How many a gateway knows to be alive; not there in other roles.</param>
 internal sealed record HealthAnswer(
-    string Status, IReadOnlyList<ModelHealth> Models, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Workers);
+    string Status, IReadOnlyList<ModelHealth> Models, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Workers,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyDictionary<string, double>? Startup);
 
 /// <summary>Sequences that hold a slot, and those that wait for one.</summary>
 internal sealed record ModelHealth(string Id, string Precision, int Running, int Waiting);

@@ -132,7 +132,7 @@ public sealed class LocalInferenceTests : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _inference.DisposeAsync();
 
-    private static LocalInference Open(EngineOptions options) => new([LoadedVariant.Open(TestModels.Nano, TestModels.Nano.Manifest.Variants[0], new RuntimeOptions { Threads = 2 }, options, TimeProvider.System)]);
+    private static LocalInference Open(EngineOptions options) => new([LoadedVariant.OpenAlone(TestModels.Nano, TestModels.Nano.Manifest.Variants[0], new RuntimeOptions { Threads = 2 }, options, TimeProvider.System)]);
 
     private static InferenceRequest Ask(string question, int tokens) => new()
     {

@@ -133,7 +133,7 @@ public sealed class FoundFolderTests : IDisposable
 
     private static async Task<string> AnswerAsync(ModelFolder folder, int variant = 0)
     {
-        await using var inference = new LocalInference([LoadedVariant.Open(folder, folder.Manifest.Variants[variant], new RuntimeOptions { Threads = 2 }, new EngineOptions(), TimeProvider.System)]);
+        await using var inference = new LocalInference([LoadedVariant.OpenAlone(folder, folder.Manifest.Variants[variant], new RuntimeOptions { Threads = 2 }, new EngineOptions(), TimeProvider.System)]);
         var request = new InferenceRequest
         {
             Id = RequestId.New(), Model = folder.Name, MaxTokens = 100, Sampling = new() { Temperature = 0 },

@@ -56,7 +56,7 @@ public sealed class ModelEvaluation
 
     private async Task<EvaluationReport> AskAsync(ModelVariant variant, IReadOnlyList<EvaluationTask> tasks, IProgress<EvaluationProgress>? progress, CancellationToken cancellation)
     {
-        await using var inference = new LocalInference([LoadedVariant.Open(_folder, variant, _settings.Runtime, new EngineOptions(), _time)]);
+        await using var inference = new LocalInference([LoadedVariant.OpenAlone(_folder, variant, _settings.Runtime, new EngineOptions(), _time)]);
         var work = $"{Names(variant)}: asking";
         return await Evaluation.RunAsync(inference, _folder.Name, variant.Precision, tasks, _time, Share(progress, work, tasks.Count), cancellation);
     }

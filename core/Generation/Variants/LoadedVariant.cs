@@ -28,6 +28,15 @@ public sealed class LoadedVariant : IAsyncDisposable
 
     public TimeSpan WarmupTime { get; private init; }
 
+    /// <summary>Dummy runs, and whether they had become as fast as they will be.</summary>
+    public WarmupResult Warmup { get; private init; }
+
+    /// <summary>When the session was there, a timestamp of the clock that it was opened with.</summary>
+    public long SessionAt { get; private init; }
+
+    /// <summary>When it was warm.</summary>
+    public long WarmAt { get; private init; }
+
     /// <summary>Whether it runs what `r1 model prepare` made.</summary>
     public bool IsPrepared { get; private init; }
 
@@ -46,18 +55,19 @@ public sealed class LoadedVariant : IAsyncDisposable
     /// <summary>Loads and warms a variant of the folder. Blocks for as long as that takes.</summary>
     /// <exception cref="ModelLoadException">The graph can't be loaded or run.</exception>
     /// <exception cref="InvalidModelException">A file of the folder is damaged.</exception>
-    public static LoadedVariant Open(ModelFolder folder, ModelVariant variant, RuntimeOptions runtime, EngineOptions options, TimeProvider time) =>
-        Open(folder, variant, ModelText.Load(folder), runtime, options, time);
+    public static LoadedVariant OpenAlone(ModelFolder folder, ModelVariant variant, RuntimeOptions runtime, EngineOptions options, TimeProvider time) =>
+        Open(folder, variant, runtime, options, time).Complete(ModelText.Load(folder));
 
-    /// <summary>The same with a tokenizer that another variant of the model has loaded already.</summary>
-    internal static LoadedVariant Open(ModelFolder folder, ModelVariant variant, ModelText text, RuntimeOptions runtime, EngineOptions options, TimeProvider time)
+    /// <summary>The same without the tokenizer, which may be read meanwhile, or be another variant's.</summary>
+    internal static OpenedVariant Open(ModelFolder folder, ModelVariant variant, RuntimeOptions runtime, EngineOptions options, TimeProvider time)
     {
         var began = time.GetTimestamp();
         var runner = OrtModelRunner.Open(folder, variant, runtime);
         var loaded = time.GetTimestamp();
+        var warmup = default(WarmupResult);
         try
         {
-            Warmup.Run(runner, folder.Config.ContextLength);
+            if (options.Prewarms) warmup = Runtime.Warmup.Run(runner, Engine.LimitsOf(runner, folder.Config.ContextLength, options), time);
         }
         catch (ModelLoadException)
         {
@@ -66,13 +76,18 @@ public sealed class LoadedVariant : IAsyncDisposable
         }
 
         var warmed = time.GetTimestamp();
-        return new LoadedVariant(folder, variant, text, runner, options, runner.Provider, time)
-        {
-            IsPrepared = runner.IsPrepared,
-            PreparedRefusal = runner.PreparedRefusal,
-            LoadTime = time.GetElapsedTime(began, loaded),
-            WarmupTime = time.GetElapsedTime(loaded, warmed),
-        };
+        return new OpenedVariant(
+            text => new LoadedVariant(folder, variant, text, runner, options, runner.Provider, time)
+            {
+                LoadTime = time.GetElapsedTime(began, loaded),
+                WarmupTime = time.GetElapsedTime(loaded, warmed),
+                Warmup = warmup,
+                SessionAt = loaded,
+                WarmAt = warmed,
+                IsPrepared = runner.IsPrepared,
+                PreparedRefusal = runner.PreparedRefusal,
+            },
+            runner.Dispose);
     }
 
     /// <summary>Ends what still runs; the engine's thread frees the session as its last act.</summary>

@@ -6,7 +6,7 @@ using R1Serverless.Runtime;
 namespace R1Serverless.Generation;
 
 /// <summary>Opens a variant, blocking for as long as that takes. A fault fails the requests that wait for it.</summary>
-internal delegate LoadedVariant VariantOpener(ModelFolder folder, ModelVariant variant, ModelText text);
+internal delegate OpenedVariant VariantOpener(ModelFolder folder, ModelVariant variant);
 
 /// <summary>
 /// The models of this process. Their variants share one memory budget: a request's variant is loaded when it is not there, one load per variant at a time
@@ -32,7 +32,7 @@ public sealed class ModelHost : IAsyncDisposable
     /// <param name="engine">For each variant's engine.</param>
     /// <exception cref="ModelLoadException">A name is there twice, or a model has no variant that fits into the memory.</exception>
     public ModelHost(IReadOnlyList<ModelFolder> models, ModelHostOptions options, RuntimeOptions runtime, EngineOptions engine, TimeProvider time)
-        : this(HostedModels.Of(models, options, engine.KvMemory, time), options, (folder, variant, text) => LoadedVariant.Open(folder, variant, text, runtime, engine, time), time)
+        : this(HostedModels.Of(models, options, engine.KvMemory, time), options, (folder, variant) => LoadedVariant.Open(folder, variant, runtime, engine, time), time)
     {
     }
 
@@ -57,7 +57,7 @@ public sealed class ModelHost : IAsyncDisposable
         var options = new ModelHostOptions { MemoryBytes = long.MaxValue, Device = variants[0].Provider.Name };
         HostedVariant[] hosted = [.. variants.Select(one => new HostedVariant(one.Folder, one.Variant, HostedText.Of(one), 0) { Loaded = one })];
         return new ModelHost(
-            new HostedModels(hosted, options, TimeProvider.System), options, (_, _, _) => throw new InvalidOperationException("This host loads nothing."), TimeProvider.System);
+            new HostedModels(hosted, options, TimeProvider.System), options, (_, _) => throw new InvalidOperationException("This host loads nothing."), TimeProvider.System);
     }
 
     /// <summary>Loads the variant that a request with this wish would get, unless it is loaded.</summary>

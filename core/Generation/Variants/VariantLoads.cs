@@ -48,8 +48,10 @@ internal sealed class VariantLoads(HostedModels models, ModelHostOptions options
         try
         {
             await Task.WhenAll(before);
-            var text = await one.Text.ReadAsync();
-            var loaded = await OwnThread.Start($"load {Name(one)}", () => open(one.Folder, one.Variant, text));
+            // Side by side: a large vocabulary takes as long to read as a session to make.
+            var reading = one.Text.ReadAsync();
+            var opened = await OwnThread.Start($"load {Name(one)}", () => open(one.Folder, one.Variant));
+            var loaded = await CompleteAsync(opened, reading);
             lock (gate)
             {
                 (one.Loaded, one.Loading, one.Failure, models.Device) = (loaded, null, null, loaded.Provider.Name);
@@ -74,6 +76,19 @@ internal sealed class VariantLoads(HostedModels models, ModelHostOptions options
 
             options.Progress?.Report($"{Name(one)} could not be loaded: {fault.Message}");
             return false;
+        }
+    }
+
+    private static async Task<LoadedVariant> CompleteAsync(OpenedVariant opened, Task<ModelText> reading)
+    {
+        try
+        {
+            return opened.Complete(await reading);
+        }
+        catch
+        {
+            opened.Abandon();
+            throw;
         }
     }
 

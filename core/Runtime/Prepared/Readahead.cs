@@ -1,11 +1,12 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace R1Serverless.Runtime;
 
-/// <summary>Asks the system to read a file into its cache while something else is being done. Where it can't, nothing is lost but time.</summary>
-internal static partial class Readahead
+/// <summary>Asks the system to read a file into its cache while something else is being done, or to forget it. Where it can't, nothing is lost but time.</summary>
+public static partial class Readahead
 {
-    private const int WillNeed = 3;
+    private const int WillNeed = 3, DontNeed = 4;
 
     /// <summary>Bytes per call: the system takes no more than it likes of a larger one.</summary>
     private const long Chunk = 8 << 20;
@@ -16,6 +17,9 @@ internal static partial class Readahead
         if (!OperatingSystem.IsLinux()) return;
         new Thread(() => Read(path)) { IsBackground = true, Name = "readahead" }.Start();
     }
+
+    /// <summary>The opposite, for measurements: whether the file was dropped from the cache. Pages that are mapped or yet to be written stay.</summary>
+    public static bool Drop(SafeFileHandle file) => OperatingSystem.IsLinux() && Advise((int)file.DangerousGetHandle(), 0, 0, DontNeed) == 0;
 
     private static void Read(string path)
     {

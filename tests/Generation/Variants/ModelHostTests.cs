@@ -149,7 +149,7 @@ public sealed partial class ModelHostTests : IAsyncDisposable
         ModelFolder[] folders = [Folder("a", Precision.Fp32, Precision.Int8), Folder("b", Precision.Fp32, Precision.Int4), Folder("c", Precision.Fp16)];
         var host = Host(room: 2, time: TimeProvider.System, folders);
         string[] expected = new string[200];
-        await using (var alone = new LocalInference([Open(folders[0], folders[0].Manifest.Variants[0], ModelText.Load(folders[0]))]))
+        await using (var alone = new LocalInference([Open(folders[0], folders[0].Manifest.Variants[0]).Complete(ModelText.Load(folders[0]))]))
         {
             for (var i = 0; i < expected.Length; i++) expected[i] = Text(await RunAsync(alone, Ask("a", i), Cancellation));
         }
@@ -245,7 +245,7 @@ public sealed partial class ModelHostTests : IAsyncDisposable
         return _host = new ModelHost(HostedModels.Of(folders, options, kvMemory: 2, time), options, Open, time);
     }
 
-    private LoadedVariant Open(ModelFolder folder, ModelVariant variant, ModelText text)
+    private OpenedVariant Open(ModelFolder folder, ModelVariant variant)
     {
         var name = $"{folder.Name} {(folder.Version is { } version ? $"{version} " : "")}{PrecisionName.Of(variant.Precision)}";
         _opened.Enqueue(name);
@@ -253,6 +253,7 @@ public sealed partial class ModelHostTests : IAsyncDisposable
         if (_gates.TryGetValue(name, out var gate)) gate.Wait(Cancellation);
         if (_faults.TryGetValue(name, out var fault)) throw fault;
         var runner = _runners[name] = new FakeRunner(folder.Config.VocabularySize);
-        return new LoadedVariant(folder, variant, text, runner, new EngineOptions { KvMemory = 4096 }, ExecutionProvider.Cpu(new RuntimeOptions()), TimeProvider.System);
+        return new OpenedVariant(
+            text => new LoadedVariant(folder, variant, text, runner, new EngineOptions { KvMemory = 4096 }, ExecutionProvider.Cpu(new RuntimeOptions()), TimeProvider.System), runner.Dispose);
     }
 }

@@ -1,0 +1,56 @@
+using System.Globalization;
+using R1Serverless.Building;
+using Spectre.Console;
+
+namespace R1Serverless.Bench;
+
+/// <summary>What `r1 bench cold-start` measured, as tables, and its bars.</summary>
+internal static class ColdStartPrinter
+{
+    private const double FirstTokenBar = 0.8, FirstBar = 1.2, ColdFirstBar = 2.9, PeakBar = 1.3, ReadBar = 1.5;
+
+    private static readonly string[] Phases = ["port_open", "artifacts", "sessions", "warmed", "ready", "first_token"];
+
+    public static void Print(IAnsiConsole console, IReadOnlyList<ColdStartRow> rows)
+    {
+        foreach (IGrouping<string, ColdStartRow> model in rows.GroupBy(row => row.Model))
+        {
+            Table table = new() { Title = new TableTitle($"{model.Key}: seconds since the process's start, medians") };
+            foreach (string column in new[] { "way" }.Concat(Phases.Select(phase => phase.Replace('_', ' '))).Concat(["file read s", "first ms", "later ms", "ratio", "peak MB", "peak / file"])) table.AddColumn(column);
+            foreach (ColdStartRow row in model)
+            {
+                table.AddRow(
+                [
+                    ColdStartBench.Name(row.Way), .. Phases.Select(phase => Number(row.Median.Phases.GetValueOrDefault(phase), "0.00")), Number(row.Median.ReadSeconds, "0.00"),
+                    Number(row.Median.FirstMilliseconds, "0.0"), Number(row.Median.SteadyMilliseconds, "0.0"), Number(row.FirstOverSteady, "0.00"), Number(row.Median.PeakBytes / 1e6, "N0"), Number(row.PeakOverFile, "0.00"),
+                ]);
+            }
+
+            console.Write(table);
+            foreach (string bar in Bars(model.Key, [.. model])) console.WriteLine(bar);
+        }
+    }
+
+    private static IEnumerable<string> Bars(string model, IReadOnlyList<ColdStartRow> rows)
+    {
+        foreach (ColdStartRow row in rows)
+        {
+            string name = ColdStartBench.Name(row.Way);
+            if (row.Way.Prewarmed) yield return Bar($"{name}: first request over later ones", row.FirstOverSteady, FirstBar, isMost: true);
+            if (model == ShippedModels.Nano && row.Way.Prewarmed) yield return Bar($"{name}: start to first token, s", row.Median.Phases["first_token"], FirstTokenBar, isMost: true);
+            if (!row.Way.Prewarmed && rows.FirstOrDefault(one => one.Way == row.Way with { Prewarmed = true }) is { } warmed)
+                yield return Bar($"{name}: first request over that of a prewarmed start", row.Median.FirstMilliseconds / warmed.Median.FirstMilliseconds, ColdFirstBar, isMost: false);
+            if (model != ShippedModels.Nano && row.Way.Prepared && row.Way.Prewarmed)
+            {
+                double warming = row.Median.Phases["ready"] - row.Median.Phases["sessions"];
+                yield return Bar($"{name}: start to ready, s, against 1.5 file reads and the warming", row.Median.Phases["ready"], (ReadBar * row.Median.ReadSeconds) + warming, isMost: true);
+                yield return Bar($"{name}: peak memory over the files", row.PeakOverFile, PeakBar, isMost: true);
+            }
+        }
+    }
+
+    private static string Bar(string what, double value, double bar, bool isMost) =>
+        string.Create(CultureInfo.InvariantCulture, $"{what}: {value:0.00} (bar {(isMost ? "at most" : "at least")} {bar:0.00}: {((isMost ? value <= bar : value >= bar) ? "held" : "missed")})");
+
+    private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,90 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using R1Serverless.Batching;
+using R1Serverless.Requests;
+
+namespace R1Serverless.Hosting;
+
+/// <summary>
+/// Asks this very server, over its own port, before anybody else may: so that sockets, HTTP, routing, JSON, tokenizer, sampling and streams have run once when the first
+/// client comes. Bare sockets, as an HTTP client would be one more thing to load. What fails here fails no start.
+/// </summary>
+internal sealed class EndpointPrewarm(StartupReport report, PrewarmPass pass, TimeProvider time)
+{
+    private const int MostRounds = 12;
+
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1);
+
+    /// <summary>Greedy and sampled, streamed and not, chat and text.</summary>
+    private static readonly (string Path, string Ask)[] Asks =
+    [
+        ("/v1/chat/completions", "\"messages\":[{\"role\":\"user\",\"content\":\"1 + 1?\"}],\"temperature\":0,\"stream\":true"),
+        ("/v1/chat/completions", "\"messages\":[{\"role\":\"user\",\"content\":\"1 + 1?\"}],\"temperature\":0.6,\"top_p\":0.95"),
+        ("/v1/completions", "\"prompt\":\"1 + 1\",\"temperature\":0"),
+        ("/v1/completions", "\"prompt\":\"1 + 1\",\"temperature\":0.6,\"top_p\":0.95,\"top_k\":20,\"stream\":true,\"stream_options\":{\"include_usage\":true}"),
+    ];
+
+    /// <param name="inference">Answers; its requests are not counted.</param>
+    /// <param name="model">Whom to ask.</param>
+    public async Task RunAsync(IInference inference, string model, CancellationToken cancellationToken)
+    {
+        if (Own(report.Addresses) is not { } address) return;
+        string secret = pass.Open(inference);
+        try
+        {
+            long began = time.GetTimestamp();
+            SteadyLatency steady = new();
+            for (int round = 0; round < MostRounds && !steady.IsSteady; round++)
+            {
+                long start = time.GetTimestamp();
+                foreach ((string path, string ask) in Asks)
+                {
+                    if (time.GetElapsedTime(began) > Longest) return;
+                    await AskAsync(address, path, $"{{\"model\":\"{model}\",\"max_tokens\":4,{ask}}}", secret, cancellationToken);
+                }
+
+                steady.Observe(time.GetElapsedTime(start));
+            }
+        }
+        catch (Exception fault) when (fault is IOException or SocketException)
+        {
+            // An address that can't be reached from here.
+        }
+        finally
+        {
+            pass.Close();
+        }
+    }
+
+    /// <summary>Where this process reaches itself without encryption; null where it doesn't.</summary>
+    internal static IPEndPoint? Own(IEnumerable<string> addresses)
+    {
+        foreach (string text in addresses)
+        {
+            BindingAddress address = BindingAddress.Parse(text);
+            if (address.IsUnixPipe || address.Scheme != Uri.UriSchemeHttp) continue;
+            if (address.Host is "localhost" or "+" or "*" or "0.0.0.0") return new IPEndPoint(IPAddress.Loopback, address.Port);
+            if (!IPAddress.TryParse(address.Host.Trim('[', ']'), out IPAddress? host)) continue;
+            return new IPEndPoint(host.Equals(IPAddress.IPv6Any) ? IPAddress.IPv6Loopback : host, address.Port);
+        }
+
+        return null;
+    }
+
+    private static async Task AskAsync(IPEndPoint address, string path, string body, string secret, CancellationToken cancellationToken)
+    {
+        using Socket socket = new(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        await socket.ConnectAsync(address, cancellationToken);
+        byte[] request = Encoding.UTF8.GetBytes(string.Create(
+            CultureInfo.InvariantCulture,
+            $"POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\n{PrewarmPass.Header}: {secret}\r\nConnection: close\r\n\r\n{body}"));
+        await socket.SendAsync(request, cancellationToken);
+        byte[] answer = new byte[4096];
+        while (await socket.ReceiveAsync(answer, cancellationToken) > 0)
+        {
+            // Read to its end, as a client does.
+        }
+    }
+}

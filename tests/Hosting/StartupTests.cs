@@ -1,0 +1,108 @@
+using System.Net;
+using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
+using R1Serverless.Hosting;
+using R1Serverless.Requests;
+
+namespace R1Serverless.Tests.Hosting;
+
+/// <summary>The timeline of a start, and the requests of the process's own that come before anybody else's.</summary>
+public sealed class StartupTests
+{
+    [Fact]
+    public void Phases_are_told_in_their_order_and_count_once()
+    {
+        FakeTimeProvider time = new();
+        StartupTimeline timeline = new(time);
+        time.Advance(TimeSpan.FromSeconds(2));
+        timeline.Mark(StartupPhase.Ready);
+        long later = time.GetTimestamp();
+        timeline.Mark(StartupPhase.PortOpen, later - (time.TimestampFrequency / 2));
+        time.Advance(TimeSpan.FromSeconds(5));
+        timeline.Mark(StartupPhase.Ready);
+        Assert.Equal(["port_open", "ready"], timeline.Reached.Select(one => one.Phase));
+        Assert.Equal(0.5, timeline.Reached[1].Seconds - timeline.Reached[0].Seconds, 3);
+        // This very process is older than the timeline.
+        Assert.InRange(timeline.Reached[1].Seconds, 2, 100_000);
+    }
+
+    [Fact]
+    public async Task Health_tells_how_far_the_start_has_come_and_when_the_first_token_was()
+    {
+        await using TestServer server = await TestServer.StartAsync(FakeInference.Thoughtful());
+        JsonElement before = await StartupAsync(server);
+        Assert.True(before.GetProperty("port_open").GetDouble() <= before.GetProperty("ready").GetDouble());
+        Assert.False(before.TryGetProperty("first_token", out _));
+        (await server.PostAsync("/v1/chat/completions", TestServer.Chat())).EnsureSuccessStatusCode();
+        JsonElement after = await StartupAsync(server);
+        Assert.True(after.GetProperty("first_token").GetDouble() >= after.GetProperty("ready").GetDouble());
+        Assert.Contains("port open", server.Output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_process_asks_itself_before_others_may_in_all_ways_and_without_a_key(bool withKey)
+    {
+        FakeInference inference = FakeInference.Thoughtful();
+        ServeOptions options = new() { ApiKeys = withKey ? ["secret"] : [] };
+        await using TestServer server = await TestServer.StartLoadingAsync(
+            (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [TestServer.Served()], () => default) { PrewarmedModel = TestServer.Model }), options);
+        while (server.Serving.Phase != ServingPhase.Ready) await Task.Yield();
+        InferenceRequest[] asked;
+        lock (inference.Requests) asked = [.. inference.Requests];
+        Assert.True(asked.Length >= 4, $"{asked.Length} requests");
+        Assert.Contains(asked, one => one.Prompt is Prompt.Chat);
+        Assert.Contains(asked, one => one.Prompt is Prompt.Text);
+        Assert.Contains(asked, one => one.Sampling.Temperature == 0);
+        Assert.Contains(asked, one => one.Sampling.Temperature > 0);
+        Assert.All(asked, one => Assert.Equal(TestServer.Model, one.Model));
+        // Nobody's first token.
+        if (!withKey) Assert.False((await StartupAsync(server)).TryGetProperty("first_token", out _));
+    }
+
+    [Fact]
+    public async Task While_the_process_asks_itself_nobody_else_is_let_in_and_its_secret_ends_with_it()
+    {
+        TaskCompletionSource held = new(TaskCreationOptions.RunContinuationsAsynchronously), asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        FakeInference inference = new((request, cancellation) => HeldAsync(request, cancellation));
+        await using TestServer server = await TestServer.StartLoadingAsync(
+            (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [TestServer.Served()], () => default) { PrewarmedModel = TestServer.Model }), new ServeOptions { ApiKeys = ["secret"] });
+        await asked.Task.WaitAsync(TimeSpan.FromMinutes(1));
+        using HttpRequestMessage guess = TestServer.Post("/v1/chat/completions", System.Text.Encoding.UTF8.GetBytes(TestServer.Chat()));
+        guess.Headers.Add(PrewarmPass.Header, new string('0', 64));
+        Assert.Equal(HttpStatusCode.Unauthorized, (await server.Client.SendAsync(guess)).StatusCode);
+        using HttpRequestMessage client = TestServer.Post("/v1/chat/completions", System.Text.Encoding.UTF8.GetBytes(TestServer.Chat()));
+        client.Headers.Authorization = new("Bearer", "secret");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await server.Client.SendAsync(client)).StatusCode);
+        held.SetResult();
+        while (server.Serving.Phase != ServingPhase.Ready) await Task.Yield();
+        PrewarmPass pass = server.Services.GetRequiredService<PrewarmPass>();
+        string mine = pass.Open(inference);
+        pass.Close();
+        using HttpRequestMessage late = TestServer.Post("/v1/chat/completions", System.Text.Encoding.UTF8.GetBytes(TestServer.Chat()));
+        late.Headers.Add(PrewarmPass.Header, mine);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await server.Client.SendAsync(late)).StatusCode);
+
+        async IAsyncEnumerable<InferenceEvent> HeldAsync(InferenceRequest request, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
+        {
+            asked.TrySetResult();
+            await held.Task.WaitAsync(cancellation);
+            await foreach (InferenceEvent happened in FakeInference.Thoughtful().RunAsync(request, cancellation)) yield return happened;
+        }
+    }
+
+    [Theory]
+    [InlineData("http://127.0.0.1:7071", "127.0.0.1:7071")]
+    [InlineData("http://localhost:7071", "127.0.0.1:7071")]
+    [InlineData("http://0.0.0.0:80", "127.0.0.1:80")]
+    [InlineData("http://[::]:81", "[::1]:81")]
+    [InlineData("http://+:82", "127.0.0.1:82")]
+    [InlineData("http://10.0.0.7:83", "10.0.0.7:83")]
+    [InlineData("https://127.0.0.1:7071", null)]
+    public void The_process_finds_its_own_door(string address, string? expected) => Assert.Equal(expected, EndpointPrewarm.Own([address])?.ToString());
+
+    private static async Task<JsonElement> StartupAsync(TestServer server) =>
+        (await TestServer.JsonAsync(await server.Client.GetAsync(new Uri("/health/ready", UriKind.Relative)))).GetProperty("startup");
+}

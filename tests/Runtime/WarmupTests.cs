@@ -1,0 +1,92 @@
+using Microsoft.Extensions.Time.Testing;
+using R1Serverless.Batching;
+using R1Serverless.Runtime;
+using R1Serverless.Tests.Generation;
+
+namespace R1Serverless.Tests.Runtime;
+
+/// <summary>Dummy runs: which shapes, and when they end.</summary>
+public sealed class WarmupTests
+{
+    private static readonly TimeSpan StepTime = TimeSpan.FromMilliseconds(250);
+
+    private readonly FakeTimeProvider _time = new();
+
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(2, 100)]
+    [InlineData(100, 300)]
+    [InlineData(4096, 256)]
+    [InlineData(4096, 1_000_000)]
+    [InlineData(131_072, 100_000)]
+    public void Every_shape_fits_into_what_the_scheduler_may_use(int context, long tokens)
+    {
+        SchedulerLimits limits = new(context, tokens, StepTime);
+        var shapes = PrewarmGrid.Of(limits);
+        Assert.NotEmpty(shapes);
+        Assert.Equal(shapes.Select(one => one.Work).Order(), shapes.Select(one => one.Work));
+        Assert.Equal(shapes.Distinct().Count(), shapes.Count);
+        Assert.All(shapes, shape =>
+        {
+            Assert.InRange(shape.Tokens, 0, limits.MaxSlotLength);
+            Assert.True(shape.Rows == 1 || shape.Rows * LengthBuckets.For(Math.Max(1, shape.Tokens), limits.MaxSlotLength) <= tokens);
+        });
+    }
+
+    [Fact]
+    public void Prompts_up_to_a_chunk_and_decode_steps_up_to_a_large_batch_are_run()
+    {
+        var shapes = PrewarmGrid.Of(new SchedulerLimits(4096, 1_000_000, StepTime));
+        Assert.Contains(new PrewarmShape(true, 1, PrefillRules.ChunkTokens), shapes);
+        Assert.Contains(shapes, one => one is { IsPrefill: true, Rows: > 1 });
+        Assert.Equal([1, 2, 4, 8, 16, 32], shapes.Where(one => !one.IsPrefill).Select(one => one.Rows));
+    }
+
+    [Fact]
+    public void Runs_that_take_the_same_time_end_when_each_shape_is_steady()
+    {
+        var (result, runner) = Run(_ => TimeSpan.FromMilliseconds(1));
+        Assert.True(result.IsSteady);
+        Assert.Equal(PrewarmGrid.Of(Limits).Count * 3, result.Runs);
+        Assert.Equal(result.Runs, runner.Steps);
+    }
+
+    [Fact]
+    public void Runs_that_never_become_steady_end_at_a_hundred()
+    {
+        // An odd number of shapes: each is fast in one round and slow in the next, and its median goes to and fro.
+        Assert.Equal(1, PrewarmGrid.Of(Limits).Count % 2);
+        var (result, _) = Run(run => TimeSpan.FromMilliseconds(run % 2 == 0 ? 1 : 5));
+        Assert.Equal(new WarmupResult(Warmup.MostRuns, false), result);
+    }
+
+    [Fact]
+    public void Slow_models_are_warmed_for_half_a_second_with_their_cheapest_shapes()
+    {
+        var (result, _) = Run(_ => TimeSpan.FromMilliseconds(90));
+        Assert.False(result.IsSteady);
+        Assert.InRange(_time.GetUtcNow() - _time.Start, TimeSpan.FromSeconds(0.09), TimeSpan.FromSeconds(0.5));
+        Assert.InRange(result.Runs, 1, 7);
+    }
+
+    [Fact]
+    public void A_run_that_fails_fails_the_load()
+    {
+        using FakeRunner runner = new() { Fault = new InvalidOperationException("broken") };
+        Assert.Contains("broken", Assert.Throws<ModelLoadException>(() => Warmup.Run(runner, Limits, _time)).Message, StringComparison.Ordinal);
+    }
+
+    private static SchedulerLimits Limits => new(4096, 100_000, StepTime);
+
+    private (WarmupResult Result, FakeRunner Runner) Run(Func<int, TimeSpan> takes)
+    {
+        FakeRunner runner = new();
+        var run = 0;
+        runner.FitsInMemory = _ =>
+        {
+            _time.Advance(takes(run++));
+            return true;
+        };
+        return (Warmup.Run(runner, Limits, _time), runner);
+    }
+}
