@@ -35,9 +35,14 @@ public sealed class RepositoryAddress
         return new RepositoryAddress(folder, null, folder);
     }
 
-    /// <summary>For reading: nothing is created, and nothing is asked for before the first call.</summary>
-    /// <exception cref="TransportException">The connection string or the container's name can't be used.</exception>
-    public SharedRepository Open(TimeProvider time) => new(Store(time), Description);
+    /// <summary>For reading: nothing is created. A folder need not be there.</summary>
+    /// <exception cref="TransportException">The container is not there, can't be reached, or may not be read; the message says what to do.</exception>
+    public async Task<SharedRepository> OpenAsync(TimeProvider time, CancellationToken cancellationToken)
+    {
+        IObjectStore store = Store(time);
+        if (store is BlobStore blobs && !await blobs.IsThereAsync(cancellationToken)) throw new TransportException($"There is nothing at {Description} yet: `r1 model push NAME --activate` makes the container and puts a model into it.", isPermanent: true);
+        return new SharedRepository(store, Description);
+    }
 
     /// <summary>For writing: folder or container are created if they are missing.</summary>
     /// <exception cref="TransportException">They can't be reached, or may not be written; the message says what to do.</exception>

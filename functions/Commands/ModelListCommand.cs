@@ -21,7 +21,7 @@ internal static class ModelListCommand
         var from = RepositoryOption.Create("--from", "List what is in a shared repository instead", isFromEnvironment: false);
         var command = new Command("list", "List the built models, or the versions in a shared repository.") { data, from };
         command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(async () => arguments.GetValue(from) is { } address
-            ? await VersionTable.PrintAsync(RepositoryAddress.Parse(address).Open(TimeProvider.System), cancellation)
+            ? await VersionTable.PrintAsync(await RepositoryAddress.Parse(address).OpenAsync(TimeProvider.System, cancellation), cancellation)
             : Run(DataFolder.Repository(arguments.GetValue(data)))));
         return command;
     }

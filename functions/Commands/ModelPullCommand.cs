@@ -24,7 +24,7 @@ internal static class ModelPullCommand
 
     private static async Task<int> RunAsync(ParseResult arguments, string model, TimeProvider time, CancellationToken cancellation)
     {
-        SharedRepository repository = RepositoryOption.Require(arguments, From).Open(time);
+        SharedRepository repository = await RepositoryOption.Require(arguments, From).OpenAsync(time, cancellation);
         string version = arguments.GetValue(Version) ?? (await repository.FindActiveAsync(model, cancellation))?.Active.Version
             ?? throw new InvalidDataException($"No version of '{model}' is active in {repository.Description}: name one with --version; `r1 model list --from` shows what there is.");
         var found = await repository.FindAsync(model, version, cancellation)

@@ -26,7 +26,7 @@ internal sealed class DeliveredModels : IDisposable
     public static async Task<DeliveredModels> OpenAsync(ServeOptions options, RepositoryAddress from, IProgress<string> progress, CancellationToken cancellationToken)
     {
         ModelCache cache = new(DataFolder.Cache(options.DataFolder), options.ModelCacheBytes, TimeProvider.System);
-        DeliveredModels models = new(new ModelDelivery(from.Open(TimeProvider.System), cache, progress, TimeProvider.System));
+        DeliveredModels models = new(new ModelDelivery(await from.OpenAsync(TimeProvider.System, cancellationToken), cache, progress, TimeProvider.System));
         try
         {
             foreach (string named in options.Models.Count > 0 ? options.Models : await models._delivery.NamesAsync(cancellationToken)) await models.AddAsync(named, cancellationToken);

@@ -28,6 +28,15 @@ public sealed class AzuriteDeliveryTests(AzuriteFixture azurite) : IDisposable
     }
 
     [Fact]
+    public async Task A_container_that_is_not_there_yet_is_said_with_what_to_do()
+    {
+        StorageOptions options = await azurite.OptionsAsync();
+        Assert.False(await new BlobStore(options).IsThereAsync(None));
+        await OpenAsync(options);
+        Assert.True(await new BlobStore(options).IsThereAsync(None));
+    }
+
+    [Fact]
     public async Task A_look_at_what_is_active_carries_the_tag_and_gets_304()
     {
         List<int> answers = [];

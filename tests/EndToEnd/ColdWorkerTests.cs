@@ -25,7 +25,7 @@ public sealed class ColdWorkerTests : IDisposable
     {
         string repository = Path.Combine(_folder, "repository");
         await RunAsync("model", "push", TestModels.Nano.Path, "--to", repository, "--version", "1", "--activate");
-        var (_, key) = (await RepositoryAddress.Parse(repository).Open(TimeProvider.System).FindAsync("r1-nano", "1", CancellationToken.None))!.Value;
+        var (_, key) = (await (await RepositoryAddress.Parse(repository).OpenAsync(TimeProvider.System, CancellationToken.None)).FindAsync("r1-nano", "1", CancellationToken.None))!.Value;
         string locks = Directory.CreateDirectory(Path.Combine(DataFolder.Cache(Data), "locks")).FullName;
         IDisposable held = await FileLock.TakeAsync(Path.Combine(locks, key), TimeProvider.System, Patience, CancellationToken.None);
         await using ServeProcess gateway = await ServeProcess.StartInAsync(Data, "--role", "gateway");

@@ -9,6 +9,20 @@ public sealed partial class BlobStore
 {
     private const int NotModified = 304, Changed = 412, BeyondTheEnd = 416;
 
+    /// <summary>Whether the container is there; creates nothing.</summary>
+    /// <exception cref="TransportException">It can't be reached, or may not be read; the message says what to do.</exception>
+    public async ValueTask<bool> IsThereAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await container.ExistsAsync(cancellationToken);
+        }
+        catch (Exception fault) when (service.Knows(fault, cancellationToken))
+        {
+            throw service.Explain(fault);
+        }
+    }
+
     public async ValueTask<ObjectHead?> FindAsync(string name, CancellationToken cancellationToken) =>
         await PropertiesAsync(Blob(name), cancellationToken) is { } found ? new ObjectHead(found.ContentLength, found.ETag.ToString()) : null;
 
