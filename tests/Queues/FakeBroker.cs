@@ -42,6 +42,9 @@ internal sealed class FakeBroker
 
     public int Left => _entries.Count;
 
+    /// <summary>Messages that were put into the queues, each time one was.</summary>
+    public int Enqueued { get; private set; }
+
     public void Check()
     {
         if (IsDown) throw new TransportException("the broker is down");
@@ -65,7 +68,11 @@ internal sealed class FakeBroker
 
     public void Enqueue(IEnumerable<QueuedRequest> requests)
     {
-        foreach (QueuedRequest request in requests) _entries.Add(new Entry(MessageFormat.ReadRequest(MessageFormat.Write(request)), Now) { VisibleAt = Now });
+        foreach (QueuedRequest request in requests)
+        {
+            _entries.Add(new Entry(MessageFormat.ReadRequest(MessageFormat.Write(request)), Now) { VisibleAt = Now });
+            Enqueued++;
+        }
     }
 
     /// <param name="door">Whose process it is: its leases fail when it is cut off.</param>

@@ -33,11 +33,15 @@ internal sealed class FakeStore(FakeBroker broker, TimeProvider time) : IObjectS
         await PutAsync(name, copy.ToArray(), PutCondition.Always, cancellationToken);
     }
 
-    public ValueTask<StoredObject?> GetAsync(string name, CancellationToken cancellationToken)
+    /// <summary>How long reading an object takes.</summary>
+    public TimeSpan ReadTime { get; set; }
+
+    public async ValueTask<StoredObject?> GetAsync(string name, CancellationToken cancellationToken)
     {
         Enter(name);
         Looks++;
-        return ValueTask.FromResult(_objects.TryGetValue(name, out var found) ? new StoredObject(found.Content, found.Version.ToString()) : null);
+        if (ReadTime > TimeSpan.Zero) await Task.Delay(ReadTime, time, cancellationToken);
+        return _objects.TryGetValue(name, out var found) ? new StoredObject(found.Content, found.Version.ToString()) : null;
     }
 
     public async ValueTask<Stream?> OpenAsync(string name, CancellationToken cancellationToken) =>

@@ -8,6 +8,7 @@ public sealed partial class AsyncTurns
 {
     private async ValueTask<bool> MoveAsync(string owner, OwnerTurn turn, CancellationToken cancellationToken)
     {
+        await BeatAsync(cancellationToken);
         await LookForEndsAsync(turn, cancellationToken);
         bool moved = false;
         foreach (Shelf shelf in Shelves(owner, turn))
@@ -35,6 +36,7 @@ public sealed partial class AsyncTurns
 
     private async ValueTask MoveAsync(OwnerTurn turn, Shelf shelf, ObjectEntry[] entries, CancellationToken cancellationToken)
     {
+        await BeatAsync(cancellationToken);
         List<QueuedRequest> messages = [];
         foreach (ObjectEntry entry in entries)
         {
@@ -80,13 +82,31 @@ public sealed partial class AsyncTurns
         lock (_gate) turn.Look(ended);
     }
 
+    /// <summary>Whenever it is time: also amid much that is to be moved, since others take the silent for dead.</summary>
+    private async ValueTask BeatAsync(CancellationToken cancellationToken)
+    {
+        if (_beaten is { } last && _time.GetElapsedTime(last) < Beat) return;
+        _beaten = _time.GetTimestamp();
+        await UpkeepAsync(cancellationToken);
+    }
+
     /// <summary>Shows that this process lives while it keeps anything, and takes over what others have left.</summary>
     private async ValueTask UpkeepAsync(CancellationToken cancellationToken)
     {
         string[] marked;
         lock (_gate) marked = [.. _marked];
-        foreach (string keeper in marked.Where(keeper => keeper != _me)) await _parked.MarkAsync(keeper, cancellationToken);
         if (marked.Contains(_me)) await MarkSelfAsync(cancellationToken);
+        foreach (string keeper in marked.Where(keeper => keeper != _me))
+        {
+            if (await _parked.HoldAsync(keeper, cancellationToken)) continue;
+            // It lives after all, or another took it over while this process was silent.
+            lock (_gate)
+            {
+                _marked.Remove(keeper);
+                foreach (OwnerTurn turn in _turns.Values) turn.Adopted.RemoveAll(shelf => shelf.Keeper == keeper);
+            }
+        }
+
         await foreach (Shelf shelf in _parked.AdoptAsync(Silence, cancellationToken))
         {
             lock (_gate)
@@ -106,8 +126,8 @@ public sealed partial class AsyncTurns
             bool keeps;
             // Whoever comes now counts before it waits for the mark.
             lock (_gate) keeps = _turns.Values.Any(turn => turn.HasOwn) || !_marked.Remove(_me);
-            if (keeps) await _parked.MarkAsync(_me, cancellationToken);
-            else await _parked.UnmarkAsync(_me, cancellationToken);
+            if (keeps) await SignAsync(cancellationToken);
+            else await _parked.UnmarkAsync(cancellationToken);
         }
         finally
         {
@@ -125,6 +145,6 @@ public sealed partial class AsyncTurns
             _marked.Remove(shelf.Keeper);
         }
 
-        await _parked.UnmarkAsync(shelf.Keeper, cancellationToken);
+        await _parked.ReleaseAsync(shelf.Keeper, cancellationToken);
     }
 }

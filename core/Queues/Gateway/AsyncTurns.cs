@@ -29,6 +29,7 @@ public sealed partial class AsyncTurns
     private readonly HashSet<string> _marked = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _marking = new(1, 1);
     private readonly Pulse _came = new();
+    private long? _markedAt, _beaten;
 
     /// <param name="gateway">Enqueues what need not be parked.</param>
     public AsyncTurns(Transport transport, QueuedInference gateway, TimeProvider time, ILogger log)
@@ -58,7 +59,6 @@ public sealed partial class AsyncTurns
     {
         if (_transport.Queue.TakesTurns) return;
         TimeSpan pause = LeastPause;
-        long? beaten = null;
         try
         {
             while (true)
@@ -67,12 +67,7 @@ public sealed partial class AsyncTurns
                 bool moved = false;
                 try
                 {
-                    if (beaten is not { } last || _time.GetElapsedTime(last) >= Beat)
-                    {
-                        beaten = _time.GetTimestamp();
-                        await UpkeepAsync(cancellationToken);
-                    }
-
+                    await BeatAsync(cancellationToken);
                     foreach ((string owner, OwnerTurn turn) in Waiting()) moved |= await MoveAsync(owner, turn, cancellationToken);
                 }
                 catch (TransportException fault)
@@ -128,10 +123,10 @@ public sealed partial class AsyncTurns
             await _marking.WaitAsync(cancellationToken);
             try
             {
-                // First, since what is parked without a mark is found by nobody else.
+                // First, since what is parked without a mark is found by nobody else; and again after a silence, in which others may have taken this process for dead and the mark away.
                 bool isMarked;
-                lock (_gate) isMarked = _marked.Contains(_me);
-                if (!isMarked) await _parked.MarkAsync(_me, cancellationToken);
+                lock (_gate) isMarked = _marked.Contains(_me) && _markedAt is { } last && _time.GetElapsedTime(last) < Silence / 2;
+                if (!isMarked) await SignAsync(cancellationToken);
                 lock (_gate) _marked.Add(_me);
             }
             finally
@@ -147,6 +142,14 @@ public sealed partial class AsyncTurns
             lock (_gate) Turn(owner).Park();
             _came.Beat();
         }
+    }
+
+    /// <summary>Marks what this process keeps as its own. The caller has the turn to mark.</summary>
+    private async ValueTask SignAsync(CancellationToken cancellationToken)
+    {
+        long before = _time.GetTimestamp();
+        await _parked.MarkAsync(cancellationToken);
+        lock (_gate) _markedAt = before;
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Requests that wait for their turn could not be moved on; it is tried again: {Fault}")]

@@ -54,10 +54,21 @@ internal sealed class ParkedRequests(IObjectStore store, string keeper, TimeProv
 
     public ValueTask<bool> RemoveAsync(ObjectEntry entry, CancellationToken cancellationToken) => store.DeleteAsync(entry.Name, cancellationToken);
 
-    /// <summary>Says that this process moves on what a keeper has.</summary>
-    public async ValueTask MarkAsync(string one, CancellationToken cancellationToken) => await store.PutAsync(Marks + one, _name, PutCondition.Always, cancellationToken);
+    /// <summary>Says that this process lives and moves on what it keeps, whoever has taken that over.</summary>
+    public async ValueTask MarkAsync(CancellationToken cancellationToken) => await store.PutAsync(Marks + keeper, _name, PutCondition.Always, cancellationToken);
 
-    public ValueTask<bool> UnmarkAsync(string one, CancellationToken cancellationToken) => store.DeleteAsync(Marks + one, cancellationToken);
+    /// <summary>It keeps nothing.</summary>
+    public ValueTask<bool> UnmarkAsync(CancellationToken cancellationToken) => store.DeleteAsync(Marks + keeper, cancellationToken);
+
+    /// <summary>Says once more that this process moves on what another one kept; false where it is not this one's to move on any more.</summary>
+    public async ValueTask<bool> HoldAsync(string one, CancellationToken cancellationToken) =>
+        await FindOwnAsync(one, cancellationToken) is { } mark && await store.PutAsync(Marks + one, _name, PutCondition.Unchanged(mark.Tag), cancellationToken) is not null;
+
+    /// <summary>Nothing is left of what another one kept. If it lives after all the mark is its own again, and stays.</summary>
+    public async ValueTask ReleaseAsync(string one, CancellationToken cancellationToken)
+    {
+        if (await FindOwnAsync(one, cancellationToken) is not null) await store.DeleteAsync(Marks + one, cancellationToken);
+    }
 
     /// <summary>Takes over what keepers have that have been silent for so long, each by one process alone; the shelves, one by one.</summary>
     public async IAsyncEnumerable<Shelf> AdoptAsync(TimeSpan silence, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -82,9 +93,12 @@ internal sealed class ParkedRequests(IObjectStore store, string keeper, TimeProv
             }
 
             // No shelf will say that it is empty.
-            if (last.Length == 0) await UnmarkAsync(one, cancellationToken);
+            if (last.Length == 0) await ReleaseAsync(one, cancellationToken);
         }
     }
+
+    private async ValueTask<StoredObject?> FindOwnAsync(string one, CancellationToken cancellationToken) =>
+        await store.GetAsync(Marks + one, cancellationToken) is { } mark && mark.Content.Span.SequenceEqual(_name) ? mark : null;
 }
 
 /// <summary>What a process has parked of one owner.</summary>

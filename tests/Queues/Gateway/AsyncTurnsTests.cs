@@ -74,6 +74,64 @@ public sealed class AsyncTurnsTests
     });
 
     [Fact]
+    public void What_is_parked_after_others_took_a_process_for_dead_is_found_too_when_it_is_killed() => VirtualTime.Run(async world =>
+    {
+        DrainWorld drain = new(world);
+        // Its loop stands still, as that of a process which the system has stopped for a while.
+        AsyncTurns paused = new(drain.Connect(), drain.Gate(), world.Clock, NullLogger.Instance);
+        await SubmitAsync(paused, "a", Flood);
+        Turns(world, drain, out Func<Task> stop);
+        drain.Work(drain.Engine(slots: 64));
+        await world.UntilAsync(() => !Parked(drain).Any() && Ended(drain, "a") == Flood);
+        // It says yes to one more, and ends.
+        await paused.SubmitAsync(Ask("a", Flood, 1, null), None);
+        await world.PassAsync(60);
+        Assert.Equal(Flood + 1, Ended(drain, "a"));
+        await stop();
+        await drain.EndAsync();
+    });
+
+    [Fact]
+    public void One_that_took_over_leaves_the_mark_of_a_process_that_lives_after_all() => VirtualTime.Run(async world =>
+    {
+        DrainWorld drain = new(world);
+        AsyncTurns paused = new(drain.Connect(), drain.Gate(), world.Clock, NullLogger.Instance);
+        await SubmitAsync(paused, "a", Flood);
+        Turns(world, drain, out Func<Task> stop);
+        // Taken over, but not moved on: nobody works yet.
+        await world.PassAsync(30);
+        string mark = Parked(drain).Single(name => name.StartsWith("parked-by", StringComparison.Ordinal));
+        await paused.SubmitAsync(Ask("a", Flood, 1, null), None);
+        Assert.Equal(mark[(mark.IndexOf('/') + 1)..], System.Text.Encoding.UTF8.GetString((await drain.Broker.Store.GetAsync(mark, None))!.Content.Span));
+        await world.PassAsync(8);
+        Assert.Contains(mark, Parked(drain));
+        drain.Work(drain.Engine(slots: 64));
+        await world.UntilAsync(() => Ended(drain, "a") == Flood + 1);
+        await world.UntilAsync(() => !Parked(drain).Any());
+        await stop();
+        await drain.EndAsync();
+    });
+
+    [Fact]
+    public void Nobody_is_taken_for_dead_while_it_moves_on_much_over_a_slow_store() => VirtualTime.Run(async world =>
+    {
+        DrainWorld drain = new(world);
+        AsyncTurns busy = Turns(world, drain, out Func<Task> stop), other = Turns(world, drain, out Func<Task> stopOther);
+        string[] owners = [.. Enumerable.Range(0, 12).Select(i => $"{(char)('a' + i)}")];
+        foreach (string owner in owners) await SubmitAsync(busy, owner, 2 * AsyncTurns.Places);
+        // So that the other one looks at what it has parked itself, too.
+        await SubmitAsync(other, "z", Few);
+        drain.Broker.Store.ReadTime = TimeSpan.FromMilliseconds(100);
+        drain.Work(drain.Engine(slots: 512));
+        await world.UntilAsync(() => owners.All(owner => Ended(drain, owner) == 2 * AsyncTurns.Places));
+        // What two move on is there twice.
+        Assert.Equal((owners.Length * 2 * AsyncTurns.Places) + Few, drain.Broker.Enqueued);
+        await stop();
+        await stopOther();
+        await drain.EndAsync();
+    });
+
+    [Fact]
     public void A_deadline_counts_from_the_coming_and_ends_what_is_parked() => VirtualTime.Run(async world =>
     {
         DrainWorld drain = new(world);
@@ -132,6 +190,8 @@ public sealed class AsyncTurnsTests
 
     private static InferenceRequest Ask(string owner, int i, int words, TimeSpan? deadline) =>
         DrainWorld.Request($"{owner}{i}", words, deadline: deadline).Request with { Owner = owner };
+
+    private static IEnumerable<string> Parked(DrainWorld drain) => drain.Broker.Store.Names.Where(name => name.StartsWith("parked", StringComparison.Ordinal));
 
     private static int Ended(DrainWorld drain, string owner) => drain.Broker.Store.Names.Count(name => name.StartsWith($"{ResultStore.Folder}{owner}", StringComparison.Ordinal));
 }
