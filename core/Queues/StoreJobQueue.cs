@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -42,13 +44,16 @@ public sealed class StoreJobQueue : IJobQueue
 
     public async ValueTask<bool> PutAsideAsync(string id, ReadOnlyMemory<byte> message, string reason, string? receipt, CancellationToken cancellationToken)
     {
-        await WriteAsideAsync($"{id.Replace('/', '_')}.json", message, reason, cancellationToken);
+        string name = $"{id}.json";
+        // Producers call their messages as they like.
+        if (id.Contains('/', StringComparison.Ordinal) || !ObjectName.IsValid(name)) name = $"{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(id)))}.json";
+        await WriteAsideAsync(name, message, reason, cancellationToken);
         return true;
     }
 
     private async ValueTask WriteAsideAsync(string name, ReadOnlyMemory<byte> message, string reason, CancellationToken cancellationToken)
     {
-        byte[] letter = JsonSerializer.SerializeToUtf8Bytes(new PoisonJob(reason, System.Text.Encoding.UTF8.GetString(message.Span)), PoisonJson.Default.PoisonJob);
+        byte[] letter = JsonSerializer.SerializeToUtf8Bytes(new PoisonJob(reason, Encoding.UTF8.GetString(message.Span)), PoisonJson.Default.PoisonJob);
         await _store.PutAsync(PoisonFolder + name, letter, PutCondition.Always, cancellationToken);
     }
 

@@ -3,7 +3,7 @@ namespace R1Serverless.Queues.Embedded;
 /// <summary>The objects below a folder.</summary>
 internal static class FileWalk
 {
-    /// <summary>In ordinal order of their names; what goes meanwhile is left out.</summary>
+    /// <summary>In ordinal order of their names; what goes meanwhile is left out, and files that somebody put there under names that no object has.</summary>
     public static IEnumerable<ObjectEntry> Entries(DirectoryInfo folder, string prefix, DateTime now)
     {
         foreach ((string name, FileSystemInfo info) in Sorted(folder))
@@ -24,7 +24,7 @@ internal static class FileWalk
     {
         try
         {
-            List<(string Name, FileSystemInfo Info)> all = [.. folder.EnumerateFileSystemInfos().Select(info => (info is DirectoryInfo ? info.Name + "/" : info.Name, info))];
+            List<(string Name, FileSystemInfo Info)> all = [.. folder.EnumerateFileSystemInfos().Where(info => ObjectName.IsValid(info.Name)).Select(info => (info is DirectoryInfo ? info.Name + "/" : info.Name, info))];
             all.Sort((a, b) => string.CompareOrdinal(a.Name, b.Name));
             return all;
         }
