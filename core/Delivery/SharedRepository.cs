@@ -18,15 +18,16 @@ public sealed class SharedRepository(IObjectStore store, string description)
 
     internal IObjectStore Store => store;
 
-    /// <summary>Every model in it with its versions, in order of their names.</summary>
+    /// <summary>Every model in it with its versions, in order of their names. Whatever else lies there is passed over.</summary>
     public async Task<IReadOnlyList<(string Model, IReadOnlyList<string> Versions, bool HasActive)>> ListAsync(CancellationToken cancellationToken)
     {
         SortedDictionary<string, (SortedSet<string> Versions, bool HasActive)> models = new(StringComparer.Ordinal);
         await foreach (ObjectEntry entry in store.ListAsync(Root, cancellationToken))
         {
             string[] parts = entry.Name[Root.Length..].Split('/');
+            if (!ModelRepository.IsName(parts[0])) continue;
             var known = models.GetValueOrDefault(parts[0], (new SortedSet<string>(StringComparer.Ordinal), false));
-            if (parts is [_, "versions", var version, VersionManifest.FileName]) known.Item1.Add(version);
+            if (parts is [_, "versions", var version, VersionManifest.FileName] && ModelRepository.IsName(version)) known.Item1.Add(version);
             if (parts is [_, "active"]) known.Item2 = true;
             models[parts[0]] = known;
         }

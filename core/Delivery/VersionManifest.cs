@@ -15,6 +15,9 @@ public sealed record VersionManifest
 
     private const int HashDigits = 64;
 
+    /// <summary>All files together: far more than any disk has, and far from what can't be added up.</summary>
+    private const long MostBytes = 1L << 56;
+
     public required int Format { get; init; }
 
     public required string Model { get; init; }
@@ -52,7 +55,9 @@ public sealed record VersionManifest
             null => throw new InvalidModelException($"{where} is empty."),
             { Format: not CurrentFormat } => throw new InvalidModelException($"{where} has format {manifest.Format}, but this version of r1 reads format {CurrentFormat}: push the model again."),
             { Files.Count: 0 } => throw new InvalidModelException($"{where} lists no files."),
+            _ when manifest.Files.Any(file => file is null) => throw new InvalidModelException($"{where} is damaged: one of its files is nothing."),
             _ when manifest.Files.FirstOrDefault(file => !IsSound(file)) is { } wrong => throw new InvalidModelException($"{where} is damaged: what it says of the file '{wrong.Path}' can't be."),
+            _ when manifest.Files.Any(file => file.Bytes > MostBytes / manifest.Files.Count) => throw new InvalidModelException($"{where} is damaged: no disk has room for what it lists."),
             _ when manifest.Files.Select(file => file.Path).Distinct(StringComparer.OrdinalIgnoreCase).Count() < manifest.Files.Count =>
                 throw new InvalidModelException($"{where} is damaged: it lists a file twice."),
             _ => manifest,

@@ -43,6 +43,8 @@ public sealed record ModelManifest
                 { Format: not CurrentFormat } => throw new InvalidModelException(
                     $"{path} has format {manifest.Format}, but this version reads format {CurrentFormat}: build the model again."),
                 { Variants.Count: 0 } => throw new InvalidModelException($"{path} lists no variants."),
+                _ when manifest.Variants.Any(v => v is null || !IsInFolder(v.File) || (v.DataFile is { } data && !IsInFolder(data))) =>
+                    throw new InvalidModelException($"{path} is damaged: each variant must name files that lie beside it."),
                 _ => manifest,
             };
         }
@@ -55,6 +57,9 @@ public sealed record ModelManifest
             throw new InvalidModelException($"{path} is damaged: {e.Message}", e);
         }
     }
+
+    /// <summary>Only what lies in the folder was fetched and held against its hash with it.</summary>
+    private static bool IsInFolder(string? file) => !string.IsNullOrEmpty(file) && file == Path.GetFileName(file) && file is not (".." or ".");
 
     /// <summary>Readers see the old file or the whole new one.</summary>
     public void Save(string path) => ReplacedFile.Write(path, stream => JsonSerializer.Serialize(stream, this, ManifestJson.Default.ModelManifest));

@@ -60,6 +60,8 @@ public sealed class SharedRepositoryTests : IDisposable
     [InlineData("""{"format":1,"model":"m","version":"1","pushed":"2026-01-01T00:00:00Z","pushed_by":"x","files":[{"path":"a","bytes":1,"sha256":"00"}]}""")]
     [InlineData("""{"format":1,"model":"m","version":"1","pushed":"2026-01-01T00:00:00Z","pushed_by":"x","files":[]}""")]
     [InlineData("""{"format":1,"model":"other","version":"1","pushed":"2026-01-01T00:00:00Z","pushed_by":"x","files":[{"path":"a","bytes":1,"sha256":"0000000000000000000000000000000000000000000000000000000000000000"}]}""")]
+    [InlineData("""{"format":1,"model":"m","version":"1","pushed":"2026-01-01T00:00:00Z","pushed_by":"x","files":[null]}""")]
+    [InlineData("""{"format":1,"model":"m","version":"1","pushed":"2026-01-01T00:00:00Z","pushed_by":"x","files":[{"path":"a","bytes":9223372036854775807,"sha256":"0000000000000000000000000000000000000000000000000000000000000000"},{"path":"b","bytes":9223372036854775807,"sha256":"0000000000000000000000000000000000000000000000000000000000000000"}]}""")]
     [InlineData("""{"format":9,"model":"m"}""")]
     [InlineData("""{"format":1,""")]
     public async Task A_manifest_that_cannot_be_is_refused(string json)
@@ -67,6 +69,21 @@ public sealed class SharedRepositoryTests : IDisposable
         await _world.Store.PutAsync(SharedRepository.ObjectOf(DeliveryWorld.Model, "1", VersionManifest.FileName), System.Text.Encoding.UTF8.GetBytes(json), PutCondition.Always, None);
 
         await Assert.ThrowsAsync<InvalidModelException>(() => _world.Repository.FindAsync(DeliveryWorld.Model, "1", None));
+    }
+
+    [Fact]
+    public async Task What_has_no_name_that_a_model_may_have_is_left_out_of_the_list()
+    {
+        await _world.PushAsync("1", ("model.onnx", 1, 1000));
+        foreach (string folder in (string[])["[red]/versions/1", $"{DeliveryWorld.Model}/versions/[2]"])
+        {
+            string path = Path.Combine(_world.RepositoryFolder, "models", folder);
+            Directory.CreateDirectory(path);
+            await File.WriteAllTextAsync(Path.Combine(path, VersionManifest.FileName), "{}", None);
+        }
+
+        var (model, versions, _) = Assert.Single(await _world.Repository.ListAsync(None));
+        Assert.Equal((DeliveryWorld.Model, "1"), (model, Assert.Single(versions)));
     }
 
     [Theory]

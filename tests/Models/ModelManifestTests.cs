@@ -1,0 +1,27 @@
+using R1Serverless.Models;
+using R1Serverless.Requests;
+using R1Serverless.Tests.Generation;
+
+namespace R1Serverless.Tests.Models;
+
+/// <summary>What a built model's manifest may say.</summary>
+public sealed class ModelManifestTests : IDisposable
+{
+    private readonly HandMadeModels _models = new();
+
+    [Theory]
+    [InlineData("../a/fp32.onnx")]
+    [InlineData("/etc/hostname")]
+    [InlineData("")]
+    public void A_variant_whose_file_is_not_in_the_models_folder_is_refused(string file)
+    {
+        _models.Make("a", Precision.Fp32);
+
+        InvalidModelException graph = Assert.Throws<InvalidModelException>(() => _models.Make("b", variant => variant with { File = file }, Precision.Fp32));
+        Assert.Contains("is damaged", graph.Message, StringComparison.Ordinal);
+        InvalidModelException data = Assert.Throws<InvalidModelException>(() => _models.Make("c", variant => variant with { DataFile = file }, Precision.Fp32));
+        Assert.Contains("is damaged", data.Message, StringComparison.Ordinal);
+    }
+
+    public void Dispose() => _models.Dispose();
+}
