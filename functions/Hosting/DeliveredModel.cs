@@ -24,8 +24,8 @@ internal sealed class DeliveredModel(string name, DeliveredVersion serving, stri
 
     public string Tag { get; set; } = tag;
 
-    /// <summary>The same as it was last tried to act upon; null before.</summary>
-    public string? Tried { get; set; }
+    /// <summary>The same as it was last tried to act upon; another than <see cref="Tag"/> while that goes on.</summary>
+    public string Tried { get; set; } = tag;
 
     /// <summary>The version that was to be served and is not, or not yet.</summary>
     public ServedVersion? Candidate

@@ -47,7 +47,7 @@ internal sealed class ModelUpdates(
 
         model.Take(version, outcome.Retired);
         Fail(model, failed, reason);
-        model.Tag = tag;
+        model.Tag = model.Tried = tag;
         return true;
     }
 
@@ -70,7 +70,8 @@ internal sealed class ModelUpdates(
             catch (Exception fault) when (!stop.IsCancellationRequested)
             {
                 // The repository is away, or the disk is full: what serves serves on, and the next look may find it mended.
-                if (model.Candidate is { } candidate) Fail(model, candidate.Version, fault.Message);
+                // Why a version was refused before stays as it was.
+                if (model.Candidate is { } candidate && model.Tried != model.Tag) Fail(model, candidate.Version, fault.Message);
                 else Say(model, $"{model.Name}: {fault.Message} {model.Serving.Version} is served meanwhile.");
             }
         }

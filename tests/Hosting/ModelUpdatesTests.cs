@@ -84,6 +84,13 @@ public sealed class ModelUpdatesTests : IAsyncDisposable
         int said = _said.Count;
         for (int i = 0; i < 5; i++) await LookAsync();
         Assert.Equal(said, _said.Count);
+        // That the repository is away for a while is no other reason.
+        _world.Store.BeforeLook = () => throw new TransportException("the store can't be reached");
+        await LooksUntilAsync(() => _said.Count > said);
+        _world.Store.BeforeLook = () => { };
+        for (int i = 0; i < 5; i++) await LookAsync();
+        Assert.Contains("lacks the file tokenizer.json", _updates!.Versions(Model)[1].Reason, StringComparison.Ordinal);
+        said = _said.Count;
         await _world.Repository.ActivateAsync(Model, "2", "tester", DateTimeOffset.UnixEpoch, None);
         await LooksUntilAsync(() => _said.Count > said);
 
