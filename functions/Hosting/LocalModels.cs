@@ -89,6 +89,7 @@ internal static class LocalModels
         catch (Exception fault) when (fault is InvalidModelException or ModelLoadException)
         {
             if (updates is null || !await updates.TryGoBackAsync(model, fault.Message, cancellationToken)) throw;
+            await host.LoadAsync(model, wish, cancellationToken);
         }
     }
 

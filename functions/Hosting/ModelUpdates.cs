@@ -20,6 +20,8 @@ internal sealed class ModelUpdates(
 
     private readonly Action<string> _warn = progress is StartupReport report ? report.Warn : progress.Report;
     private readonly CancellationTokenSource _stop = new();
+    private readonly SemaphoreSlim _goingBack = new(1);
+    private readonly HashSet<string> _wentBack = new(StringComparer.Ordinal);
 
     /// <summary>What was last said of a model, lest it be said at each look.</summary>
     private readonly ConcurrentDictionary<string, string> _said = new(StringComparer.Ordinal);
@@ -33,6 +35,28 @@ internal sealed class ModelUpdates(
 
     /// <summary>Whether the version that was active before serves in the place of one that can't; to be called before <see cref="Start"/>.</summary>
     public async Task<bool> TryGoBackAsync(string name, string reason, CancellationToken cancellationToken)
+    {
+        // Several variants of one model are loaded at once, and all of them may fail: the first to come takes the model back.
+        await _goingBack.WaitAsync(cancellationToken);
+        try
+        {
+            return _wentBack.Contains(name) || await GoBackAsync(name, reason, cancellationToken);
+        }
+        finally
+        {
+            _goingBack.Release();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _watching.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stop.Dispose();
+        _goingBack.Dispose();
+    }
+
+    private async Task<bool> GoBackAsync(string name, string reason, CancellationToken cancellationToken)
     {
         if (models.FirstOrDefault(one => one.Name == name) is not { } model || await delivery.Repository.FindActiveAsync(name, cancellationToken) is not ({ Previous: { } previous }, var tag)) return false;
         string failed = model.Serving.Version;
@@ -48,14 +72,8 @@ internal sealed class ModelUpdates(
         model.Take(version, outcome.Retired);
         Fail(model, failed, reason);
         model.Tag = model.Tried = tag;
+        _wentBack.Add(name);
         return true;
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await _stop.CancelAsync();
-        await _watching.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        _stop.Dispose();
     }
 
     private async Task WatchAsync(DeliveredModel model, CancellationToken stop)

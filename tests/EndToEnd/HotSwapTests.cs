@@ -125,7 +125,7 @@ public sealed class HotSwapTests(AzuriteFixture azurite, ITestOutputHelper outpu
     {
         await PushAsync(TestModels.Nano.Path, "1");
         await PushAsync(ChangedModel.Damage(TestModels.Nano, Path.Combine(_folder, "damaged")).Path, "2");
-        await using ServeProcess server = await ServeProcess.StartAsync("--models-from", Repository, "--model", "r1-nano");
+        await using ServeProcess server = await ServeProcess.StartAsync("--models-from", Repository, "--model", "r1-nano", "--load", "r1-nano:fp32", "--load", "r1-nano:int8");
 
         Assert.Equal([("1", "active"), ("2", "failed")], (await VersionsAsync(server)).Select(one => (one.GetProperty("version").GetString(), one.GetProperty("state").GetString())));
         using HttpResponseMessage answer = await server.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?"));
