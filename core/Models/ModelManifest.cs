@@ -96,6 +96,9 @@ public sealed record ModelVariant(Precision Precision, string File, string? Data
     /// <summary>How its graph keeps keys and values.</summary>
     public KvFormat Kv { get; init; }
 
+    /// <summary>Whether servers load it at their start, whatever else they load.</summary>
+    public bool Preload { get; init; }
+
     /// <summary>What `r1 model evaluate` measured, at most one per device.</summary>
     public IReadOnlyList<VariantEvaluation> Evaluations { get; init; } = [];
 }

@@ -16,7 +16,7 @@ internal static class Warmup
     public const int MostRuns = 100;
 
     /// <summary>Not begun where it would end later: a large model's long prompts take seconds, and whoever brings one waits as long for it as for the warming.</summary>
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(0.5);
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(0.3);
 
     /// <exception cref="ModelLoadException">A run failed.</exception>
     public static WarmupResult Run(IModelRunner runner, SchedulerLimits limits, TimeProvider time)

@@ -82,18 +82,15 @@ internal sealed class ColdStartBench(string executable, ModelFolder model, Model
 
     private static async Task UntilReadyAsync(Process server, CancellationToken cancellation)
     {
-        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        limit.CancelAfter(Patience);
-        while (await server.StandardOutput.ReadLineAsync(limit.Token) is { } line)
+        TaskCompletionSource ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        // Read to its end, so that the pipe never fills.
+        server.OutputDataReceived += (_, line) =>
         {
-            if (!line.StartsWith("Ready", StringComparison.Ordinal)) continue;
-            // So that the pipe never fills.
-            server.OutputDataReceived += (_, _) => { };
-            server.BeginOutputReadLine();
-            return;
-        }
-
-        throw new BenchException("The server ended before it was ready; its own message is on the error stream.");
+            if (line.Data is null) ready.TrySetException(new BenchException("The server ended before it was ready; its own message is on the error stream."));
+            else if (line.Data.StartsWith("Ready", StringComparison.Ordinal)) ready.TrySetResult();
+        };
+        server.BeginOutputReadLine();
+        await ready.Task.WaitAsync(Patience, cancellation);
     }
 
     /// <summary>A streamed answer over a connection of its own: milliseconds to its first text.</summary>

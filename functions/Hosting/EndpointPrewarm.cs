@@ -15,7 +15,7 @@ internal sealed class EndpointPrewarm(StartupReport report, PrewarmPass pass, Ti
 {
     private const int MostRounds = 12;
 
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(0.4);
 
     /// <summary>Greedy and sampled, streamed and not, chat and text.</summary>
     private static readonly (string Path, string Ask)[] Asks =

@@ -6,7 +6,10 @@ namespace R1Serverless.Hosting;
 /// <summary>Marks the first text that any request gets; then it is out of the way.</summary>
 internal sealed class FirstTokenWatch(IInference inner, StartupTimeline timeline) : IInference
 {
-    private volatile bool _seen;
+    private volatile bool _counts, _seen;
+
+    /// <summary>From now on requests are clients', not this process's own.</summary>
+    public void Begin() => _counts = true;
 
     public IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, CancellationToken cancellationToken) =>
         _seen ? inner.RunAsync(request, cancellationToken) : WatchAsync(request, cancellationToken);
@@ -15,7 +18,7 @@ internal sealed class FirstTokenWatch(IInference inner, StartupTimeline timeline
     {
         await foreach (InferenceEvent happened in inner.RunAsync(request, cancellationToken))
         {
-            if (!_seen && happened is InferenceEvent.Delta)
+            if (_counts && !_seen && happened is InferenceEvent.Delta)
             {
                 _seen = true;
                 timeline.Mark(StartupPhase.FirstToken);

@@ -50,9 +50,9 @@ internal sealed partial class ModelLoading(
 
         foreach ((StartupPhase phase, long at) in loaded.Reached) timeline.Mark(phase, at);
         IInference engine = loaded.Inference;
+        Task early = Task.CompletedTask;
         try
         {
-            if (loaded.PrewarmedModel is { } model) await prewarm.RunAsync(new DeadlineInference(engine, time), model, stoppingToken);
             if (monitoring is not null)
             {
                 await monitoring.Started.WaitAsync(stoppingToken);
@@ -60,14 +60,20 @@ internal sealed partial class ModelLoading(
                 loaded = loaded with { Inference = new MeteredInference(engine, time) };
             }
 
-            serving.Open(new FirstTokenWatch(new DeadlineInference(loaded.Inference, time), timeline), _ => ValueTask.FromResult(loaded.Models()));
+            // What the queue's work loads and compiles should not meet the first question; a worker leases nothing before it is ready.
+            if (options.Role == ServeRole.All) early = WorkAsync(loaded, stoppingToken);
+            FirstTokenWatch answering = new(new DeadlineInference(loaded.Inference, time), timeline);
+            if (loaded.PrewarmedModel is { } model) await prewarm.RunAsync(new FirstTokenWatch(new DeadlineInference(engine, time), timeline), model, stoppingToken);
+            answering.Begin();
+            serving.Open(answering, _ => ValueTask.FromResult(loaded.Models()));
             timeline.Mark(StartupPhase.Ready);
             report.Ready(loaded.Models());
-            await WorkAsync(loaded, stoppingToken);
+            await (options.Role == ServeRole.All ? early : WorkAsync(loaded, stoppingToken));
             await Task.Delay(Timeout.Infinite, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         finally
         {
+            await early.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (engine is IAsyncDisposable disposable) await disposable.DisposeAsync();
         }
     }

@@ -14,9 +14,13 @@ internal static class PreloadNames
         if (options.Precision is { } usual && folders.FirstOrDefault(folder => !Has(folder, usual)) is { } lacking)
             throw new ModelLoadException($"--precision {PrecisionName.Of(usual)}: {lacking.Name} has only {Precisions(lacking)}.");
         return options.Load.Count == 0
-            ? [(folders[0].Name, new PrecisionWish(options.Precision))]
+            ? [(folders[0].Name, new PrecisionWish(options.Precision)), .. Marked(folders)]
             : [.. options.Load.Select(named => Read(named, options.Precision, folders))];
     }
+
+    /// <summary>Those whose manifests say so.</summary>
+    private static IEnumerable<(string Model, PrecisionWish Wish)> Marked(IReadOnlyList<ModelFolder> folders) =>
+        folders.SelectMany(folder => folder.Manifest.Variants.Where(variant => variant.Preload).Select(variant => (folder.Name, new PrecisionWish(variant.Precision))));
 
     private static (string Model, PrecisionWish Wish) Read(string named, Precision? usual, IReadOnlyList<ModelFolder> folders)
     {

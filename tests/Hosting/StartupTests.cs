@@ -3,7 +3,9 @@ using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using R1Serverless.Hosting;
+using R1Serverless.Models;
 using R1Serverless.Requests;
+using R1Serverless.Tests.Generation;
 
 namespace R1Serverless.Tests.Hosting;
 
@@ -102,6 +104,15 @@ public sealed class StartupTests
     [InlineData("http://10.0.0.7:83", "10.0.0.7:83")]
     [InlineData("https://127.0.0.1:7071", null)]
     public void The_process_finds_its_own_door(string address, string? expected) => Assert.Equal(expected, EndpointPrewarm.Own([address])?.ToString());
+
+    [Fact]
+    public void What_a_manifest_marks_is_loaded_beside_what_is_usual_unless_the_operator_names_others()
+    {
+        using HandMadeModels models = new();
+        ModelFolder a = models.Make("a", variant => variant, Precision.Fp32, Precision.Int8), b = models.Make("b", variant => variant with { Preload = variant.Precision == Precision.Int8 }, Precision.Fp32, Precision.Int8);
+        Assert.Equal([("a", null), ("b", Precision.Int8)], PreloadNames.Read(new ServeOptions(), [a, b]).Select(one => (one.Model, one.Wish.Named)));
+        Assert.Equal([("a", Precision.Fp32)], PreloadNames.Read(new ServeOptions { Load = ["a:fp32"] }, [a, b]).Select(one => (one.Model, one.Wish.Named)));
+    }
 
     private static async Task<JsonElement> StartupAsync(TestServer server) =>
         (await TestServer.JsonAsync(await server.Client.GetAsync(new Uri("/health/ready", UriKind.Relative)))).GetProperty("startup");
