@@ -8,7 +8,7 @@ namespace R1Serverless.Preparing;
 /// A graph as ONNX Runtime writes it with packed weights: each weight stands in its file twice, plain and packed, and the packed form has a key, the kernel's
 /// name and a hash of what packing gives. A session packs the plain weight whatever is there, looks the hash up, and uses the packed form of the file, mapped
 /// into memory. Reading the plain form costs half of the disk's time. So the plain forms of large weights are given up here for windows of one hole in the
-/// file, each with its one set byte at another place: packing and hashing a hole needs no disk and stays in the cache. The key then is the hole's.
+/// file, each with its one set byte at another place: packing a hole needs no disk. The key then is the hole's.
 /// </summary>
 internal sealed class PackedGraph
 {
