@@ -65,6 +65,7 @@ public sealed class RepositoryAddress
     private static RepositoryAddress OfContainer(string text)
     {
         if (!Uri.TryCreate(text, UriKind.Absolute, out Uri? url) || url.Segments is not [_, var container]) throw Wrong("its address has the form https://ACCOUNT.blob.core.windows.net/CONTAINER");
+        if (url.UserInfo.Length > 0) throw Wrong("a container's address names no user");
         if (url.Query.Length > 0) throw Wrong($"a signature in the address is not taken; put it into a connection string in {Variable}, or use this process's identity");
         return new RepositoryAddress(null, new StorageOptions { Account = url.GetLeftPart(UriPartial.Authority), Container = container.TrimEnd('/') }, url.GetLeftPart(UriPartial.Path));
     }

@@ -98,9 +98,21 @@ public sealed class SharedRepositoryTests : IDisposable
     [InlineData("https://account.blob.core.windows.net/")]
     [InlineData("https://account.blob.core.windows.net/models/deeper")]
     [InlineData("https://account.blob.core.windows.net/models?sv=1&sig=abc")]
+    [InlineData("https://user:abc@account.blob.core.windows.net/models")]
     [InlineData("http://127.0.0.1:10000/devstoreaccount1/models")]
     public void What_can_be_no_repository_is_refused_without_its_secrets(string text) =>
         Assert.DoesNotContain("abc", Assert.Throws<TransportException>(() => RepositoryAddress.Parse(text)).Message, StringComparison.Ordinal);
+
+    /// <summary>As the portal gives them for blobs alone.</summary>
+    [Fact]
+    public async Task A_connection_string_with_a_signature_for_blobs_is_taken()
+    {
+        RepositoryAddress address = RepositoryAddress.Parse("BlobEndpoint=http://127.0.0.1:9/account;SharedAccessSignature=sv=1&sig=abc");
+        // Nobody listens there.
+        TransportException fault = await Assert.ThrowsAsync<TransportException>(() => address.OpenAsync(TimeProvider.System, None));
+        Assert.Contains("127.0.0.1:9", fault.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("abc", fault.Message, StringComparison.Ordinal);
+    }
 
     public void Dispose() => _world.Dispose();
 }

@@ -15,6 +15,9 @@ internal sealed partial class StorageClients
     private static readonly TimeSpan QueueTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan BlobTimeout = TimeSpan.FromSeconds(20);
 
+    private readonly QueueServiceClient queues;
+    private readonly StorageService? queueService;
+
     /// <exception cref="TransportException">The options can't be used; the message says which.</exception>
     public StorageClients(StorageOptions options)
     {
@@ -31,10 +34,11 @@ internal sealed partial class StorageClients
             try
             {
                 blobs = new BlobServiceClient(connection, blobOptions);
-                Queues = new QueueServiceClient(connection, queueOptions);
+                queues = new QueueServiceClient(connection, queueOptions);
             }
-            catch (Exception fault) when (fault is FormatException or ArgumentException or InvalidOperationException)
+            catch (Exception fault) when (fault is FormatException or ArgumentException or InvalidOperationException or NullReferenceException)
             {
+                // The last is the library's where blobs have no address.
                 throw Wrong("the connection string can't be read: it has the form 'DefaultEndpointsProtocol=https;AccountName=…;AccountKey=…;EndpointSuffix=core.windows.net'");
             }
         }
@@ -43,25 +47,30 @@ internal sealed partial class StorageClients
             TokenCredential credential = options.Credential ?? AzureCredentials.Default();
             Uri endpoint = BlobEndpoint(options.Account!);
             blobs = new BlobServiceClient(endpoint, credential, blobOptions);
-            Queues = new QueueServiceClient(new Uri(endpoint.AbsoluteUri.Replace(".blob.", ".queue.", StringComparison.Ordinal)), credential, queueOptions);
+            queues = new QueueServiceClient(new Uri(endpoint.AbsoluteUri.Replace(".blob.", ".queue.", StringComparison.Ordinal)), credential, queueOptions);
         }
 
         Container = blobs.GetBlobContainerClient(options.Container);
         BlobService = new StorageService(blobs.Uri.Authority, BlobRole);
-        QueueService = new StorageService(Queues.Uri.Authority, QueueRole);
+        // A connection string with a signature has the addresses of those services only that it opens.
+        if (queues.Uri is { } address) queueService = new StorageService(address.Authority, QueueRole);
     }
 
     public BlobContainerClient Container { get; }
 
-    public QueueServiceClient Queues { get; }
+    /// <exception cref="TransportException">The options are for blobs only.</exception>
+    public QueueServiceClient Queues => queueService is null ? throw NoQueues() : queues;
 
     public StorageService BlobService { get; }
 
-    public StorageService QueueService { get; }
+    /// <exception cref="TransportException">The options are for blobs only.</exception>
+    public StorageService QueueService => queueService ?? throw NoQueues();
 
     private static Uri BlobEndpoint(string account)
     {
         if (AccountName().IsMatch(account)) return new Uri($"https://{account}.blob.core.windows.net/");
+        // Such as with a password, which a message must not repeat.
+        if (account.Contains('@', StringComparison.Ordinal)) throw Wrong("an account's address names no user");
         string url = account.Contains("://", StringComparison.Ordinal) ? account : $"https://{account}";
         if (Uri.TryCreate(url, UriKind.Absolute, out Uri? endpoint) && endpoint is { Scheme: "https", AbsolutePath: "/" } && endpoint.Host.Contains(".blob.", StringComparison.Ordinal)) return endpoint;
         throw Wrong($"'{account}' is no storage account: give its name (3 to 24 lower-case letters and digits) or its blob endpoint (https://NAME.blob.…)");
@@ -79,6 +88,8 @@ internal sealed partial class StorageClients
         if (options.Http is { } http) client.Transport = http;
         return client;
     }
+
+    private static TransportException NoQueues() => Wrong("the connection string has no QueueEndpoint");
 
     private static TransportException Wrong(string what) => new($"Azure Storage can't be used: {what}.", isPermanent: true);
 

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using Azure;
 using Azure.Core;
 using Azure.Identity;
+using Microsoft.Extensions.Logging.Abstractions;
 using R1Serverless.Queues;
 using R1Serverless.Queues.AzureStorage;
 
@@ -79,6 +80,8 @@ public sealed class StorageFaultTests(AzuriteFixture azurite)
     [InlineData("UseDevelopmentStorage=true", "someaccount", "r1serverless", "r1-", "either a connection string or an account")]
     [InlineData("rubbish", null, "r1serverless", "r1-", "has the form")]
     [InlineData(null, "Some Account", "r1serverless", "r1-", "is no storage account")]
+    [InlineData(null, "https://user:secret@someaccount.blob.core.windows.net", "r1serverless", "r1-", "names no user")]
+    [InlineData("QueueEndpoint=https://a.queue.core.windows.net;SharedAccessSignature=sv=1&sig=secret", null, "r1serverless", "r1-", "has the form")]
     [InlineData(null, "http://someaccount.blob.core.windows.net", "r1serverless", "r1-", "is no storage account")]
     [InlineData(null, "someaccount", "A", "r1-", "no name for a container")]
     [InlineData(null, "someaccount", "r1serverless", "-r1", "can't begin the names of queues")]
@@ -90,6 +93,14 @@ public sealed class StorageFaultTests(AzuriteFixture azurite)
 
         Assert.True(fault.IsPermanent);
         Assert.Contains(sentence, fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Blobs_alone_are_no_transport()
+    {
+        StorageOptions options = new() { ConnectionString = "BlobEndpoint=https://a.blob.core.windows.net;SharedAccessSignature=sv=1&sig=secret" };
+        TransportException fault = Assert.Throws<TransportException>(() => new StorageTransport(options, TimeProvider.System, NullLogger.Instance));
+        Assert.Equal("Azure Storage can't be used: the connection string has no QueueEndpoint.", fault.Message);
     }
 
     [Theory]
