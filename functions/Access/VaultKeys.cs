@@ -48,7 +48,7 @@ internal sealed class VaultKeys : KeySource
         {
             return null;
         }
-        catch (Exception fault) when (fault is RequestFailedException or AuthenticationFailedException)
+        catch (Exception fault) when (IsOfTheVault(fault, cancellationToken))
         {
             throw Unreachable(fault);
         }
@@ -62,12 +62,21 @@ internal sealed class VaultKeys : KeySource
         {
             await _client.Value.SetSecretAsync(Secret.Name, Encoding.UTF8.GetString(content.Span), cancellationToken);
         }
-        catch (Exception fault) when (fault is RequestFailedException or AuthenticationFailedException)
+        catch (Exception fault) when (IsOfTheVault(fault, cancellationToken))
         {
             throw Unreachable(fault);
         }
     }
 
+    /// <summary>Whether it refused, did not answer, or was not to be reached; several such faults are those of as many tries.</summary>
+    private static bool IsOfTheVault(Exception fault, CancellationToken cancellationToken) => fault switch
+    {
+        AggregateException { InnerExceptions: [.., { } last] } => IsOfTheVault(last, cancellationToken),
+        OperationCanceledException => !cancellationToken.IsCancellationRequested,
+        _ => fault is RequestFailedException or AuthenticationFailedException,
+    };
+
     // The first line says what happened; the others repeat the answer with its headers.
-    private static KeySourceException Unreachable(Exception fault) => new(fault.Message.Split('\n')[0].Trim(), fault);
+    private static KeySourceException Unreachable(Exception fault) =>
+        fault is AggregateException { InnerExceptions: [.., { } last] } ? Unreachable(last) : new KeySourceException(fault.Message.Split('\n')[0].Trim(), fault);
 }

@@ -50,14 +50,17 @@ internal sealed class StandInVault : IAsyncDisposable
     }
 
     /// <summary>The product's source over this vault, which it trusts by its certificate alone.</summary>
-    public VaultKeys Keys(string suffix = "")
+    public VaultKeys Keys(string suffix = "") => Keys(Address + suffix, TimeSpan.FromMinutes(1));
+
+    /// <param name="patience">With an answer.</param>
+    public VaultKeys Keys(string address, TimeSpan patience)
     {
         SocketsHttpHandler handler = new()
         {
             SslOptions = { CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, CustomTrustStore = { _certificate }, RevocationMode = X509RevocationMode.NoCheck } },
         };
-        SecretClientOptions options = new() { Transport = new HttpClientTransport(new HttpClient(handler)), DisableChallengeResourceVerification = true, Retry = { MaxRetries = 0 } };
-        return new VaultKeys(new Uri(Address + suffix), new FixedCredential(), options);
+        SecretClientOptions options = new() { Transport = new HttpClientTransport(new HttpClient(handler)), DisableChallengeResourceVerification = true, Retry = { MaxRetries = 1, Delay = TimeSpan.FromMilliseconds(1), NetworkTimeout = patience } };
+        return new VaultKeys(new Uri(address), new FixedCredential(), options);
     }
 
     public async ValueTask DisposeAsync()

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using R1Serverless.Access;
 
 namespace R1Serverless.Tests.Access;
@@ -34,6 +35,10 @@ public sealed class VaultTests
         VaultKeys keys = vault.Keys();
         Assert.Equal("The vault says Forbidden.", (await Assert.ThrowsAsync<KeySourceException>(() => keys.ReadAsync(CancellationToken.None).AsTask())).Message);
         Assert.Equal("The vault says Forbidden.", (await Assert.ThrowsAsync<KeySourceException>(() => keys.ChangeAsync(_ => default, CancellationToken.None).AsTask())).Message);
+        using TcpListener silent = new(IPAddress.Loopback, 0);
+        silent.Start();
+        VaultKeys mute = vault.Keys($"https://{silent.LocalEndpoint}/secrets/api-keys", TimeSpan.FromMilliseconds(100));
+        Assert.DoesNotContain('\n', (await Assert.ThrowsAsync<KeySourceException>(() => mute.ReadAsync(CancellationToken.None).AsTask())).Message);
         VaultKeys away = vault.Keys();
         await vault.DisposeAsync();
         Assert.DoesNotContain('\n', (await Assert.ThrowsAsync<KeySourceException>(() => away.ReadAsync(CancellationToken.None).AsTask())).Message);
