@@ -11,7 +11,7 @@ internal readonly record struct ColdStartWay(bool Prepared, bool Prewarmed, bool
 /// <summary>One start. Times in seconds since the process's start.</summary>
 /// <param name="Phases">When each step was reached, as /health/ready gives it.</param>
 /// <param name="ReadSeconds">Reading the model's files from start to end, from the same cache state.</param>
-/// <param name="FirstMilliseconds">The first request after readiness, over a connection of its own, to the first text.</param>
+/// <param name="FirstMilliseconds">The first request after readiness, of four tokens over a connection of its own.</param>
 /// <param name="SteadyMilliseconds">The median of the requests after it.</param>
 /// <param name="PeakBytes">The most resident memory.</param>
 internal sealed record ColdStartSample(
