@@ -15,7 +15,7 @@ internal sealed class HostInvocation
     /// <summary>Whether the host calls on its own account.</summary>
     public static bool IsFromHost(HttpRequest request) => request.Headers.ContainsKey(Header) && !FromOutside.Any(request.Headers.ContainsKey);
 
-    /// <summary>The host's name for this call, of either kind; null where it gave none.</summary>
+    /// <summary>The host's name for this call, of either kind; null where it gave none. What it hands on may come with the other header from outside.</summary>
     public static string? IdOf(HttpRequest request) =>
-        request.Headers[Header] is [{ Length: > 0 and <= 128 } id] ? id : request.Headers[ProxiedHeader] is [{ Length: > 0 and <= 128 } proxied] ? proxied : null;
+        request.Headers[ProxiedHeader] is [{ Length: > 0 and <= 128 } proxied] ? proxied : request.Headers[Header] is [{ Length: > 0 and <= 128 } id] ? id : null;
 }

@@ -104,6 +104,8 @@ public sealed class TriggerTests
         HttpRequestMessage proxied = new(HttpMethod.Get, "/v1/models"), own = Call("Warmup", """{"Data":{"warmupContext":{}}}""");
         string[] names = [Guid.NewGuid().ToString(), own.Headers.GetValues("X-Azure-Functions-InvocationId").Single()];
         proxied.Headers.Add("x-ms-invocation-id", names[0]);
+        // Of a caller who would like to be called so.
+        proxied.Headers.Add("X-Azure-Functions-InvocationId", "forged");
         await server.Client.SendAsync(proxied);
         await server.Client.SendAsync(own);
         using CancellationTokenSource limit = new(TimeSpan.FromMinutes(2));
