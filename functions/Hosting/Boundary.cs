@@ -28,20 +28,7 @@ internal sealed partial class Boundary(RequestDelegate next, ServeOptions option
                 return;
             }
 
-            if (!isInvocation && !IsOpen(context.Request.Path) && !IsOwn(context))
-            {
-                (Caller? caller, ApiError? refusal) = await doorkeeper.AdmitAsync(context);
-                // Reading costs little, and coming back for an answer must not use up what the next question needs.
-                if (caller is not null && HttpMethods.IsPost(context.Request.Method)) refusal = rates.TryEnter(caller, context.Response.Headers);
-                if (refusal is not null)
-                {
-                    if (refusal.Status == StatusCodes.Status401Unauthorized) context.Response.Headers.WWWAuthenticate = refusal.Code == ApiError.InvalidTokenCode ? "Bearer error=\"invalid_token\"" : "Bearer";
-                    await ErrorAnswers.WriteAsync(context, refusal);
-                    return;
-                }
-
-                RequestIdentity.SetCaller(context, caller!);
-            }
+            if (!isInvocation && !IsOpen(context.Request.Path) && !await IsAdmittedAsync(context)) return;
 
             await next(context);
             if (!context.Response.HasStarted && FromRouting(context) is { } error) await ErrorAnswers.WriteAsync(context, error);
@@ -64,6 +51,25 @@ internal sealed partial class Boundary(RequestDelegate next, ServeOptions option
             LogFailure(fault, context.TraceIdentifier);
             await ErrorAnswers.WriteAsync(context, ApiError.Internal(context.TraceIdentifier));
         }
+    }
+
+    /// <summary>Whether the caller may come in; else it has been answered.</summary>
+    private async ValueTask<bool> IsAdmittedAsync(HttpContext context)
+    {
+        (Caller? caller, ApiError? refusal) = await doorkeeper.AdmitAsync(context);
+        // What this process asks itself goes by the same door, so that the first caller finds it warm, and comes in whatever it says.
+        if (IsOwn(context)) (caller, refusal) = (Caller.Anyone, null);
+        // Reading costs little, and coming back for an answer must not use up what the next question needs.
+        if (caller is not null && HttpMethods.IsPost(context.Request.Method)) refusal = rates.TryEnter(caller, context.Response.Headers);
+        if (refusal is null)
+        {
+            RequestIdentity.SetCaller(context, caller!);
+            return true;
+        }
+
+        if (refusal.Status == StatusCodes.Status401Unauthorized) context.Response.Headers.WWWAuthenticate = refusal.Code == ApiError.InvalidTokenCode ? "Bearer error=\"invalid_token\"" : "Bearer";
+        await ErrorAnswers.WriteAsync(context, refusal);
+        return false;
     }
 
     /// <summary>Whether this process asks itself, before others may: then nobody counts it.</summary>

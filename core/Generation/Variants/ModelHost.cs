@@ -75,7 +75,7 @@ public sealed class ModelHost : IAsyncDisposable
 
     /// <summary>
     /// Loads and warms another version of a model, beside the one it has where the memory allows, and gives it all new requests from then on; the old one finishes those
-    /// it has and is unloaded. Whatever goes wrong before, the old one stays. One call at a time.
+    /// it has and is unloaded. Whatever goes wrong before, the old one stays. Several calls take turns.
     /// </summary>
     /// <param name="next">Of a model that is here.</param>
     /// <param name="usual">What requests get that name no precision.</param>

@@ -10,8 +10,24 @@ namespace R1Serverless.Generation;
 /// <param name="gate">The host's lock.</param>
 internal sealed class VersionSwap(HostedModels models, ModelHostOptions options, VariantLoads loads, RoomSignal room, Lock gate)
 {
+    // Two models that change at once would each hold the room that the other waits for.
+    private readonly SemaphoreSlim _turn = new(1);
+
     /// <summary>See <see cref="ModelHost.SwapAsync"/>.</summary>
     public async Task<SwapOutcome> RunAsync(ModelFolder next, PrecisionWish usual, bool isForward, Action<string> onWaiting, CancellationToken cancellationToken)
+    {
+        await _turn.WaitAsync(cancellationToken);
+        try
+        {
+            return await SwapAsync(next, usual, isForward, onWaiting, cancellationToken);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    private async Task<SwapOutcome> SwapAsync(ModelFolder next, PrecisionWish usual, bool isForward, Action<string> onWaiting, CancellationToken cancellationToken)
     {
         HostedVariant[] old, candidates, wanted;
         lock (gate)
