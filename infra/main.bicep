@@ -28,7 +28,6 @@ param gatewayImage string
 param budgetStart string
 
 param thisMonth string = utcNow('yyyy-MM-01')
-
 var its = names(environmentName, token(subscription().subscriptionId, environmentName, location))
 var tags = { ...settings.tags, 'azd-env-name': environmentName }
 var isPremium = settings.gatewayHome == 'premium'
@@ -145,5 +144,7 @@ output R1_WORKER_GPU string = settings.gpu == 'none' ? 'false' : 'true'
 output R1_GATEWAY_ON_CONTAINERAPPS string = isPremium ? 'false' : 'true'
 output R1_GATEWAY_ON_PREMIUM string = isPremium ? 'true' : 'false'
 
-@description('Where to call, with a key as Authorization: Bearer KEY; OpenAI\'s SDKs take it with /v1 behind.')
-output R1_URL string = isPremium ? premium!.outputs.url : empty(gatewayImage) ? '' : gateway!.outputs.R1_URL
+var url = isPremium ? premium!.outputs.url : empty(gatewayImage) ? '' : gateway!.outputs.R1_URL
+output R1_URL string = url
+@description('Where OpenAI\'s SDKs call, which read this very variable; with a key as OPENAI_API_KEY, or as Authorization: Bearer KEY.')
+output OPENAI_BASE_URL string = empty(url) ? '' : '${url}/v1'

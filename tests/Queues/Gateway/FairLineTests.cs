@@ -54,7 +54,8 @@ public sealed class FairLineTests
         int before = 0;
         while (true)
         {
-            while (fifo.Count == 0) await Task.Yield();
+            // All that have been let in stand in the queue, whatever their threads wait for.
+            while (Count(fifo) < Places) await Task.Yield();
             if (Start(fifo) == "b") break;
             before++;
         }
@@ -62,7 +63,7 @@ public sealed class FairLineTests
         Assert.InRange(before, 0, Places + 1);
         while (!Task.WhenAll(entering).IsCompleted)
         {
-            if (fifo.Count > 0) Start(fifo);
+            if (Count(fifo) > 0) Start(fifo);
             else await Task.Yield();
         }
     }
@@ -119,7 +120,7 @@ public sealed class FairLineTests
         Assert.InRange(line.EstimatedWait("b").TotalSeconds, 1, 3);
         while (!Task.WhenAll(entering).IsCompleted)
         {
-            if (fifo.Count > 0) Start(fifo);
+            if (Count(fifo) > 0) Start(fifo);
             else await Task.Yield();
         }
     }
@@ -129,6 +130,11 @@ public sealed class FairLineTests
         FairLine.Pass pass = line.TryEnter(key)!;
         await pass.WaitAsync(CancellationToken.None);
         lock (fifo) fifo.Enqueue((key, pass));
+    }
+
+    private static int Count(Queue<(string Key, FairLine.Pass Pass)> fifo)
+    {
+        lock (fifo) return fifo.Count;
     }
 
     private static string Start(Queue<(string Key, FairLine.Pass Pass)> fifo)
