@@ -11,6 +11,9 @@ public sealed class ClockSkewTests(ITestOutputHelper output) : IAsyncLifetime
 
     private static readonly TimeSpan LeaseTime = TimeSpan.FromSeconds(3), WordTime = TimeSpan.FromMilliseconds(200), Short = TimeSpan.FromSeconds(1), Long = TimeSpan.FromMinutes(5);
 
+    // The system's timers count whole ticks of a coarser clock than the one this test measures by: they may fire a little before their time.
+    private static readonly TimeSpan TimerTick = TimeSpan.FromMilliseconds(20);
+
     private readonly string _folder = Directory.CreateTempSubdirectory("r1-skew-").FullName;
     private readonly List<Transport> _transports = [];
     private readonly FaultWorld _world = new();
@@ -46,7 +49,7 @@ public sealed class ClockSkewTests(ITestOutputHelper output) : IAsyncLifetime
 
         Assert.All(texts, text => Assert.Equal(GatedEngine.Text(Words), text));
         Assert.Equal(nameof(InferenceErrorKind.DeadlineExceeded), expired);
-        Assert.True(took >= Short, $"expired after {took}");
+        Assert.True(took >= Short - TimerTick, $"expired after {took}");
         RequestId[] started = [.. one.Started, .. other.Started];
         Assert.Equal(started.Distinct().Count(), started.Length);
         await FaultWorld.UntilAsync(() => FaultWorld.IsEmptyAsync(gate, WorkClass.Interactive));
