@@ -15,8 +15,7 @@ public sealed class WorkerGauges : IDisposable
     }
 
     /// <summary>When each step of the start was reached.</summary>
-    /// <param name="reached">Names of a fixed few, and seconds since the process started.</param>
-    public void Watch(Func<IReadOnlyList<(string Phase, double Seconds)>> reached) =>
+    public void Watch(Func<IReadOnlyList<PhaseReached>> reached) =>
         _meter.CreateObservableGauge("startup_time", () => reached().Select(one => new Measurement<double>(one.Seconds, new KeyValuePair<string, object?>("phase", one.Phase))), "s", "From the start of the process until each step was reached.");
 
     /// <summary>GPUs of this machine.</summary>
@@ -36,6 +35,11 @@ public sealed class WorkerGauges : IDisposable
 
     private static KeyValuePair<string, object?> Index(GpuReading gpu) => new("gpu", gpu.Index);
 }
+
+/// <summary>A step of the start.</summary>
+/// <param name="Phase">One of a fixed few.</param>
+/// <param name="Seconds">Since the process started.</param>
+public readonly record struct PhaseReached(string Phase, double Seconds);
 
 /// <param name="Utilization">0 to 1.</param>
 /// <param name="MemoryUsed">Bytes.</param>

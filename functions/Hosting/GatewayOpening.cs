@@ -31,6 +31,7 @@ internal sealed class GatewayOpening(
             new KnownModels(queue.Gateway, queue.Workers),
             async cancellationToken => ModelListing.Of(await queue.Workers.ListAsync(cancellationToken)));
         timeline.Mark(StartupPhase.Ready);
+        report.Loaded(models);
         report.Ready(models);
         await queue.Receiving.WaitAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         // A gateway that hears no replies must not look as if it did.

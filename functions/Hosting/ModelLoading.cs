@@ -63,6 +63,7 @@ internal sealed partial class ModelLoading(
             // What the queue's work loads and compiles should not meet the first question; a worker leases nothing before it is ready.
             if (options.Role == ServeRole.All) early = WorkAsync(loaded, stoppingToken);
             FirstTokenWatch answering = new(new DeadlineInference(loaded.Inference, time), timeline);
+            report.Loaded(loaded.Models());
             if (loaded.PrewarmedModel is { } model) await prewarm.RunAsync(new FirstTokenWatch(new DeadlineInference(engine, time), timeline), model, stoppingToken);
             answering.Begin();
             serving.Open(answering, _ => ValueTask.FromResult(loaded.Models()));

@@ -41,13 +41,20 @@ internal sealed partial class StartupReport(IServer server, ServeOptions options
     }
 
     /// <param name="models">What is served here, or by a gateway's workers; may be empty there.</param>
-    public void Ready(IReadOnlyList<ServedModel> models)
+    public void Loaded(IReadOnlyList<ServedModel> models)
     {
         foreach (ServedModel model in models)
         {
             foreach (ServedVariant variant in model.Variants) output.WriteLine(Line(model, variant));
         }
 
+        output.Flush();
+    }
+
+    /// <summary>Requests are taken in. Little is done here: the first of them is already on its way.</summary>
+    /// <param name="models">As in <see cref="Loaded"/>.</param>
+    public void Ready(IReadOnlyList<ServedModel> models)
+    {
         output.WriteLine($"Since the process's start: {timeline.Line}");
         if (models.Count > 0 && Addresses.FirstOrDefault() is { } address)
         {
