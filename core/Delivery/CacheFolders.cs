@@ -27,23 +27,25 @@ internal sealed class CacheFolders(string folder)
     public IDisposable? TryUse(string key, DateTime now)
     {
         string path = Path.Combine(Version(key), UseFile);
+        FileStream use;
         try
         {
-            FileStream use = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
-            // It may have been opened before the version was moved away, and locked after.
-            if (File.Exists(path))
-            {
-                Touch(path, now);
-                return use;
-            }
-
-            use.Dispose();
-            return null;
+            use = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
         }
         catch (IOException)
         {
             return null;
         }
+
+        // It may have been opened before the version was moved away, and locked after.
+        if (!File.Exists(path))
+        {
+            use.Dispose();
+            return null;
+        }
+
+        Touch(use, now);
+        return use;
     }
 
     /// <summary>Whether there is such a version, in use, being looked at or being removed.</summary>
@@ -152,14 +154,14 @@ internal sealed class CacheFolders(string folder)
         }
     }
 
-    /// <summary>A cache that came with an image may belong to another user: then nobody removes it either.</summary>
-    private static void Touch(string path, DateTime now)
+    /// <summary>A cache that came with an image may belong to another user, or lie on a disk that is read-only: then nobody removes it either.</summary>
+    private static void Touch(FileStream use, DateTime now)
     {
         try
         {
-            File.SetLastWriteTimeUtc(path, now);
+            File.SetLastWriteTimeUtc(use.SafeFileHandle, now);
         }
-        catch (UnauthorizedAccessException)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             // It was used when it was made.
         }

@@ -1,4 +1,5 @@
 using R1Serverless.Models;
+using R1Serverless.Queues;
 using R1Serverless.Queues.Embedded;
 
 namespace R1Serverless.Delivery;
@@ -24,14 +25,13 @@ public sealed class ModelCache(string folder, long budget, TimeProvider time)
     /// <param name="version">As the repository has it, with its key.</param>
     /// <param name="progress">Bytes of this version that are there, of all; not called where nothing has to be fetched.</param>
     /// <exception cref="InvalidModelException">The repository holds another content than its manifest says.</exception>
-    /// <exception cref="Queues.TransportException">The repository can't be reached.</exception>
+    /// <exception cref="TransportException">The repository can't be reached.</exception>
     /// <exception cref="IOException">There is no room for it, or the cache can't be written; the message says what to do.</exception>
     public async Task<CachedVersion> OpenAsync(SharedRepository repository, (VersionManifest Manifest, string Key) version, IProgress<Transferred>? progress, CancellationToken cancellationToken)
     {
         var (manifest, key) = version;
         if (await TryUseAsync(manifest, key, cancellationToken) is { } there) return there;
-        _folders.Create();
-        using IDisposable fetching = await FileLock.TakeAsync(_folders.Lock(key), time, LongFetch, cancellationToken, Look);
+        using IDisposable fetching = await LockAsync(key, LongFetch, cancellationToken);
         // Another process may have fetched it meanwhile.
         if (await TryUseAsync(manifest, key, cancellationToken) is { } fetched) return fetched;
         string staging = _folders.Partial(key);
@@ -76,10 +76,23 @@ public sealed class ModelCache(string folder, long budget, TimeProvider time)
         return new CachedVersion(path, manifest, use);
     }
 
+    private async Task<IDisposable> LockAsync(string name, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        try
+        {
+            _folders.Create();
+            return await FileLock.TakeAsync(_folders.Lock(name), time, patience, cancellationToken, Look);
+        }
+        catch (Exception fault) when ((fault is TransportException ? fault.InnerException : fault) is { } cause and (IOException or UnauthorizedAccessException) && !FileLock.IsHeld(cause))
+        {
+            throw new IOException($"The cache of models in {folder} can't be written: {cause.Message.TrimEnd('.')}. Choose another --data.", fault);
+        }
+    }
+
     /// <summary>Of what is to be fetched, what is partly there needs its room too.</summary>
     private async Task MakeRoomAsync(VersionManifest manifest, string key, CancellationToken cancellationToken)
     {
-        using IDisposable turn = await FileLock.TakeAsync(_folders.Lock("room"), time, ShortTurn, cancellationToken, Look);
+        using IDisposable turn = await LockAsync("room", ShortTurn, cancellationToken);
         _folders.RemoveAbandoned(key, time.GetUtcNow().UtcDateTime);
         IReadOnlyList<CachedFiles> cached = _folders.Cached();
         long own = CacheRoom.Bytes(cached, []), free = new DriveInfo(folder).AvailableFreeSpace + CacheFolders.BytesOnDisk(_folders.Partial(key));

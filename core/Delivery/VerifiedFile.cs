@@ -10,13 +10,16 @@ internal static class VerifiedFile
 {
     private static readonly DateTime Mark = new(2001, 2, 3, 4, 5, 6, DateTimeKind.Utc);
 
+    // EROFS, Windows' ERROR_WRITE_PROTECT.
+    private static readonly int[] ReadOnlyDisk = [30, unchecked((int)0x80070013)];
+
     public static bool IsMarked(string path, VersionFile file)
     {
         FileInfo info = new(path);
         return info.Exists && info.Length == file.Bytes && info.LastWriteTimeUtc == Mark;
     }
 
-    /// <summary>Whether the content is the file's; then it is on the disk for good, and marked unless it is another user's.</summary>
+    /// <summary>Whether the content is the file's; then it is on the disk for good, and marked unless it is another user's or the disk is read-only.</summary>
     public static async Task<bool> TryMarkAsync(string path, VersionFile file, CancellationToken cancellationToken)
     {
         if (!File.Exists(path)) return false;
@@ -36,7 +39,7 @@ internal static class VerifiedFile
         {
             return new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0, Whole);
         }
-        catch (UnauthorizedAccessException)
+        catch (Exception fault) when (fault is UnauthorizedAccessException || (fault is IOException && Array.IndexOf(ReadOnlyDisk, fault.HResult) >= 0))
         {
             return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, Whole);
         }

@@ -5,10 +5,13 @@ internal static class FileLock
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2);
 
+    // Linux's and macOS's EWOULDBLOCK, Windows' ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION.
+    private static readonly int[] HeldCodes = [11, 35, unchecked((int)0x80070020), unchecked((int)0x80070021)];
+
     /// <summary>Dispose to give back.</summary>
     /// <param name="patience">How long others may hold it.</param>
     /// <param name="pause">Between two looks, where 2 ms would be too often.</param>
-    /// <exception cref="TransportException">It was not to be had.</exception>
+    /// <exception cref="TransportException">It was not to be had: others held it for too long, or it can't be opened at all, which no waiting changes.</exception>
     public static async ValueTask<IDisposable> TakeAsync(string path, TimeProvider time, TimeSpan patience, CancellationToken cancellationToken, TimeSpan? pause = null)
     {
         long start = time.GetTimestamp();
@@ -18,7 +21,7 @@ internal static class FileLock
             {
                 return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
             }
-            catch (IOException fault) when (fault.GetType() == typeof(IOException))
+            catch (IOException fault) when (IsHeld(fault))
             {
                 if (time.GetElapsedTime(start) > patience) throw new TransportException($"The lock '{path}' is not to be had: {fault.Message}", fault);
             }
@@ -30,4 +33,7 @@ internal static class FileLock
             await Task.Delay(pause ?? Pause, time, cancellationToken);
         }
     }
+
+    /// <summary>Whether somebody else has the file open, rather than that it can't be opened: a disk that is read-only or full, too many open files.</summary>
+    public static bool IsHeld(Exception fault) => fault is IOException && Array.IndexOf(HeldCodes, fault.HResult) >= 0;
 }
