@@ -72,8 +72,10 @@ public sealed class SharedRepository(IObjectStore store, string description)
             : throw new InvalidDataException($"Another version of '{model}' was activated at the same time: look with `r1 model list --from`, and activate again if need be.");
     }
 
-    /// <summary>Where a file of a version lies in the store.</summary>
+    /// <summary>Where something of a version lies in the store.</summary>
     internal static string ObjectOf(string model, string version, string path) => $"{Root}{model}{Versions}{version}/{path}";
+
+    internal static string ObjectOf(VersionManifest manifest, VersionFile file) => ObjectOf(manifest.Model, manifest.Version, manifest.Folder is { } folder ? $"{folder}/{file.Path}" : file.Path);
 
     private static string ActiveOf(string model) => $"{Root}{model}{Active}";
 

@@ -79,7 +79,7 @@ internal sealed class VersionFetch(SharedRepository repository, TimeProvider tim
             foreach (int index in files)
             {
                 VersionFile file = manifest.Files[index];
-                string name = SharedRepository.ObjectOf(manifest.Model, manifest.Version, file.Path), path = PathOf(target, file);
+                string name = SharedRepository.ObjectOf(manifest, file), path = PathOf(target, file);
                 ObjectHead head = await TryAsync(() => repository.Store.FindAsync(name, cancellationToken), cancellationToken)
                     ?? throw new InvalidModelException($"{name} is missing in {repository.Description}: push the model again as another version.");
                 if (head.Bytes != file.Bytes)

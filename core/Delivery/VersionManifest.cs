@@ -11,7 +11,10 @@ public sealed record VersionManifest
     public const string FileName = "r1-version.json";
 
     /// <summary>The form of this object; a newer form is refused.</summary>
-    public const int CurrentFormat = 1;
+    public const int CurrentFormat = 2;
+
+    /// <summary>The form without <see cref="Folder"/>, which is read for good.</summary>
+    private const int FirstFormat = 1;
 
     private const int HashDigits = 64;
 
@@ -28,6 +31,9 @@ public sealed record VersionManifest
 
     /// <summary>User and machine.</summary>
     public required string PushedBy { get; init; }
+
+    /// <summary>The push's own folder, beside this object: of two pushes of one version, neither writes over the other's files. Null in the first format, whose files lie where this object does.</summary>
+    public string? Folder { get; init; }
 
     /// <summary>At least one, each path once.</summary>
     public required IReadOnlyList<VersionFile> Files { get; init; }
@@ -53,7 +59,9 @@ public sealed record VersionManifest
         return manifest switch
         {
             null => throw new InvalidModelException($"{where} is empty."),
-            { Format: not CurrentFormat } => throw new InvalidModelException($"{where} has format {manifest.Format}, but this version of r1 reads format {CurrentFormat}: push the model again."),
+            { Format: not (FirstFormat or CurrentFormat) } => throw new InvalidModelException(
+                $"{where} has format {manifest.Format}, but this version of r1 reads formats up to {CurrentFormat}: a newer r1 pushed it, and a newer one can use it."),
+            _ when !HasFolder(manifest) => throw new InvalidModelException($"{where} is damaged: its files can't be in the folder '{manifest.Folder}'."),
             { Files.Count: 0 } => throw new InvalidModelException($"{where} lists no files."),
             _ when manifest.Files.Any(file => file is null) => throw new InvalidModelException($"{where} is damaged: one of its files is nothing."),
             _ when manifest.Files.FirstOrDefault(file => !IsSound(file)) is { } wrong => throw new InvalidModelException($"{where} is damaged: what it says of the file '{wrong.Path}' can't be."),
@@ -65,6 +73,10 @@ public sealed record VersionManifest
     }
 
     public byte[] Write() => JsonSerializer.SerializeToUtf8Bytes(this, DeliveryJson.Default.VersionManifest);
+
+    private static bool HasFolder(VersionManifest manifest) => manifest.Format == FirstFormat
+        ? manifest.Folder is null
+        : manifest.Folder is { } folder && !folder.Contains('/', StringComparison.Ordinal) && ObjectName.IsValid(folder);
 
     private static bool IsSound(VersionFile file) =>
         ObjectName.IsValid(file.Path) && file.Path != FileName && file.Bytes >= 0 && file.Sha256.Length == HashDigits && file.Sha256.All(char.IsAsciiHexDigitLower);

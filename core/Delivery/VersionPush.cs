@@ -4,9 +4,13 @@ using R1Serverless.Queues;
 
 namespace R1Serverless.Delivery;
 
-/// <summary>Puts a model folder into a shared repository as a new version. One that is interrupted leaves files that nobody sees; the same push again writes over them.</summary>
+/// <summary>Puts a model folder into a shared repository as a new version. Its files lie in a folder of its own, so that of two pushes of one version neither
+/// changes the other's. One that is killed leaves files that nobody sees; the next push of that version removes them.</summary>
 public sealed class VersionPush(SharedRepository repository, TimeProvider time)
 {
+    /// <summary>For removing what nobody will see: no longer than one waits for a command that has failed.</summary>
+    private static readonly TimeSpan CleanUp = TimeSpan.FromSeconds(10);
+
     /// <param name="by">User and machine.</param>
     /// <param name="progress">Bytes written of all bytes.</param>
     /// <exception cref="InvalidDataException">There is such a version already, or a name that no version or file may have.</exception>
@@ -25,24 +29,61 @@ public sealed class VersionPush(SharedRepository repository, TimeProvider time)
         if (paths.FirstOrDefault(path => !ObjectName.IsValid(path)) is { } wrong)
             throw new InvalidDataException($"'{wrong}' can't be a file's name in a repository: letters, digits, '.', '-' and '_'; rename or remove it.");
 
+        VersionManifest manifest = new()
+        {
+            Format = VersionManifest.CurrentFormat, Model = model, Version = version, Pushed = time.GetUtcNow(), PushedBy = by, Folder = $"push-{Guid.NewGuid():n}", Files = [],
+        };
+        string name = SharedRepository.ObjectOf(model, version, VersionManifest.FileName), own = SharedRepository.ObjectOf(model, version, manifest.Folder) + "/";
+        try
+        {
+            manifest = manifest with { Pushed = time.GetUtcNow(), Files = await PutFilesAsync(files, paths, own, progress, cancellationToken) };
+        }
+        catch
+        {
+            await RemoveAsync(own, one => true);
+            throw;
+        }
+
+        // Where this throws nobody knows whether the version is there, and its files stay.
+        bool isFirst = await repository.Store.PutAsync(name, manifest.Write(), PutCondition.Absent, cancellationToken) is not null;
+        if (isFirst) await RemoveAsync(SharedRepository.ObjectOf(model, version, ""), one => one != name && !one.StartsWith(own, StringComparison.Ordinal));
+        else await RemoveAsync(own, one => true);
+        return isFirst ? manifest : throw new InvalidDataException($"Another process pushed version '{version}' of '{model}' at the same time: push under another --version.");
+    }
+
+    private async Task<IReadOnlyList<VersionFile>> PutFilesAsync(FileInfo[] files, string[] paths, string own, IProgress<Transferred>? progress, CancellationToken cancellationToken)
+    {
         List<VersionFile> pushed = [];
         long total = files.Sum(file => file.Length), done = 0;
         for (int i = 0; i < files.Length; i++)
         {
             await using HashedStream content = new(files[i], written => progress?.Report(new Transferred(done + written, total)));
-            await repository.Store.PutAsync(SharedRepository.ObjectOf(model, version, paths[i]), content, cancellationToken);
+            await repository.Store.PutAsync(own + paths[i], content, cancellationToken);
             pushed.Add(new VersionFile(paths[i], content.Length, content.Hash()));
             done += content.Length;
         }
 
-        VersionManifest manifest = new()
+        return pushed;
+    }
+
+    /// <summary>What this can't remove does no harm.</summary>
+    private async Task RemoveAsync(string below, Func<string, bool> isLeft)
+    {
+        using CancellationTokenSource late = new(CleanUp, time);
+        try
         {
-            Format = VersionManifest.CurrentFormat, Model = model, Version = version, Pushed = time.GetUtcNow(), PushedBy = by, Files = pushed,
-        };
-        string name = SharedRepository.ObjectOf(model, version, VersionManifest.FileName);
-        return await repository.Store.PutAsync(name, manifest.Write(), PutCondition.Absent, cancellationToken) is not null
-            ? manifest
-            : throw new InvalidDataException($"Another process pushed version '{version}' of '{model}' at the same time: push under another --version.");
+            List<string> left = [];
+            await foreach (ObjectEntry entry in repository.Store.ListAsync(below, late.Token))
+            {
+                if (isLeft(entry.Name)) left.Add(entry.Name);
+            }
+
+            foreach (string one in left) await repository.Store.DeleteAsync(one, late.Token);
+        }
+        catch (Exception fault) when (fault is TransportException or OperationCanceledException)
+        {
+            // The version is as it should be.
+        }
     }
 
     /// <summary>All but hidden ones: locks, and what is under way.</summary>

@@ -28,6 +28,14 @@ public sealed class AzuriteDeliveryTests(AzuriteFixture azurite) : IDisposable
     }
 
     [Fact]
+    public async Task A_push_that_comes_too_late_changes_nothing_of_the_version()
+    {
+        BlobStore store = new(await azurite.OptionsAsync());
+        await store.OpenAsync(None);
+        await _world.AssertOneOfTwoPushesAsync(store);
+    }
+
+    [Fact]
     public async Task A_container_that_is_not_there_yet_is_said_with_what_to_do()
     {
         StorageOptions options = await azurite.OptionsAsync();
@@ -85,7 +93,7 @@ public sealed class AzuriteDeliveryTests(AzuriteFixture azurite) : IDisposable
         StorageOptions options = await azurite.OptionsAsync();
         BlobStore other = new(options);
         byte[] right = DeliveryWorld.Content(1, 8 * Range);
-        string name = SharedRepository.ObjectOf(DeliveryWorld.Model, "1", "weights.bin");
+        string name = "";
         SharedRepository repository = await OpenAsync(options with
         {
             Http = new FaultyHttp(before: request =>
@@ -96,7 +104,8 @@ public sealed class AzuriteDeliveryTests(AzuriteFixture azurite) : IDisposable
                 return null;
             }),
         });
-        await _world.PushAsync(repository, "1", ("weights.bin", 1, 8 * Range));
+        VersionManifest pushed = await _world.PushAsync(repository, "1", ("weights.bin", 1, 8 * Range));
+        name = SharedRepository.ObjectOf(pushed, pushed.Files.Single());
 
         using CachedVersion fetched = await _world.FetchAsync("1", repository: repository);
 

@@ -65,8 +65,41 @@ internal sealed class DeliveryWorld : IDisposable
         return await (cache ?? Cache()).OpenAsync(repository, (await repository.FindAsync(Model, version, CancellationToken.None))!.Value, progress: null, CancellationToken.None);
     }
 
+    /// <summary>A push that finds no version, and another that becomes it before the first has written anything. It is refused, and what was pushed stays as it is.</summary>
+    public async Task AssertOneOfTwoPushesAsync(IObjectStore inner)
+    {
+        WatchedStore store = new(inner);
+        SharedRepository repository = new(store, "the repository");
+        TaskCompletionSource begun = new(TaskCreationOptions.RunContinuationsAsynchronously), ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        int puts = 0;
+        store.BeforePut = async () =>
+        {
+            if (Interlocked.Increment(ref puts) != 1) return;
+            begun.SetResult();
+            await ended.Task;
+        };
+        Task<VersionManifest> late = PushAsync(repository, "1", ("weights.bin", 2, 3000), ("config.json", 3, 100));
+        await begun.Task;
+        VersionManifest first = await PushAsync(repository, "1", ("weights.bin", 1, 3000), ("config.json", 1, 100));
+        ended.SetResult();
+
+        InvalidDataException refused = await Assert.ThrowsAsync<InvalidDataException>(() => late);
+
+        Assert.Contains("at the same time", refused.Message, StringComparison.Ordinal);
+        using CachedVersion fetched = await FetchAsync("1", repository: repository);
+        Assert.Equal(Content(1, 3000), await File.ReadAllBytesAsync(Path.Combine(fetched.Path, "weights.bin")));
+        List<string> names = [];
+        await foreach (ObjectEntry entry in store.ListAsync("models/", CancellationToken.None)) names.Add(entry.Name);
+        Assert.Equal(["config.json", VersionManifest.FileName, "weights.bin"], names.Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(first.Files.Count + 1, names.Count);
+    }
+
     /// <summary>Where the file of a version lies in the repository.</summary>
-    public string InRepository(string version, string path) => Path.Combine(RepositoryFolder, "models", Model, "versions", version, path);
+    public string InRepository(string version, string path)
+    {
+        string folder = Path.Combine(RepositoryFolder, "models", Model, "versions", version), manifest = Path.Combine(folder, VersionManifest.FileName);
+        return Path.Combine(folder, VersionManifest.Read(File.ReadAllBytes(manifest), manifest).Folder!, path);
+    }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 }
@@ -79,6 +112,9 @@ internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
 
     /// <summary>What to do instead of a read, or just before it where it gives false.</summary>
     public Func<string, long, Memory<byte>, ValueTask<bool>>? Before { get; set; }
+
+    /// <summary>Called before a file is written.</summary>
+    public Func<ValueTask> BeforePut { get; set; } = () => ValueTask.CompletedTask;
 
     /// <summary>Called before a look for changes.</summary>
     public Action BeforeLook { get; set; } = () => { };
@@ -108,7 +144,11 @@ internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
 
     public ValueTask<string?> PutAsync(string name, ReadOnlyMemory<byte> content, PutCondition condition, CancellationToken cancellationToken) => inner.PutAsync(name, content, condition, cancellationToken);
 
-    public ValueTask PutAsync(string name, Stream content, CancellationToken cancellationToken) => inner.PutAsync(name, content, cancellationToken);
+    public async ValueTask PutAsync(string name, Stream content, CancellationToken cancellationToken)
+    {
+        await BeforePut();
+        await inner.PutAsync(name, content, cancellationToken);
+    }
 
     public ValueTask<StoredObject?> GetAsync(string name, CancellationToken cancellationToken) => inner.GetAsync(name, cancellationToken);
 

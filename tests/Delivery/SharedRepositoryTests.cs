@@ -37,6 +37,36 @@ public sealed class SharedRepositoryTests : IDisposable
         await Assert.ThrowsAsync<InvalidDataException>(() => _world.Repository.ActivateAsync(DeliveryWorld.Model, "1", "me", Now, None));
         await _world.PushAsync("1", ("model.onnx", 1, 1000));
         Assert.Equal("1", Assert.Single(Assert.Single(await _world.Repository.ListAsync(None)).Versions));
+        Assert.False(await _world.Store.ExistsAsync(name, None));
+    }
+
+    [Fact]
+    public async Task A_push_that_fails_leaves_nothing()
+    {
+        int puts = 0;
+        _world.Store.BeforePut = () => ++puts == 2 ? throw new TransportException("cut off") : ValueTask.CompletedTask;
+
+        await Assert.ThrowsAsync<TransportException>(() => _world.PushAsync("1", ("model.onnx", 1, 1000), ("weights.bin", 2, 1000)));
+
+        Assert.Equal(2, puts);
+        await foreach (ObjectEntry left in _world.Store.ListAsync("models/", None)) Assert.Fail(left.Name);
+    }
+
+    [Fact]
+    public Task A_push_that_comes_too_late_changes_nothing_of_the_version() => _world.AssertOneOfTwoPushesAsync(_world.Store);
+
+    /// <summary>As the first r1 wrote it: the files beside the manifest.</summary>
+    [Fact]
+    public async Task A_version_of_the_first_format_is_read()
+    {
+        byte[] content = DeliveryWorld.Content(1, 5);
+        await _world.Store.PutAsync(SharedRepository.ObjectOf(DeliveryWorld.Model, "1", "onnx/a.bin"), content, PutCondition.Always, None);
+        string json = $$"""{"format":1,"model":"m","version":"1","pushed":"2026-01-01T00:00:00Z","pushed_by":"x","files":[{"path":"onnx/a.bin","bytes":5,"sha256":"{{Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(content))}}"}]}""";
+        await _world.Store.PutAsync(SharedRepository.ObjectOf(DeliveryWorld.Model, "1", VersionManifest.FileName), System.Text.Encoding.UTF8.GetBytes(json), PutCondition.Always, None);
+
+        using CachedVersion fetched = await _world.FetchAsync("1");
+
+        Assert.Equal(content, await File.ReadAllBytesAsync(Path.Combine(fetched.Path, "onnx", "a.bin"), None));
     }
 
     [Fact]
@@ -62,6 +92,8 @@ public sealed class SharedRepositoryTests : IDisposable
     [InlineData("""{"format":1,"model":"other","version":"1","pushed":"2026-01-01T00:00:00Z","pushed_by":"x","files":[{"path":"a","bytes":1,"sha256":"0000000000000000000000000000000000000000000000000000000000000000"}]}""")]
     [InlineData("""{"format":1,"model":"m","version":"1","pushed":"2026-01-01T00:00:00Z","pushed_by":"x","files":[null]}""")]
     [InlineData("""{"format":1,"model":"m","version":"1","pushed":"2026-01-01T00:00:00Z","pushed_by":"x","files":[{"path":"a","bytes":9223372036854775807,"sha256":"0000000000000000000000000000000000000000000000000000000000000000"},{"path":"b","bytes":9223372036854775807,"sha256":"0000000000000000000000000000000000000000000000000000000000000000"}]}""")]
+    [InlineData("""{"format":2,"model":"m","version":"1","pushed":"2026-01-01T00:00:00Z","pushed_by":"x","files":[{"path":"a","bytes":1,"sha256":"0000000000000000000000000000000000000000000000000000000000000000"}]}""")]
+    [InlineData("""{"format":2,"model":"m","version":"1","pushed":"2026-01-01T00:00:00Z","pushed_by":"x","folder":"../2","files":[{"path":"a","bytes":1,"sha256":"0000000000000000000000000000000000000000000000000000000000000000"}]}""")]
     [InlineData("""{"format":9,"model":"m"}""")]
     [InlineData("""{"format":1,""")]
     public async Task A_manifest_that_cannot_be_is_refused(string json)
