@@ -16,8 +16,6 @@ public sealed record PreparedVariant(string Path, long Bytes, bool IsHollow);
 /// </summary>
 public static class VariantPreparation
 {
-    private const string NewPrefix = ".new-";
-
     /// <summary>Room for the plain and packed forms twice, while they are compared, in the variant's size.</summary>
     private const int RoomFactor = 6;
 
@@ -26,21 +24,15 @@ public static class VariantPreparation
     public static PreparedVariant Prepare(ModelFolder folder, ModelVariant variant, RuntimeOptions options, CancellationToken cancellation)
     {
         options = options with { Threads = Math.Min(options.EffectiveThreads, folder.Config.Heads) };
-        if (ExecutionProvider.Preferred(options) is { Name: not "cpu" } other)
-            throw new ModelLoadException($"weights are packed on the CPU only, and models would run on {other.Description}: nothing to prepare; --device cpu prepares for the CPU");
+        if (ExecutionProvider.Preferred(options) is var device && !PreparedFolder.Serves(device))
+            throw new ModelLoadException($"weights are packed on the CPU only, and models would run on {device.Description}: nothing to prepare; --device cpu prepares for the CPU");
         var root = Path.Combine(folder.Path, PreparedFolder.Name);
         Directory.CreateDirectory(root);
+        WorkFolder.RemoveAbandoned(root);
         if (new DriveInfo(root).AvailableFreeSpace is var free && free < RoomFactor * variant.Bytes)
             throw new IOException($"Preparing needs {(RoomFactor * variant.Bytes / 1_000_000) + 1} MB for a while, but {root} has only {free / 1_000_000} MB free.");
-        var work = Directory.CreateDirectory(Path.Combine(root, $"{NewPrefix}{Guid.NewGuid():n}")).FullName;
-        try
-        {
-            return Prepare(folder, variant, options, work, cancellation);
-        }
-        finally
-        {
-            Directory.Delete(work, recursive: true);
-        }
+        using var work = WorkFolder.Create(root);
+        return Prepare(folder, variant, options, work.Path, cancellation);
     }
 
     private static PreparedVariant Prepare(ModelFolder folder, ModelVariant variant, RuntimeOptions options, string work, CancellationToken cancellation)
