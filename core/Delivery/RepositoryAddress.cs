@@ -39,7 +39,7 @@ public sealed class RepositoryAddress
     /// <exception cref="TransportException">The container is not there, can't be reached, or may not be read; the message says what to do.</exception>
     public async Task<SharedRepository> OpenAsync(TimeProvider time, CancellationToken cancellationToken)
     {
-        IObjectStore store = Store(time);
+        IObjectStore store = Store(time, Reading);
         if (store is BlobStore blobs && !await blobs.IsThereAsync(cancellationToken)) throw new TransportException($"There is nothing at {Description} yet: `r1 model push NAME --activate` makes the container and puts a model into it.", isPermanent: true);
         return new SharedRepository(store, Description);
     }
@@ -48,7 +48,7 @@ public sealed class RepositoryAddress
     /// <exception cref="TransportException">They can't be reached, or may not be written; the message says what to do.</exception>
     public async Task<SharedRepository> CreateAsync(TimeProvider time, CancellationToken cancellationToken)
     {
-        IObjectStore store = Store(time);
+        IObjectStore store = Store(time, Writing);
         if (store is BlobStore blobs) await blobs.OpenAsync(cancellationToken);
         if (store is FileObjectStore files)
         {
@@ -72,5 +72,10 @@ public sealed class RepositoryAddress
 
     private static TransportException Wrong(string what) => new($"The repository of models can't be used: {what}.", isPermanent: true);
 
-    private IObjectStore Store(TimeProvider time) => _blobs is not null ? new BlobStore(_blobs) : new FileObjectStore(_folder!, time, time);
+    /// <summary>What faults of the service say to who only reads, and creates nothing.</summary>
+    internal static StorageOptions Reading(StorageOptions options) => options with { BlobRole = StorageOptions.BlobReader, ContainerCreated = "`r1 model push NAME --activate` makes it again and puts a model into it" };
+
+    internal static StorageOptions Writing(StorageOptions options) => options with { ContainerCreated = "`r1 model push` makes it again" };
+
+    private IObjectStore Store(TimeProvider time, Func<StorageOptions, StorageOptions> use) => _blobs is not null ? new BlobStore(use(_blobs)) : new FileObjectStore(_folder!, time, time);
 }

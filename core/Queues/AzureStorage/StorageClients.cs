@@ -8,7 +8,6 @@ namespace R1Serverless.Queues.AzureStorage;
 /// <summary>The client library's own clients for what <see cref="StorageOptions"/> say, bounded in their patience: callers try again themselves.</summary>
 internal sealed partial class StorageClients
 {
-    private const string BlobRole = "Storage Blob Data Contributor";
     private const string QueueRole = "Storage Queue Data Contributor";
 
     // Of one attempt where nothing answers. Messages are small, and a lease must be renewed in time; a block takes longer on a slow line.
@@ -51,7 +50,7 @@ internal sealed partial class StorageClients
         }
 
         Container = blobs.GetBlobContainerClient(options.Container);
-        BlobService = new StorageService(blobs.Uri.Authority, BlobRole);
+        BlobService = new StorageService(blobs.Uri.Authority, options.BlobRole, options.ContainerCreated);
         // A connection string with a signature has the addresses of those services only that it opens.
         if (queues.Uri is { } address) queueService = new StorageService(address.Authority, QueueRole);
     }

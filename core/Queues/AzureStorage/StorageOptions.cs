@@ -6,6 +6,8 @@ namespace R1Serverless.Queues.AzureStorage;
 /// <summary>Which storage account to use, and as whom. Either <see cref="ConnectionString"/> or <see cref="Account"/> is given.</summary>
 public sealed record StorageOptions
 {
+    internal const string BlobWriter = "Storage Blob Data Contributor", BlobReader = "Storage Blob Data Reader", CreatedAtStart = "a restart creates it again";
+
     /// <summary>As the portal shows it, with an account key or a shared access signature; <c>UseDevelopmentStorage=true</c> is Azurite on its usual ports.</summary>
     public string? ConnectionString { get; init; }
 
@@ -27,6 +29,12 @@ public sealed record StorageOptions
 
     /// <summary>See <see cref="IRequestQueue.LeaseTime"/>: 1 second to 1 hour; the service counts whole seconds.</summary>
     public TimeSpan LeaseTime { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The role that allows what is done with the container, for messages.</summary>
+    internal string BlobRole { get; init; } = BlobWriter;
+
+    /// <summary>Who creates the container where it is missing, for messages: the end of a sentence.</summary>
+    internal string ContainerCreated { get; init; } = CreatedAtStart;
 
     /// <summary>How a test stands between the client library and the service; null for the network.</summary>
     internal HttpPipelineTransport? Http { get; init; }

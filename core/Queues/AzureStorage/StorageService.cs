@@ -7,7 +7,8 @@ namespace R1Serverless.Queues.AzureStorage;
 /// <summary>One of an account's services, and what its refusals mean to the operator.</summary>
 /// <param name="Host">Of its endpoint.</param>
 /// <param name="Role">The role that allows all that is asked of it.</param>
-internal sealed record StorageService(string Host, string Role)
+/// <param name="Created">Who creates its container or queues, as the end of a sentence.</param>
+internal sealed record StorageService(string Host, string Role, string Created = StorageOptions.CreatedAtStart)
 {
     /// <summary>Whether it is a fault of the service or of the way to it, rather than a bug or the caller's own cancelling.</summary>
     public bool Knows(Exception fault, CancellationToken cancellationToken) => fault switch
@@ -43,7 +44,7 @@ internal sealed record StorageService(string Host, string Role)
         (403, "AccountIsDisabled") => new($"The storage account of {Host} is disabled.", failed, isPermanent: true),
         (401 or 403, _) =>
             new($"{Host} refuses the credentials ({failed.ErrorCode ?? "no reason given"}): check the connection string's key and this machine's clock; an identity needs the role '{Role}'.", failed, isPermanent: true),
-        (404, "ContainerNotFound" or "QueueNotFound") => new($"The container or queue at {Host} has been deleted; a restart creates it again.", failed),
+        (404, "ContainerNotFound" or "QueueNotFound") => new($"The container or queue at {Host} has been deleted; {Created}.", failed),
         (409, "ContainerBeingDeleted" or "QueueBeingDeleted") => new($"The container or queue at {Host} is just being deleted; it can be created again in a minute.", failed),
         (400 or 409 or 413 or 415, _) => new($"{Host} does not accept what was asked ({failed.Status} {failed.ErrorCode}).", failed, isPermanent: failed.Status == 400),
         _ => new($"{Host} answers {failed.Status} {failed.ErrorCode}.", failed),

@@ -3,6 +3,7 @@ using Azure;
 using Azure.Core;
 using Azure.Identity;
 using Microsoft.Extensions.Logging.Abstractions;
+using R1Serverless.Delivery;
 using R1Serverless.Queues;
 using R1Serverless.Queues.AzureStorage;
 
@@ -34,6 +35,20 @@ public sealed class StorageFaultTests(AzuriteFixture azurite)
         Assert.Contains(sentence, fault.Message, StringComparison.Ordinal);
         Assert.Contains("someaccount.blob.core.windows.net", fault.Message, StringComparison.Ordinal);
         Assert.Equal(isPermanent, fault.IsPermanent);
+    }
+
+    [Fact]
+    public async Task Who_only_reads_models_is_told_a_readers_role_and_who_makes_the_container()
+    {
+        foreach (var (status, code, sentence) in new[] { (403, "AuthorizationPermissionMismatch", "give it the role 'Storage Blob Data Reader'"), (404, "ContainerNotFound", "has been deleted; `r1 model push NAME --activate` makes it again") })
+        {
+            BlobStore store = new(RepositoryAddress.Reading(Account with { Http = new FaultyHttp(_ => new Refusal(status, code)) }));
+
+            TransportException fault = await Assert.ThrowsAsync<TransportException>(async () => await store.GetAsync("models/m/active", CancellationToken.None));
+
+            Assert.Contains(sentence, fault.Message, StringComparison.Ordinal);
+            Assert.DoesNotContain("restart", fault.Message, StringComparison.Ordinal);
+        }
     }
 
     [Theory]
