@@ -18,7 +18,8 @@ COPY functions functions
 COPY models models
 RUN dotnet publish functions/R1Serverless.Functions.csproj --no-restore -c Release -r linux-x64 -p:SelfContained=true -p:PublishReadyToRun=true -p:Gpu=${GPU} -o /publish
 # What a worker would build at its first start. It is built from these very files, so that none builds it again.
-RUN /publish/r1 model build /publish/models/r1-nano --precision fp32,fp16,int8,int4 --data /data
+# Graphs are prepared for the CPU alone.
+RUN /publish/r1 model build /publish/models/r1-nano --precision fp32,fp16,int8,int4 --data /data $([ ${GPU} = false ] || echo --no-prepare)
 
 FROM ${CUDA} AS runtime-true
 RUN apt-get update \

@@ -5,7 +5,7 @@ namespace R1Serverless.Runtime;
 /// <summary>A device that sessions run on, and what it asks of their callers.</summary>
 public sealed record ExecutionProvider
 {
-    internal const string CudaName = "CUDAExecutionProvider";
+    internal const string CudaName = "CUDAExecutionProvider", CpuName = "cpu";
 
     /// <summary>Tensor Cores take float16 and int8 operands in multiples of 8.</summary>
     private const int TensorCoreStep = 8;
@@ -30,7 +30,7 @@ public sealed record ExecutionProvider
 
     internal static ExecutionProvider Cpu(RuntimeOptions options) => new()
     {
-        Name = "cpu", Description = $"CPU, {options.EffectiveThreads} threads",
+        Name = CpuName, Description = $"CPU, {options.EffectiveThreads} threads",
     };
 
     internal static ExecutionProvider Cuda(RuntimeOptions options) => new()

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -104,9 +105,10 @@ public sealed class ImagesTests
         ParseResult served = ServeCommand.Create(LocalModels.LoadAsync).Parse(started[1..]);
         Assert.Empty(served.Errors);
         Assert.Equal(RoleName.Of(ServeRole.Worker), served.GetValue<string>("--role"));
-        string build = file.Instructions.Single(one => one.Text.Contains(" model build ", StringComparison.Ordinal)).Text;
-        ParseResult built = ModelCommand.Create().Parse(build.Split(' ')[2..]);
+        string[] build = Expanded(file.Instructions.Single(one => one.Text.Contains(" model build ", StringComparison.Ordinal)).Text);
+        ParseResult built = ModelCommand.Create().Parse(build[2..]);
         Assert.Empty(built.Errors);
+        Assert.Equal(gpu == "true", built.GetValue<bool>("--no-prepare"));
         Assert.Equal(ShippedModels.Precisions.Order(), PrecisionList.Parse(built.GetValue<string[]>("--precision")!).Order());
         var data = file.Copies.Single(copy => copy.From is not null && copy.Sources[0] == built.GetValue<string>("--data"));
         Assert.Equal(data.Target, served.GetValue<string>("--data"));
@@ -161,6 +163,15 @@ public sealed class ImagesTests
         string[] ours = [.. set.Where(name => name.StartsWith("R1_", StringComparison.Ordinal)).Distinct()];
         Assert.NotEmpty(ours);
         Assert.All(ours, name => Assert.Contains($"\"{name}\"", sources, StringComparison.Ordinal));
+    }
+
+    /// <summary>The words that a shell makes of a line.</summary>
+    private static string[] Expanded(string line)
+    {
+        ProcessStartInfo start = new("sh") { UseShellExecute = false, RedirectStandardOutput = true };
+        foreach (string one in (string[])["-c", $"echo {line}"]) start.ArgumentList.Add(one);
+        using Process shell = Process.Start(start)!;
+        return shell.StandardOutput.ReadToEnd().Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
     }
 
     private static string[] Options(string run) => [.. run.Split(' ').SkipWhile(word => word != "-r").TakeWhile(word => word != "-o").Where(word => word is not "--no-restore" and not "-c" and not "Release")];

@@ -1,5 +1,6 @@
 using R1Serverless.Batching;
 using R1Serverless.Building;
+using R1Serverless.Generation;
 using R1Serverless.Models;
 using R1Serverless.Preparing;
 using R1Serverless.Requests;
@@ -130,6 +131,57 @@ public sealed class VariantPreparationTests : IDisposable
         (manifest with { Key = manifest.Key with { Processor = "another" } }).Save(Path.Combine(others, PreparedManifest.FileName));
         Assert.Equal(path, VariantPreparation.Prepare(model, variant, Options, Cancellation).Path);
         Assert.Equal(new[] { others, path }.Order(StringComparer.Ordinal), Directory.EnumerateDirectories(Path.Combine(model.Path, PreparedFolder.Name)).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void What_killed_processes_left_goes_and_what_others_are_at_stays()
+    {
+        var model = Copy(TestModels.Nano);
+        var root = Path.Combine(model.Path, PreparedFolder.Name);
+        string[] left = [.. new[] { "1", "2", "3" }.Select(one => Directory.CreateDirectory(Path.Combine(root, WorkFolder.Prefix + one, "done")).Parent!.FullName)];
+        foreach (var one in left) File.WriteAllText(Path.Combine(one, "packed.bin"), "weights");
+        // The first is of an r1 that held nothing.
+        File.WriteAllText(Path.Combine(left[1], WorkFolder.LockFile), "");
+        using (new FileStream(Path.Combine(left[2], WorkFolder.LockFile), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None))
+        {
+            var path = VariantPreparation.Prepare(model, Variant(model, Precision.Int8), Options, Cancellation).Path;
+            Assert.Equal(new[] { left[2], path }.Order(StringComparer.Ordinal), Directory.EnumerateDirectories(root).Order(StringComparer.Ordinal));
+            Assert.True(File.Exists(Path.Combine(left[2], "packed.bin")));
+        }
+    }
+
+    [Fact]
+    public void On_a_device_that_nothing_is_prepared_for_nothing_is_refused()
+    {
+        var model = Copy(TestModels.Nano);
+        var variant = Variant(model, Precision.Int8);
+        VariantPreparation.Prepare(model, variant, Options, Cancellation);
+        Assert.Equal(new PreparedState(null, null, null), PreparedFolder.Look(model, variant, Options, ExecutionProvider.Cuda));
+    }
+
+    [Fact]
+    public void What_can_not_be_read_of_a_prepared_graph_is_told_and_the_plain_model_loaded()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The file is Linux's own: it opens, and reading it fails as from a broken disk.");
+        var model = Copy(TestModels.Nano);
+        var variant = Variant(model, Precision.Int8);
+        var graph = Path.Combine(VariantPreparation.Prepare(model, variant, Options, Cancellation).Path, PreparedManifest.GraphFile);
+        File.Delete(graph);
+        File.CreateSymbolicLink(graph, "/proc/self/mem");
+        AssertRefused(model, variant, "Input/output error");
+    }
+
+    [Fact]
+    public async Task The_warning_says_what_to_type_for_the_folder_that_it_is_about()
+    {
+        var model = Copy(TestModels.Nano);
+        var variant = Variant(model, Precision.Int8);
+        var path = VariantPreparation.Prepare(model, variant, Options, Cancellation).Path;
+        File.Delete(Path.Combine(path, PreparedManifest.GraphFile));
+        List<string> warnings = [];
+        await using ModelHost host = new([model], new ModelHostOptions { MemoryBytes = 1L << 32, Warn = warnings.Add }, Options, new EngineOptions(), TimeProvider.System);
+        await host.LoadAsync(model.Name, new PrecisionWish(variant.Precision), Cancellation);
+        Assert.EndsWith($"; `r1 model prepare {model.Path}` prepares it for this machine.", Assert.Single(warnings), StringComparison.Ordinal);
     }
 
     [Fact]

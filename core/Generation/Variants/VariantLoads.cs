@@ -40,6 +40,9 @@ internal sealed class VariantLoads(HostedModels models, ModelHostOptions options
 
     private static string Name(HostedVariant one) => $"{one.Folder.Name}{(one.Folder.Version is { } version ? $" {version}" : "")} {PrecisionName.Of(one.Variant.Precision)}";
 
+    /// <summary>By its path, as versions in the cache and models from folders have no name that a command finds.</summary>
+    private static string Quoted(string path) => path.Contains(' ', StringComparison.Ordinal) ? $"\"{path}\"" : path;
+
     /// <summary>Never throws: whatever a load's fault is, it fails the requests for that variant and nothing else.</summary>
     private async Task<bool> LoadAsync(HostedVariant one, Task[] before)
     {
@@ -61,7 +64,7 @@ internal sealed class VariantLoads(HostedModels models, ModelHostOptions options
             }
 
             if (loaded.PreparedRefusal is { } refusal)
-                options.Warn?.Invoke($"What was prepared of {Name(one)} is not used: {refusal}. The plain model is, which takes longer to load; `r1 model prepare {one.Folder.Name}` prepares it for this machine.");
+                options.Warn?.Invoke($"What was prepared of {Name(one)} is not used: {refusal}. The plain model is, which takes longer to load; `r1 model prepare {Quoted(one.Folder.Path)}` prepares it for this machine.");
             options.Progress?.Report($"Loaded {Name(one)} in {(loaded.LoadTime + loaded.WarmupTime).TotalSeconds:0.00} s.");
             return true;
         }

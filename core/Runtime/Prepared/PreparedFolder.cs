@@ -53,11 +53,27 @@ public static class PreparedFolder
             .Where(one => one.Item2 is not null).Select(one => (one.one, one.Item2!))];
     }
 
-    /// <summary>What is prepared for this machine, and why there is none although something was prepared; neither where nothing was.</summary>
-    public static PreparedState Look(ModelFolder folder, ModelVariant variant, RuntimeOptions options)
+    /// <summary>What is prepared for this machine, and why there is none although something was prepared; neither where nothing was, or where models run on a device that
+    /// nothing is prepared for.</summary>
+    public static PreparedState Look(ModelFolder folder, ModelVariant variant, RuntimeOptions options) => Look(folder, variant, options, ExecutionProvider.Preferred);
+
+    internal static PreparedState Look(ModelFolder folder, ModelVariant variant, RuntimeOptions options, Func<RuntimeOptions, ExecutionProvider> device)
     {
-        var all = All(folder, variant);
-        if (all.Count == 0) return new PreparedState(null, null, null);
+        try
+        {
+            return All(folder, variant) is { Count: > 0 } all && Serves(device(options)) ? Look(folder, variant, options, all) : new PreparedState(null, null, null);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return new PreparedState(null, null, fault.Message.TrimEnd('.'));
+        }
+    }
+
+    /// <summary>Weights are packed on the CPU only.</summary>
+    public static bool Serves(ExecutionProvider device) => device.Name == ExecutionProvider.CpuName;
+
+    private static PreparedState Look(ModelFolder folder, ModelVariant variant, RuntimeOptions options, IReadOnlyList<(string Path, PreparedManifest Manifest)> all)
+    {
         var key = KeyOf(folder, variant, options);
         var path = PathOf(folder, variant, key);
         var found = all.FirstOrDefault(one => one.Path == path && one.Manifest.Key == key);

@@ -21,7 +21,7 @@ internal static class PreparedRunner
             if (Canary.IsSame(state.Manifest!.Canary, Canary.Sample(Canary.Run(runner, folder.Config.ContextLength)))) return runner;
             refusal = "it does not give the answers that the plain model gave";
         }
-        catch (Exception fault) when (fault is OnnxRuntimeException or ModelLoadException)
+        catch (Exception fault) when (fault is OnnxRuntimeException or ModelLoadException or IOException or UnauthorizedAccessException)
         {
             refusal = fault.Message;
         }
