@@ -27,10 +27,10 @@ internal sealed class GatewayOpening(
 
         if (monitoring is not null) await monitoring.Started.WaitAsync(stoppingToken);
         report.Connected(queue.Transport.Description);
+        timeline.Mark(StartupPhase.Ready);
         serving.Open(
             new KnownModels(queue.Gateway, queue.Workers),
             async cancellationToken => ModelListing.Of(await queue.Workers.ListAsync(cancellationToken)));
-        timeline.Mark(StartupPhase.Ready);
         report.Loaded(models);
         report.Ready(models);
         await queue.Receiving.WaitAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

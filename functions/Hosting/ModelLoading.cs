@@ -66,8 +66,8 @@ internal sealed partial class ModelLoading(
             report.Loaded(loaded.Models());
             if (loaded.PrewarmedModel is { } model) await prewarm.RunAsync(new FirstTokenWatch(new DeadlineInference(engine, time), timeline), model, stoppingToken);
             answering.Begin();
-            serving.Open(answering, _ => ValueTask.FromResult(loaded.Models()));
             timeline.Mark(StartupPhase.Ready);
+            serving.Open(answering, _ => ValueTask.FromResult(loaded.Models()));
             report.Ready(loaded.Models());
             await (options.Role == ServeRole.All ? early : WorkAsync(loaded, stoppingToken));
             await Task.Delay(Timeout.Infinite, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

@@ -161,7 +161,7 @@ public sealed class BatchDriverTests
         BatchJob created = await world.CreateAsync(BatchWorld.Lines(1), TimeSpan.FromHours(2));
         world.Time.Advance(TimeSpan.FromHours(1.5));
         world.StartDriver();
-        await world.UntilAsync(() => !world.Queue.IsEmpty);
+        await world.UntilAsync(() => !world.Queue.IsEmpty, TimeSpan.FromMilliseconds(2));
         var request = Assert.Single(world.Queue);
         Assert.Equal((BatchWorld.Owner, created.Id, R1Serverless.Queues.WorkClass.Bulk, null), (request.Request.Owner, request.Batch, request.Class, request.ReplyTo));
         Assert.InRange(request.Request.Deadline!.Value, TimeSpan.FromMinutes(25), TimeSpan.FromMinutes(30));

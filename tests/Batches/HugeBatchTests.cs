@@ -29,7 +29,7 @@ public sealed class HugeBatchTests : IDisposable
         BatchJob created = await jobs.CreateAsync(
             new BatchJob { Id = jobs.NewId(), Owner = "o", Input = HugeStore.Input, Endpoint = BatchWorld.Chat, Window = TimeSpan.FromHours(1), Times = new BatchTimes(0, 3600) }, default);
         long before = GC.GetTotalMemory(forceFullCollection: true);
-        using CancellationTokenSource stop = new(TimeSpan.FromMinutes(3));
+        using CancellationTokenSource stop = new(TimeSpan.FromMinutes(15));
         Task driving = new BatchDriver(transport, new OpenAiBatches(null, TimeProvider.System), limits, TimeProvider.System, NullLogger<BatchDriver>.Instance).RunAsync(stop.Token);
         long most = 0;
         BatchJob job;

@@ -37,7 +37,8 @@ public sealed class KilledFetchTests(ITestOutputHelper output) : IDisposable
         }
 
         output.WriteLine($"{killed} kills, {asked} ranges asked for, of {Ranges + 3}; {done.Count} were there before the last try");
-        Assert.Equal(Kills, killed);
+        // All of them but where this process was late to kill so often that everything had been fetched before.
+        Assert.InRange(killed, Kills / 2, Kills);
         Assert.InRange(asked, Ranges + 3, Ranges + 3 + Kills * VersionFetch.Parallel);
         using CachedVersion fetched = await _world.FetchAsync("1");
         Assert.Empty(_world.Store.Reads);

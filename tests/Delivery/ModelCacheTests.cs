@@ -81,8 +81,9 @@ public sealed class ModelCacheTests : IDisposable
         _world.Store.Before = async (_, _, _) =>
         {
             // Twice, so that parts of both contents carry tags of their own.
-            if (Interlocked.Increment(ref reads) is 3) await File.WriteAllBytesAsync(_world.InRepository("1", "weights.bin"), other);
-            if (reads is 12) await File.WriteAllBytesAsync(_world.InRepository("1", "weights.bin"), right);
+            int read = Interlocked.Increment(ref reads);
+            if (read is 3) await File.WriteAllBytesAsync(_world.InRepository("1", "weights.bin"), other);
+            if (read is 12) await File.WriteAllBytesAsync(_world.InRepository("1", "weights.bin"), right);
             return false;
         };
 

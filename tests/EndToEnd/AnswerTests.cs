@@ -92,7 +92,7 @@ public abstract class AnswerTests
     [Fact]
     public async Task A_stream_that_is_cancelled_frees_its_slot()
     {
-        using (await Server.BeginLongStreamAsync(tokens: 1900)) Assert.True((await Worker.LoadAsync()).Running >= 1);
+        using (await Server.BeginLongStreamAsync(tokens: 4000, choices: 16)) Assert.True((await Worker.LoadAsync()).Running >= 1);
         await Worker.UntilIdleAsync();
     }
 

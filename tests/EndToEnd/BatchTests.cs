@@ -11,7 +11,8 @@ namespace R1Serverless.Tests.EndToEnd;
 /// <summary>The official client's files and batches, unchanged, against a gateway whose batches a worker in another process runs.</summary>
 public sealed class BatchTests(SharedPair pair) : IClassFixture<SharedPair>
 {
-    private const int Lines = 40;
+    /// <summary>Of a batch that is run to its end, and of one that is still running when it is cancelled.</summary>
+    private const int Lines = 40, Many = 1000;
 
     [Fact]
     public async Task The_official_sdk_uploads_runs_and_reads_a_batch()
@@ -54,7 +55,7 @@ public sealed class BatchTests(SharedPair pair) : IClassFixture<SharedPair>
         JsonElement error = batch.RootElement.GetProperty("errors").GetProperty("data")[0];
         Assert.Equal(("invalid_url", 1), (error.GetProperty("code").GetString(), error.GetProperty("line").GetInt32()));
 
-        OpenAIFile fine = await client.GetOpenAIFileClient().UploadFileAsync(BinaryData.FromString(Input("/v1/chat/completions")), "fine.jsonl", FileUploadPurpose.Batch);
+        OpenAIFile fine = await client.GetOpenAIFileClient().UploadFileAsync(BinaryData.FromString(Input("/v1/chat/completions", Many)), "fine.jsonl", FileUploadPurpose.Batch);
         CreateBatchOperation cancelled = await client.GetBatchClient().CreateBatchAsync(
             BinaryContent.Create(BinaryData.FromString($$"""{"input_file_id":"{{fine.Id}}","endpoint":"/v1/chat/completions","completion_window":"1h"}""")), waitUntilCompleted: false);
         await cancelled.CancelAsync(null);

@@ -60,7 +60,7 @@ public sealed class ColdWorkerTests : IDisposable
         ServeProcess staying = await ServeProcess.StartInAsync(Data, receiver.Environment, "--role", "worker", "--grace", "120");
         await using (staying)
         {
-            Task<HttpResponseMessage>[] asked = [.. Enumerable.Range(0, Requests).Select(i => gateway.Client.SendAsync(ServeProcess.Ask($"What is {i + 10} + 30?", ",\"ignore_eos\":true,\"max_tokens\":300")))];
+            Task<HttpResponseMessage>[] asked = [.. Enumerable.Range(0, Requests).Select(i => gateway.Client.SendAsync(ServeProcess.Ask($"What is {i + 10} + 30?", ",\"ignore_eos\":true,\"max_tokens\":800")))];
             await UntilRunningAsync(leaving);
             leaving.SendTerminate();
             Assert.Equal(0, await leaving.ExitAsync());

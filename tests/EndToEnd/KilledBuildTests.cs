@@ -17,7 +17,7 @@ public sealed class KilledBuildTests : IDisposable
     {
         string checkpoint = Path.Combine(_folder, "checkpoint"), target = Path.Combine(_folder, "models", "mine");
         // Large enough not to be done before it is killed.
-        SyntheticCheckpoint.Write(checkpoint, new SyntheticShape(512, 4, 8, 2, 64, 2304, 16000, 4096), ReferenceCheckpoints.Folder("qwen2"));
+        SyntheticCheckpoint.Write(checkpoint, new SyntheticShape(512, 8, 8, 2, 64, 2304, 16000, 4096), ReferenceCheckpoints.Folder("qwen2"));
         ModelFolder old = ModelBuilder.Build(ReferenceCheckpoints.Folder("llama"), target, "mine", TimeProvider.System);
 
         using Process build = Start(checkpoint, target);

@@ -6,7 +6,7 @@ public sealed class ProcessTests
     [Fact]
     public async Task On_SIGTERM_the_answer_in_flight_finishes_and_the_exit_code_is_0()
     {
-        await using ServeProcess server = await ServeProcess.StartAsync();
+        await using ServeProcess server = await ServeProcess.StartAsync("--grace", "120");
         using StreamReader stream = await server.BeginLongStreamAsync(tokens: 1500);
         server.SendTerminate();
         string rest = await stream.ReadToEndAsync();

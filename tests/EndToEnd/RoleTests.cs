@@ -52,7 +52,7 @@ public sealed class RoleTests : IDisposable
     [Fact]
     public async Task A_stream_whose_worker_is_killed_is_completed_by_another_with_every_character_once()
     {
-        const string Long = ",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":1500";
+        const string Long = ",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":4000";
         await using ServeProcess gateway = await StartAsync("gateway");
         string text;
         await using (ServeProcess first = await StartAsync("worker"))
@@ -82,7 +82,7 @@ public sealed class RoleTests : IDisposable
     [InlineData("worker")]
     public async Task On_SIGTERM_the_stream_in_flight_finishes_and_the_exit_code_is_0(string stopped)
     {
-        await using ServeProcess gateway = await StartAsync("gateway"), worker = await StartAsync("worker");
+        await using ServeProcess gateway = await StartAsync("gateway", "--grace", "120"), worker = await StartAsync("worker", "--grace", "120");
         using StreamReader stream = await gateway.BeginLongStreamAsync(tokens: 1500);
         ServeProcess ending = stopped == "gateway" ? gateway : worker;
         ending.SendTerminate();

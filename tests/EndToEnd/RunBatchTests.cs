@@ -21,7 +21,7 @@ public sealed class RunBatchTests : IDisposable
         lines[7] = lines[7].Replace("\"temperature\":0", "\"temperature\":9", StringComparison.Ordinal);
         await File.WriteAllLinesAsync(Path.Combine(_folder, "in.jsonl"), lines);
 
-        using (Process first = Start("--batch-size", "4"))
+        using (Process first = Start("--batch-size", "1"))
         {
             using CancellationTokenSource limit = new(TimeSpan.FromMinutes(2));
             while (!File.Exists(Part) || new FileInfo(Part).Length < 50_000)

@@ -13,7 +13,7 @@ public sealed partial class ServeProcess : IAsyncDisposable
 {
     public const string Model = "r1-nano";
     private const int Terminate = 15;
-    private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(2), RequestLimit = TimeSpan.FromMinutes(5);
     private readonly string? _ownData;
     private readonly Process _process;
     private readonly StringBuilder _output = new();
@@ -64,7 +64,7 @@ public sealed partial class ServeProcess : IAsyncDisposable
         try
         {
             await process._ready.Task.WaitAsync(StartLimit);
-            process.Client = new HttpClient { BaseAddress = await process._listening.Task };
+            process.Client = new HttpClient { BaseAddress = await process._listening.Task, Timeout = RequestLimit };
             return process;
         }
         catch (Exception)
@@ -95,9 +95,10 @@ public sealed partial class ServeProcess : IAsyncDisposable
     };
 
     /// <summary>A stream that goes on for a while, whatever the model thinks of it; it has begun to answer.</summary>
-    public async Task<StreamReader> BeginLongStreamAsync(int tokens)
+    /// <param name="choices">More take longer: the model writes ten thousand tokens a second of one alone, thirty of many.</param>
+    public async Task<StreamReader> BeginLongStreamAsync(int tokens, int choices = 4)
     {
-        HttpRequestMessage request = Ask("What is 12 + 30?", $",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":{tokens}");
+        HttpRequestMessage request = Ask("What is 12 + 30?", $",\"stream\":true,\"ignore_eos\":true,\"n\":{choices},\"max_tokens\":{tokens}");
         HttpResponseMessage response = await Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         response.EnsureSuccessStatusCode();
         StreamReader reader = new(await response.Content.ReadAsStreamAsync());

@@ -42,7 +42,7 @@ public sealed class VariantServingTests : IDisposable
     public async Task A_running_stream_keeps_its_variant_while_others_come_and_go()
     {
         await using ServeProcess server = await StartAsync();
-        HttpResponseMessage running = await SendAsync(server, "one", "What is 12 + 30?", ",\"precision\":\"fp32\",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":4000");
+        HttpResponseMessage running = await SendAsync(server, "one", "What is 12 + 30?", ",\"precision\":\"fp32\",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":4000,\"n\":8");
         foreach (string precision in (string[])["fp32", "int4", "fp32", "int4"])
         {
             using JsonDocument answer = JsonDocument.Parse(await (await SendAsync(server, "two", "What is 12 + 30?", $",\"precision\":\"{precision}\"")).Content.ReadAsStringAsync());

@@ -9,7 +9,7 @@ public sealed class ClockSkewTests(ITestOutputHelper output) : IAsyncLifetime
 {
     private const int Requests = 20, Words = 18;
 
-    private static readonly TimeSpan LeaseTime = TimeSpan.FromSeconds(3), WordTime = TimeSpan.FromMilliseconds(200), Short = TimeSpan.FromSeconds(1), Long = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan LeaseTime = TimeSpan.FromSeconds(6), WordTime = TimeSpan.FromMilliseconds(380), Short = TimeSpan.FromSeconds(1), Long = TimeSpan.FromMinutes(5);
 
     // The system's timers count whole ticks of a coarser clock than the one this test measures by: they may fire a little before their time.
     private static readonly TimeSpan TimerTick = TimeSpan.FromMilliseconds(20);

@@ -9,9 +9,12 @@ namespace R1Serverless.Tests.Faults;
 internal sealed class FaultWorld : IAsyncDisposable
 {
     /// <summary>How long to wait for what must come; only a failing test waits so long.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(5);
+
+    /// <summary>Counting lists every result, which costs the service as much as the work that is waited for.</summary>
+    private static readonly TimeSpan CountLook = TimeSpan.FromMilliseconds(100);
 
     private readonly CancellationTokenSource _stop = new();
     private readonly List<Task> _running = [];
@@ -22,11 +25,12 @@ internal sealed class FaultWorld : IAsyncDisposable
         new() { Id = new RequestId(id), Model = "m", Prompt = new Prompt.Text($"{words}"), Deadline = deadline };
 
     /// <summary>Looks again and again until it holds.</summary>
-    public static async Task UntilAsync(Func<Task<bool>> holds)
+    /// <param name="look">How long between two looks.</param>
+    public static async Task UntilAsync(Func<Task<bool>> holds, TimeSpan? look = null)
     {
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
         limit.CancelAfter(Patience);
-        while (!await holds()) await Task.Delay(Look, TimeProvider.System, limit.Token);
+        while (!await holds()) await Task.Delay(look ?? Look, TimeProvider.System, limit.Token);
     }
 
     public static Task UntilAsync(Func<bool> holds) => UntilAsync(() => Task.FromResult(holds()));
@@ -57,7 +61,7 @@ internal sealed class FaultWorld : IAsyncDisposable
     /// <summary>Waits until there are so many results and nothing waits any more; how many results there are then. Some services don't tell what is leased.</summary>
     public static async Task<int> ResultsAsync(Transport transport, int expected)
     {
-        await UntilAsync(async () => await CountAsync() >= expected);
+        await UntilAsync(async () => await CountAsync() >= expected, CountLook);
         await UntilAsync(async () => await IsEmptyAsync(transport, WorkClass.Interactive) && await IsEmptyAsync(transport, WorkClass.Bulk));
         return await CountAsync();
 

@@ -79,7 +79,7 @@ public sealed class ModelUpdatesTests : IAsyncDisposable
     {
         await StartAsync("1");
         await ActivateAsync("2", without: "tokenizer.json");
-        await LooksUntilAsync(() => Versions.SequenceEqual([("1", VersionState.Active), ("2", VersionState.Failed)]));
+        await LooksUntilAsync(() => Versions.SequenceEqual([("1", VersionState.Active), ("2", VersionState.Failed)]) && _said.Any(line => line.Contains("2 is not served", StringComparison.Ordinal)));
         Assert.Contains("lacks the file tokenizer.json", _updates!.Versions(Model)[1].Reason, StringComparison.Ordinal);
         int said = _said.Count;
         for (int i = 0; i < 5; i++) await LookAsync();

@@ -16,7 +16,7 @@ internal sealed class TestServer : IAsyncDisposable
     private readonly string _data;
     private readonly TestServer? _worker;
 
-    private TestServer(WebApplication app, string data, TestServer? worker, StringWriter output, StringWriter errors)
+    private TestServer(WebApplication app, string data, TestServer? worker, HeardOutput output, HeardOutput errors)
     {
         (_app, _data, _worker, Output, Errors) = (app, data, worker, output, errors);
         Client = new HttpClient { BaseAddress = new Uri(app.Services.GetRequiredService<StartupReport>().Addresses.Single()) };
@@ -24,9 +24,9 @@ internal sealed class TestServer : IAsyncDisposable
 
     public HttpClient Client { get; }
 
-    public StringWriter Output { get; }
+    public HeardOutput Output { get; }
 
-    public StringWriter Errors { get; }
+    public HeardOutput Errors { get; }
 
     /// <summary>What the server is made of.</summary>
     public IServiceProvider Services => _app.Services;
@@ -83,9 +83,9 @@ internal sealed class TestServer : IAsyncDisposable
 
     private static async Task<TestServer> StartInAsync(string data, TestServer? worker, ModelLoader load, ServeOptions? options, TimeProvider? time = null)
     {
-        (StringWriter output, StringWriter errors) = (new(), new());
+        (HeardOutput output, HeardOutput errors) = (new(), new());
         options = (options ?? new()) with { Urls = ["http://127.0.0.1:0"], Transport = new TransportOptions { DataFolder = data } };
-        WebApplication app = ServeHost.Build(options, load, time ?? TimeProvider.System, TextWriter.Synchronized(output), TextWriter.Synchronized(errors));
+        WebApplication app = ServeHost.Build(options, load, time ?? TimeProvider.System, output, errors);
         await app.StartAsync();
         return new TestServer(app, data, worker, output, errors);
     }
@@ -125,6 +125,23 @@ internal sealed class TestServer : IAsyncDisposable
         Client.Dispose();
         await _app.DisposeAsync();
         if (_worker is not null) await _worker.DisposeAsync();
-        else Directory.Delete(_data, recursive: true);
+        else await DeleteAsync(_data);
+    }
+
+    /// <summary>Work that was only told to end may still write its last file.</summary>
+    private static async Task DeleteAsync(string folder)
+    {
+        for (int left = 100; ; left--)
+        {
+            try
+            {
+                Directory.Delete(folder, recursive: true);
+                return;
+            }
+            catch (IOException) when (left > 0)
+            {
+                await Task.Delay(50);
+            }
+        }
     }
 }

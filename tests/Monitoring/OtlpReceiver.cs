@@ -20,10 +20,12 @@ internal sealed class OtlpReceiver : IAsyncDisposable
 
     public string Address => _app.Urls.Single();
 
-    /// <summary>For a process that shall send here, and nothing before it ends.</summary>
+    /// <summary>For a process that shall send here, its metrics only when it ends.</summary>
     public Dictionary<string, string> Environment => new(StringComparer.Ordinal)
     {
         ["OTEL_EXPORTER_OTLP_ENDPOINT"] = Address, ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf", ["OTEL_METRIC_EXPORT_INTERVAL"] = "600000",
+        // Spans go on their way at once: what is left at the end has five seconds.
+        ["OTEL_BSP_SCHEDULE_DELAY"] = "200",
     };
 
     /// <summary>All that came, as one text, for what must not be in it.</summary>

@@ -6,10 +6,12 @@ const client = new OpenAI({ baseURL, apiKey: "none" });
 const endpoint = "/v1/chat/completions";
 const pause = () => new Promise((resolve) => setTimeout(resolve, 100));
 
-const input = Array.from({ length: lines }, (_, i) => JSON.stringify({
+const sums = (count) => Array.from({ length: count }, (_, i) => JSON.stringify({
   custom_id: `sum-${i}`, method: "POST", url: endpoint,
   body: { model: "r1-nano", temperature: 0, messages: [{ role: "user", content: `What is ${50 + i} + ${50 + i}?` }] },
 })).join("\n") + "\n";
+
+const input = sums(lines);
 
 const all = async (page) => {
   const ids = [];
@@ -31,7 +33,9 @@ const batch = await ended(created.id);
 const output = await (await client.files.content(batch.output_file_id)).text();
 const answers = output.trim().split("\n").map((line) => JSON.parse(line));
 
-const other = await client.batches.create({ input_file_id: file.id, endpoint, completion_window: "1h" });
+// So many that it is still running when it is cancelled.
+const many = await client.files.create({ file: await toFile(Buffer.from(sums(1000)), "many.jsonl"), purpose: "batch" });
+const other = await client.batches.create({ input_file_id: many.id, endpoint, completion_window: "1h" });
 const cancelling = await client.batches.cancel(other.id);
 const cancelled = await ended(other.id);
 

@@ -76,7 +76,7 @@ public sealed class ServiceBusFaultTests : TransportContract
     [InlineData(true)]
     public async Task A_completion_that_gets_lost_is_an_error_and_at_worst_a_second_delivery(bool isApplied)
     {
-        await using ServiceBusTransport hasty = Bus.New(Bus.Options with { AnswerTime = TimeSpan.FromSeconds(0.5) });
+        await using ServiceBusTransport hasty = Bus.New(Bus.Options with { AnswerTime = TimeSpan.FromSeconds(3) });
         await hasty.Queue.EnqueueAsync([Request("a")], Stop);
         Lease lease = Assert.Single(await hasty.Queue.LeaseAsync(WorkClass.Interactive, 1, Patience, Stop));
         await Bus.Broker.AskAsync(() => Bus.Broker.LostSettlements = (1, isApplied));
