@@ -8,14 +8,15 @@ using R1Serverless.Requests;
 namespace R1Serverless.Hosting;
 
 /// <summary>
-/// Asks this very server, over its own port, before anybody else may: so that sockets, HTTP, routing, JSON, tokenizer, sampling and streams have run once when the first
+/// Asks this very server, over its own port, before anybody else may: while the models load, answered by a stand-in, so that sockets, HTTP, routing, JSON and streams are
+/// compiled and connected on a core that loading leaves idle; then answered by the models, so that tokenizer, engine and sampling have run too when the first
 /// client comes. Bare sockets, as an HTTP client would be one more thing to load. What fails here fails no start.
 /// </summary>
 internal sealed class EndpointPrewarm(StartupReport report, PrewarmPass pass, TimeProvider time)
 {
     private const int MostRounds = 12;
 
-    /// <summary>Each ask comes once, whatever it takes; none is begun later.</summary>
+    /// <summary>The models' first ask comes whatever it takes; none is begun that would end later.</summary>
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(0.4);
 
     /// <summary>Greedy and sampled, streamed and not, chat and text.</summary>
@@ -27,9 +28,18 @@ internal sealed class EndpointPrewarm(StartupReport report, PrewarmPass pass, Ti
         ("/v1/completions", "\"prompt\":\"1 + 1\",\"temperature\":0.6,\"top_p\":0.95,\"top_k\":20,\"stream\":true,\"stream_options\":{\"include_usage\":true}"),
     ];
 
+    /// <summary>Answers that this process has given itself.</summary>
+    public int Answered { get; private set; }
+
+    /// <summary>Asks a stand-in until it answers steadily, or until <paramref name="loading"/> is over.</summary>
+    public Task RehearseAsync(Task loading, CancellationToken cancellationToken) =>
+        RunAsync(new RehearsalInference(), "rehearsal", TimeSpan.MaxValue, loading, cancellationToken);
+
     /// <param name="inference">Answers; its requests are not counted.</param>
     /// <param name="model">Whom to ask.</param>
-    public async Task RunAsync(IInference inference, string model, CancellationToken cancellationToken)
+    public Task RunAsync(IInference inference, string model, CancellationToken cancellationToken) => RunAsync(inference, model, Longest, null, cancellationToken);
+
+    private async Task RunAsync(IInference inference, string model, TimeSpan longest, Task? until, CancellationToken cancellationToken)
     {
         if (Own(report.Addresses) is not { } address) return;
         string secret = pass.Open(inference);
@@ -37,13 +47,18 @@ internal sealed class EndpointPrewarm(StartupReport report, PrewarmPass pass, Ti
         {
             long began = time.GetTimestamp();
             SteadyLatency steady = new();
+            TimeSpan slowest = TimeSpan.Zero;
             for (int round = 0; round < MostRounds && !steady.IsSteady; round++)
             {
                 long start = time.GetTimestamp();
                 foreach ((string path, string ask) in Asks)
                 {
-                    if (round > 0 && time.GetElapsedTime(began) > Longest) return;
+                    TimeSpan passed = time.GetElapsedTime(began);
+                    if (until is { IsCompleted: true } || (slowest > TimeSpan.Zero && passed + slowest > longest)) return;
                     await AskAsync(address, path, $"{{\"model\":\"{model}\",\"max_tokens\":4,{ask}}}", secret, cancellationToken);
+                    Answered++;
+                    TimeSpan took = time.GetElapsedTime(began) - passed;
+                    if (took > slowest) slowest = took;
                 }
 
                 steady.Observe(time.GetElapsedTime(start));

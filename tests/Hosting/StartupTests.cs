@@ -65,6 +65,28 @@ public sealed class StartupTests
     }
 
     [Fact]
+    public async Task While_the_models_load_the_process_rehearses_its_answers_and_nobody_else_is_let_in()
+    {
+        TaskCompletionSource held = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        FakeInference inference = FakeInference.Thoughtful();
+        await using TestServer server = await TestServer.StartLoadingAsync(async (_, _, _) =>
+        {
+            await held.Task;
+            return new LoadedModels(inference, () => [TestServer.Served()], () => default) { PrewarmedModel = TestServer.Model };
+        });
+        EndpointPrewarm prewarm = server.Services.GetRequiredService<EndpointPrewarm>();
+        using CancellationTokenSource limit = new(TimeSpan.FromMinutes(1));
+        // Every way of asking, at least twice.
+        while (prewarm.Answered < 8) await Task.Delay(1, limit.Token);
+        Assert.Empty(inference.Requests);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await server.PostAsync("/v1/chat/completions", TestServer.Chat())).StatusCode);
+        held.SetResult();
+        while (server.Serving.Phase != ServingPhase.Ready) await Task.Delay(1, limit.Token);
+        Assert.NotEmpty(inference.Requests);
+        Assert.True((await server.PostAsync("/v1/chat/completions", TestServer.Chat())).IsSuccessStatusCode);
+    }
+
+    [Fact]
     public async Task While_the_process_asks_itself_nobody_else_is_let_in_and_its_secret_ends_with_it()
     {
         TaskCompletionSource held = new(TaskCreationOptions.RunContinuationsAsynchronously), asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
