@@ -49,8 +49,9 @@ public sealed class StartupTests
     {
         FakeInference inference = FakeInference.Thoughtful();
         ServeOptions options = new() { ApiKeys = withKey ? ["secret"] : [] };
+        // By a clock that stands, none of the asks takes too long to be made.
         await using TestServer server = await TestServer.StartLoadingAsync(
-            (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [TestServer.Served()], () => default) { PrewarmedModel = TestServer.Model }), options);
+            (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [TestServer.Served()], () => default) { PrewarmedModel = TestServer.Model }), options, new FakeTimeProvider(TimeProvider.System.GetUtcNow()));
         while (server.Serving.Phase != ServingPhase.Ready) await Task.Yield();
         InferenceRequest[] asked;
         lock (inference.Requests) asked = [.. inference.Requests];
