@@ -47,6 +47,17 @@ public sealed class SharedRepository(IObjectStore store, string description)
         return (manifest, Convert.ToHexStringLower(SHA256.HashData(stored.Content.Span)));
     }
 
+    /// <summary>What a version's model says of itself, read alone; null where only its graphs say it, as they do where another program made them.</summary>
+    /// <exception cref="InvalidModelException">It is damaged, or not what was pushed.</exception>
+    public async Task<ModelManifest?> DescribeAsync(VersionManifest version, CancellationToken cancellationToken)
+    {
+        if (version.Files.FirstOrDefault(one => one.Path == ModelManifest.FileName) is not { } file) return null;
+        string name = ObjectOf(version, file);
+        if (await store.GetAsync(name, cancellationToken) is not { } stored || Convert.ToHexStringLower(SHA256.HashData(stored.Content.Span)) != file.Sha256)
+            throw new InvalidModelException($"{name} in {description} is not what was pushed: push the model again under another version.");
+        return ModelManifest.Read(new MemoryStream(stored.Content.ToArray(), writable: false), $"{name} in {description}");
+    }
+
     /// <summary>What is to be served of a model, with the tag to look for changes by; null if nothing was ever activated.</summary>
     /// <exception cref="InvalidModelException">The object is damaged.</exception>
     public async Task<(ActiveVersion Active, string Tag)?> FindActiveAsync(string model, CancellationToken cancellationToken) =>
@@ -64,9 +75,10 @@ public sealed class SharedRepository(IObjectStore store, string description)
     public async Task<ActiveVersion> ActivateAsync(string model, string version, string by, DateTimeOffset now, CancellationToken cancellationToken)
     {
         if (await FindAsync(model, version, cancellationToken) is null) throw new InvalidDataException($"There is no version '{version}' of '{model}' in {description}; `r1 model list --from` shows what there is.");
-        var before = await FindActiveAsync(model, cancellationToken);
-        ActiveVersion next = new(version, now, by, before?.Active.Version == version ? before.Value.Active.Previous : before?.Active.Version);
-        PutCondition condition = before is { Tag: var tag } ? PutCondition.Unchanged(tag) : PutCondition.Absent;
+        StoredObject? stored = await store.GetAsync(ActiveOf(model), cancellationToken);
+        string[] before = [.. LineOf(model, stored).Where(one => one != version).Take(ActiveVersion.MostBefore)];
+        ActiveVersion next = new(version, now, by, before.FirstOrDefault()) { Before = before };
+        PutCondition condition = stored is { Tag: var tag } ? PutCondition.Unchanged(tag) : PutCondition.Absent;
         return await store.PutAsync(ActiveOf(model), JsonSerializer.SerializeToUtf8Bytes(next, DeliveryJson.Default.ActiveVersion), condition, cancellationToken) is not null
             ? next
             : throw new InvalidDataException($"Another version of '{model}' was activated at the same time: look with `r1 model list --from`, and activate again if need be.");
@@ -78,6 +90,19 @@ public sealed class SharedRepository(IObjectStore store, string description)
     internal static string ObjectOf(VersionManifest manifest, VersionFile file) => ObjectOf(manifest.Model, manifest.Version, manifest.Folder is { } folder ? $"{folder}/{file.Path}" : file.Path);
 
     private static string ActiveOf(string model) => $"{Root}{model}{Active}";
+
+    /// <summary>What was active and what was before it; nothing where that can't be read any more: to activate a version is what mends it.</summary>
+    private IReadOnlyList<string> LineOf(string model, StoredObject? stored)
+    {
+        try
+        {
+            return stored is null ? [] : ReadActive(model, stored).Line;
+        }
+        catch (InvalidModelException)
+        {
+            return [];
+        }
+    }
 
     private ActiveVersion ReadActive(string model, StoredObject stored)
     {

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using R1Serverless.Models;
+using R1Serverless.Models.Layouts;
 using R1Serverless.Queues;
 
 namespace R1Serverless.Delivery;
@@ -40,6 +41,10 @@ public sealed record VersionManifest
 
     [JsonIgnore]
     public long Bytes => Files.Sum(file => file.Bytes);
+
+    /// <summary>Whether something was measured of a model that another program made: what, only the whole folder says.</summary>
+    [JsonIgnore]
+    public bool IsFoundAndMeasured => Files.Any(file => file.Path == FoundEvaluations.FileName);
 
     /// <param name="json">The object's content.</param>
     /// <param name="where">For messages.</param>
@@ -90,9 +95,21 @@ public sealed record VersionFile(string Path, long Bytes, string Sha256);
 /// <param name="Since">When it was activated, by the clock of whoever did.</param>
 /// <param name="By">User and machine.</param>
 /// <param name="Previous">The version that was active before; null where there was none.</param>
-public sealed record ActiveVersion(string Version, DateTimeOffset Since, string By, string? Previous);
+public sealed record ActiveVersion(string Version, DateTimeOffset Since, string By, string? Previous)
+{
+    /// <summary>How many versions before are kept.</summary>
+    public const int MostBefore = 5;
+
+    /// <summary>The versions that were active before, each once, the last one first; null in what was written before there was such a list.</summary>
+    public IReadOnlyList<string?>? Before { get; init; }
+
+    /// <summary>The version and those before it, in the order in which they may be served.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<string> Line => [.. new[] { Version, Previous }.Concat(Before ?? []).OfType<string>().Where(ModelRepository.IsName).Distinct(StringComparer.Ordinal).Take(1 + MostBefore)];
+}
 
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(VersionManifest))]
 [JsonSerializable(typeof(ActiveVersion))]
+[JsonSerializable(typeof(ServedNote))]
 internal sealed partial class DeliveryJson : JsonSerializerContext;

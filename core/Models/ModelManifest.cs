@@ -36,25 +36,35 @@ public sealed record ModelManifest
         try
         {
             using var stream = File.OpenRead(path);
-            var manifest = JsonSerializer.Deserialize(stream, ManifestJson.Default.ModelManifest);
-            return manifest switch
-            {
-                null => throw new InvalidModelException($"{path} is empty."),
-                { Format: not CurrentFormat } => throw new InvalidModelException(
-                    $"{path} has format {manifest.Format}, but this version reads format {CurrentFormat}: build the model again."),
-                { Variants.Count: 0 } => throw new InvalidModelException($"{path} lists no variants."),
-                _ when manifest.Variants.Any(v => v is null || !IsInFolder(v.File) || (v.DataFile is { } data && !IsInFolder(data))) =>
-                    throw new InvalidModelException($"{path} is damaged: each variant must name files that lie beside it."),
-                _ => manifest,
-            };
+            return Read(stream, path);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
             throw new InvalidModelException($"{path} does not exist: is this folder the output of `r1 model build`?", e);
         }
+    }
+
+    /// <param name="where">For messages.</param>
+    /// <exception cref="InvalidModelException">It is damaged or of a newer form.</exception>
+    internal static ModelManifest Read(Stream content, string where)
+    {
+        try
+        {
+            var manifest = JsonSerializer.Deserialize(content, ManifestJson.Default.ModelManifest);
+            return manifest switch
+            {
+                null => throw new InvalidModelException($"{where} is empty."),
+                { Format: not CurrentFormat } => throw new InvalidModelException(
+                    $"{where} has format {manifest.Format}, but this version reads format {CurrentFormat}: build the model again."),
+                { Variants.Count: 0 } => throw new InvalidModelException($"{where} lists no variants."),
+                _ when manifest.Variants.Any(v => v is null || !IsInFolder(v.File) || (v.DataFile is { } data && !IsInFolder(data))) =>
+                    throw new InvalidModelException($"{where} is damaged: each variant must name files that lie beside it."),
+                _ => manifest,
+            };
+        }
         catch (JsonException e)
         {
-            throw new InvalidModelException($"{path} is damaged: {e.Message}", e);
+            throw new InvalidModelException($"{where} is damaged: {e.Message}", e);
         }
     }
 

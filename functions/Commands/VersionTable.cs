@@ -15,8 +15,8 @@ internal static class VersionTable
         Table table = new Table().Border(TableBorder.Simple).AddColumns("name", "version", "active", "files", "size", "pushed", "by");
         foreach (var (model, versions, _) in await repository.ListAsync(cancellation))
         {
-            ActiveVersion? active = (await repository.FindActiveAsync(model, cancellation))?.Active;
-            foreach (string version in versions) table.AddRow(await RowAsync(repository, model, version, active, cancellation));
+            Func<string, string> mark = await MarkAsync(repository, model, cancellation);
+            foreach (string version in versions) table.AddRow(await RowAsync(repository, model, version, mark(version), cancellation));
         }
 
         if (table.Rows.Count == 0)
@@ -30,12 +30,26 @@ internal static class VersionTable
         return 0;
     }
 
-    private static async Task<string[]> RowAsync(SharedRepository repository, string model, string version, ActiveVersion? active, CancellationToken cancellation)
+    /// <summary>What stands beside a version in the column of the active one.</summary>
+    private static async Task<Func<string, string>> MarkAsync(SharedRepository repository, string model, CancellationToken cancellation)
     {
-        string mark = active?.Version == version ? $"since {active.Since:yyyy-MM-dd HH:mm}, by {active.By}" : "";
         try
         {
-            if ((await repository.FindAsync(model, version, cancellation))?.Manifest is not { } manifest) return [model, version, mark, "gone"];
+            ActiveVersion? active = (await repository.FindActiveAsync(model, cancellation))?.Active;
+            return version => active?.Version == version ? $"since {active.Since:yyyy-MM-dd HH:mm}, by {active.By}" : "";
+        }
+        catch (InvalidModelException fault)
+        {
+            await Console.Error.WriteLineAsync($"warning: {fault.Message}");
+            return _ => "unusable";
+        }
+    }
+
+    private static async Task<string[]> RowAsync(SharedRepository repository, string model, string version, string mark, CancellationToken cancellation)
+    {
+        try
+        {
+            if ((await repository.FindAsync(model, version, cancellation))?.Manifest is not { } manifest) return [model, version, Markup.Escape(mark), "gone"];
             return [model, version, Markup.Escape(mark), $"{manifest.Files.Count}", Quantities.Bytes(manifest.Bytes), $"{manifest.Pushed:yyyy-MM-dd HH:mm}", Markup.Escape(manifest.PushedBy)];
         }
         catch (InvalidModelException fault)

@@ -100,6 +100,23 @@ public sealed class ModelCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task What_is_active_of_one_model_can_be_damaged_and_the_others_are_listed_and_it_is_mended()
+    {
+        string repository = Path.Combine(_data, "repository");
+        foreach (string name in (string[])["a", "b"]) await RunAsync("model", "build", ReferenceCheckpoints.Folder("llama"), "--data", _data, "--name", name, "--precision", "fp32");
+        foreach (string name in (string[])["a", "b"]) Assert.Equal(0, (await RunAsync("model", "push", name, "--data", _data, "--to", repository, "--version", "1", "--activate")).Code);
+        await File.WriteAllTextAsync(Path.Combine(repository, "models", "a", "active"), "{", TestContext.Current.CancellationToken);
+
+        var (code, list, warnings) = await RunAsync("model", "list", "--from", repository);
+        Assert.Equal(0, code);
+        Assert.Matches("a +1 +unusable ", list);
+        Assert.Matches("b +1 +since ", list);
+        Assert.Contains("damaged: activate a version again", warnings, StringComparison.Ordinal);
+        Assert.Equal(0, (await RunAsync("model", "activate", "a", "1", "--to", repository)).Code);
+        Assert.Matches("a +1 +since ", (await RunAsync("model", "list", "--from", repository)).Output);
+    }
+
+    [Fact]
     public async Task Errors_are_one_plain_line_and_exit_code_1()
     {
         var (code, _, errors) = await RunAsync("model", "build", _models, "--output", Path.Combine(_models, "out"));

@@ -80,9 +80,41 @@ public sealed class SharedRepositoryTests : IDisposable
         Assert.Null(await _world.Repository.FindActiveChangeAsync(DeliveryWorld.Model, tag, None));
         await _world.Repository.ActivateAsync(DeliveryWorld.Model, "2", "bob", Now, None);
         var (active, next) = (await _world.Repository.FindActiveChangeAsync(DeliveryWorld.Model, tag, None))!.Value;
-        Assert.Equal(new ActiveVersion("2", Now, "bob", "1"), active);
+        Assert.Equal(new ActiveVersion("2", Now, "bob", "1") { Before = active.Before }, active);
         await _world.Repository.ActivateAsync(DeliveryWorld.Model, "1", "ann", Now, None);
-        Assert.Equal(new ActiveVersion("1", Now, "ann", "2"), (await _world.Repository.FindActiveChangeAsync(DeliveryWorld.Model, next, None))!.Value.Active);
+        active = (await _world.Repository.FindActiveChangeAsync(DeliveryWorld.Model, next, None))!.Value.Active;
+        Assert.Equal(new ActiveVersion("1", Now, "ann", "2") { Before = active.Before }, active);
+        Assert.Equal(["1", "2"], active.Line);
+    }
+
+    [Fact]
+    public async Task Some_versions_before_the_active_one_are_remembered_each_once_and_the_last_one_as_older_builds_know_it()
+    {
+        foreach (string version in (string[])["1", "2", "3", "4", "5", "6", "7"]) await _world.PushAsync(version, ("model.onnx", 1, 1000));
+        // As an older build writes it.
+        await PutActiveAsync("""{"version":"2","since":"2026-01-01T00:00:00Z","by":"ann","previous":"1"}""");
+        Assert.Equal(["2", "1"], (await _world.Repository.FindActiveAsync(DeliveryWorld.Model, None))!.Value.Active.Line);
+
+        foreach (string version in (string[])["3", "2", "2", "4"]) await _world.Repository.ActivateAsync(DeliveryWorld.Model, version, "ann", Now, None);
+        Assert.Equal(["4", "2", "3", "1"], (await _world.Repository.FindActiveAsync(DeliveryWorld.Model, None))!.Value.Active.Line);
+        foreach (string version in (string[])["5", "6", "7"]) await _world.Repository.ActivateAsync(DeliveryWorld.Model, version, "ann", Now, None);
+        Assert.Equal(["7", "6", "5", "4", "2", "3"], (await _world.Repository.FindActiveAsync(DeliveryWorld.Model, None))!.Value.Active.Line);
+        Assert.Contains("\"previous\": \"6\"", await File.ReadAllTextAsync(ActivePath, None), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("{\"version\":")]
+    [InlineData("""{"version":"../1","since":"2026-01-01T00:00:00Z","by":"x","previous":null}""")]
+    public async Task What_is_active_can_be_set_again_where_it_is_damaged(string content)
+    {
+        await _world.PushAsync("1", ("model.onnx", 1, 1000));
+        await PutActiveAsync(content);
+        InvalidModelException fault = await Assert.ThrowsAsync<InvalidModelException>(() => _world.Repository.FindActiveAsync(DeliveryWorld.Model, None));
+        Assert.Contains("activate", fault.Message, StringComparison.Ordinal);
+
+        await _world.Repository.ActivateAsync(DeliveryWorld.Model, "1", "ann", Now, None);
+        Assert.Equal(["1"], (await _world.Repository.FindActiveAsync(DeliveryWorld.Model, None))!.Value.Active.Line);
     }
 
     [Theory]
@@ -147,4 +179,9 @@ public sealed class SharedRepositoryTests : IDisposable
     }
 
     public void Dispose() => _world.Dispose();
+
+    private string ActivePath => Path.Combine(_world.RepositoryFolder, "models", DeliveryWorld.Model, "active");
+
+    private async Task PutActiveAsync(string json) =>
+        await _world.Store.PutAsync($"models/{DeliveryWorld.Model}/active", System.Text.Encoding.UTF8.GetBytes(json), PutCondition.Always, None);
 }
