@@ -55,6 +55,23 @@ public sealed class ModelCache(string folder, long budget, TimeProvider time)
         return await TryUseAsync(manifest, key, cancellationToken) ?? throw new IOException($"{_folders.Version(key)} was removed just after it was fetched; try again.");
     }
 
+    /// <summary>The version of a key, without a repository; null where it is not there whole and sound.</summary>
+    public async Task<CachedVersion?> TryOpenAsync(string key, CancellationToken cancellationToken)
+    {
+        string path = Path.Combine(_folders.Version(key), VersionManifest.FileName);
+        try
+        {
+            return File.Exists(path) ? await TryUseAsync(VersionManifest.Read(await File.ReadAllBytesAsync(path, cancellationToken), path), key, cancellationToken) : null;
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or InvalidModelException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>What was served last, kept beside the versions.</summary>
+    public LastServed LastServed(RepositoryAddress repository) => new(Path.Combine(folder, "served", repository.Key));
+
     /// <summary>The lease on a version that is there and sound; null where it is not. What was damaged is removed.</summary>
     private async Task<CachedVersion?> TryUseAsync(VersionManifest manifest, string key, CancellationToken cancellationToken)
     {
@@ -73,7 +90,7 @@ public sealed class ModelCache(string folder, long budget, TimeProvider time)
             throw new IOException($"{one} was changed after it was fetched, and another process uses it: stop that process, or remove {_folders.Version(key)}.");
         }
 
-        return new CachedVersion(path, manifest, use);
+        return new CachedVersion(path, manifest, key, use);
     }
 
     private async Task<IDisposable> LockAsync(string name, TimeSpan patience, CancellationToken cancellationToken)
@@ -111,12 +128,15 @@ public sealed class ModelCache(string folder, long budget, TimeProvider time)
 /// <summary>A version in the cache that this process uses: while it is not disposed, the version stays.</summary>
 /// <param name="path">The model's folder.</param>
 /// <param name="manifest">Of the version.</param>
+/// <param name="key">By which the cache knows it.</param>
 /// <param name="use">What keeps it there.</param>
-public sealed class CachedVersion(string path, VersionManifest manifest, IDisposable use) : IDisposable
+public sealed class CachedVersion(string path, VersionManifest manifest, string key, IDisposable use) : IDisposable
 {
     public string Path => path;
 
     public VersionManifest Manifest => manifest;
+
+    public string Key => key;
 
     public void Dispose() => use.Dispose();
 }

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using R1Serverless.Queues;
 using R1Serverless.Queues.AzureStorage;
 using R1Serverless.Queues.Embedded;
@@ -14,6 +16,8 @@ public sealed class RepositoryAddress
     /// <summary>The container where only the account is known.</summary>
     public const string DefaultContainer = "models";
 
+    private const int KeyDigits = 32;
+
     private readonly string? _folder;
     private readonly StorageOptions? _blobs;
 
@@ -21,6 +25,21 @@ public sealed class RepositoryAddress
 
     /// <summary>Without secrets.</summary>
     public string Description { get; }
+
+    /// <summary>Tells this repository from any other on this machine's disk, whichever key it is used with.</summary>
+    public string Key
+    {
+        get
+        {
+            string place = _blobs?.ConnectionString is { } connection
+                ? string.Join(';', connection.Split(';').Where(part => !IsSecret(part)).Order(StringComparer.Ordinal).Append(_blobs.Container))
+                : Description;
+            return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(place)))[..KeyDigits];
+        }
+    }
+
+    /// <summary>Whether it is a folder that is not there, as before a share is mounted.</summary>
+    public bool IsMissing => _folder is not null && !Directory.Exists(_folder);
 
     /// <param name="text">A folder, <c>https://ACCOUNT.blob.core.windows.net/CONTAINER</c>, or a connection string.</param>
     /// <exception cref="TransportException">It is none of these; the message says what is wrong, without a secret.</exception>
@@ -43,6 +62,9 @@ public sealed class RepositoryAddress
         if (store is BlobStore blobs && !await blobs.IsThereAsync(cancellationToken)) throw new TransportException($"There is nothing at {Description} yet: `r1 model push NAME --activate` makes the container and puts a model into it.", isPermanent: true);
         return new SharedRepository(store, Description);
     }
+
+    /// <summary>For reading once it can be reached: nothing is asked of it.</summary>
+    public SharedRepository Await(TimeProvider time) => new(Store(time, Reading), Description);
 
     /// <summary>For writing: folder or container are created if they are missing.</summary>
     /// <exception cref="TransportException">They can't be reached, or may not be written; the message says what to do.</exception>
@@ -69,6 +91,9 @@ public sealed class RepositoryAddress
         if (url.Query.Length > 0) throw Wrong($"a signature in the address is not taken; put it into a connection string in {Variable}, or use this process's identity");
         return new RepositoryAddress(null, new StorageOptions { Account = url.GetLeftPart(UriPartial.Authority), Container = container.TrimEnd('/') }, url.GetLeftPart(UriPartial.Path));
     }
+
+    private static bool IsSecret(string part) =>
+        part.StartsWith("AccountKey=", StringComparison.OrdinalIgnoreCase) || part.StartsWith("SharedAccessSignature=", StringComparison.OrdinalIgnoreCase);
 
     private static TransportException Wrong(string what) => new($"The repository of models can't be used: {what}.", isPermanent: true);
 

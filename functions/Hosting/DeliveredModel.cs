@@ -4,13 +4,17 @@ namespace R1Serverless.Hosting;
 
 /// <summary>A model that comes from a repository, as it stands on this machine. One writer; any thread may look.</summary>
 /// <param name="serving">What serves; disposed when another has taken its place and nothing runs in it.</param>
+/// <param name="line">What may be served in its place where it does not load.</param>
 /// <param name="tag">Of the repository's word on what is active, as it was last acted upon.</param>
-internal sealed class DeliveredModel(string name, DeliveredVersion serving, string tag, ServedVersion? candidate) : IDisposable
+internal sealed class DeliveredModel(string name, DeliveredVersion serving, VersionLine line, string tag) : IDisposable
 {
+    /// <summary>A tag that no word has: the next look acts upon whatever is active.</summary>
+    public const string NoTag = "0";
+
     private readonly Lock _gate = new();
     private readonly List<DeliveredVersion> _retiring = [];
     private DeliveredVersion _serving = serving;
-    private ServedVersion? _candidate = candidate;
+    private ServedVersion? _candidate;
 
     public string Name => name;
 
@@ -22,7 +26,11 @@ internal sealed class DeliveredModel(string name, DeliveredVersion serving, stri
         }
     }
 
-    public string Tag { get; set; } = tag;
+    /// <summary>Only where nothing of what serves was loaded yet, and it may still prove to be no good.</summary>
+    public VersionLine? Line { get; set; } = line;
+
+    /// <summary>A full disk may have room at the next look.</summary>
+    public string Tag { get; set; } = line.LacksRoom && serving.Version != line.Active ? NoTag : tag;
 
     /// <summary>The same as it was last tried to act upon; another than <see cref="Tag"/> while that goes on.</summary>
     public string Tried { get; set; } = tag;

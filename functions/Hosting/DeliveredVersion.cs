@@ -10,6 +10,9 @@ internal sealed class DeliveredVersion(ModelFolder folder, CachedVersion cached)
 
     public string Version => cached.Manifest.Version;
 
+    /// <summary>By which the cache knows it.</summary>
+    public string Key => cached.Key;
+
     public DateTimeOffset Pushed => cached.Manifest.Pushed;
 
     public void Dispose() => cached.Dispose();

@@ -11,6 +11,9 @@ internal sealed record LoadedModels(IInference Inference, Func<IReadOnlyList<Ser
     /// <summary>How far the start came and when, as timestamps of the clock: the files, the sessions, the warm models.</summary>
     public IReadOnlyList<(StartupPhase Phase, long At)> Reached { get; init; } = [];
 
+    /// <summary>What is to go on once everything that happens is measured; called once.</summary>
+    public Action Begin { get; init; } = static () => { };
+
     /// <summary>Whom this process asks over its own port before anybody else may; null for nobody.</summary>
     public string? PrewarmedModel { get; init; }
 }

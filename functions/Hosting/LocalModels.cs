@@ -2,7 +2,6 @@ using R1Serverless.Building;
 using R1Serverless.Generation;
 using R1Serverless.Models;
 using R1Serverless.Queues;
-using R1Serverless.Requests;
 using R1Serverless.Runtime;
 
 namespace R1Serverless.Hosting;
@@ -18,7 +17,8 @@ internal static class LocalModels
 
     public static async Task<LoadedModels> LoadAsync(ServeOptions options, IProgress<string> progress, CancellationToken cancellationToken)
     {
-        var delivered = options.ModelsFrom is { } from ? await DeliveredModels.OpenAsync(options, from, progress, cancellationToken) : null;
+        var rules = Rules(options, progress);
+        var delivered = options.ModelsFrom is { } from ? await DeliveredModels.OpenAsync(rules, from, progress, cancellationToken) : null;
         ModelHost? host = null;
         try
         {
@@ -31,16 +31,15 @@ internal static class LocalModels
             }
 
             var artifacts = TimeProvider.System.GetTimestamp();
-            var first = PreloadNames.Read(options, folders);
-            var served = host = Host(folders, options, progress);
-            var updates = delivered?.Watch(host, options, progress);
-            await Task.WhenAll(first.Select(one => LoadAsync(served, updates, one.Model, one.Wish, cancellationToken)));
+            var first = PreloadNames.Read(options, folders, delivered?.Names);
+            var served = host = new ModelHost(folders, rules.Limits, options.Runtime, rules.Engine, TimeProvider.System);
+            var updates = delivered?.Watch(host, progress);
+            await Task.WhenAll(first.Select(one => updates is null ? served.LoadAsync(one.Model, one.Wish, cancellationToken) : updates.LoadAsync(one.Model, one.Wish, cancellationToken)));
             // The device that a load really got, where the preferred one would not do.
             var device = host.Status.Select(one => one.Loaded).OfType<LoadedVariant>().First().Provider;
             var inference = new LocalInference(host);
-            updates?.Start();
-            return Started(new LoadedModels(
-                updates is null ? inference : new DeliveredInference(inference, updates, delivered!), () => Describe(served, device, model => updates?.Versions(model) ?? []), () => Load(served)), host, artifacts, options);
+            LoadedModels loaded = new(updates is null ? inference : new DeliveredInference(inference, updates, delivered!), () => Describe(served, device, model => updates?.Versions(model) ?? []), () => Load(served));
+            return Started(updates is null ? loaded : loaded with { Begin = updates.Start }, host, artifacts, options);
         }
         catch
         {
@@ -79,20 +78,6 @@ internal static class LocalModels
     public static bool IsFolder(string named) =>
         named.Contains(Path.DirectorySeparatorChar) || named.Contains(Path.AltDirectorySeparatorChar) || ModelFolder.IsAt(named);
 
-    /// <summary>An active version that does not even load leaves its place to the one before it, if there was one.</summary>
-    private static async Task LoadAsync(ModelHost host, ModelUpdates? updates, string model, PrecisionWish wish, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await host.LoadAsync(model, wish, cancellationToken);
-        }
-        catch (Exception fault) when (fault is InvalidModelException or ModelLoadException)
-        {
-            if (updates is null || !await updates.TryGoBackAsync(model, fault.Message, cancellationToken)) throw;
-            await host.LoadAsync(model, wish, cancellationToken);
-        }
-    }
-
     private static ModelFolder EnsureBuilt(ModelRepository repository, string checkpoint, string name, IProgress<string> progress, CancellationToken cancellationToken)
     {
         var before = repository.Find(name)?.Manifest.Fingerprint;
@@ -101,7 +86,7 @@ internal static class LocalModels
         return folder;
     }
 
-    private static ModelHost Host(IReadOnlyList<ModelFolder> folders, ServeOptions options, IProgress<string> progress)
+    private static StartRules Rules(ServeOptions options, IProgress<string> progress)
     {
         var memory = options.MemoryBytes ?? (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * MemoryShare);
         var engine = new EngineOptions { KvMemory = options.KeyValueMemoryBytes ?? memory / KeyValueShare, MaxWaiting = options.MaxWaiting, Prewarms = options.Prewarms };
@@ -111,9 +96,9 @@ internal static class LocalModels
             Device = ExecutionProvider.Preferred(options.Runtime).Name,
             MaxWaiting = options.MaxWaiting,
             Progress = progress,
-            Warn = progress is StartupReport report ? report.Warn : progress.Report,
+            Warn = StartupReport.Warning(progress),
         };
-        return new ModelHost(folders, limits, options.Runtime, engine, TimeProvider.System);
+        return new StartRules(options, limits, engine);
     }
 
     private static WorkerLoad Load(ModelHost host)

@@ -7,11 +7,15 @@ using R1Serverless.Telemetry;
 namespace R1Serverless.Hosting;
 
 /// <summary>Brings versions from a repository onto this machine.</summary>
-internal sealed class ModelDelivery(SharedRepository repository, ModelCache cache, IProgress<string> progress, TimeProvider time)
+/// <param name="served">What was served last.</param>
+internal sealed class ModelDelivery(SharedRepository repository, ModelCache cache, LastServed served, IProgress<string> progress, TimeProvider time)
 {
     private const int Tenths = 10;
 
     public SharedRepository Repository => repository;
+
+    /// <summary>The models that this machine can serve while the repository is away, as far as it knows.</summary>
+    public IReadOnlyList<string> KnownNames => served.Models;
 
     /// <summary>The names of the models that have an active version.</summary>
     /// <exception cref="TransportException">The repository can't be reached.</exception>
@@ -22,44 +26,65 @@ internal sealed class ModelDelivery(SharedRepository repository, ModelCache cach
         return names.Length > 0 ? names : throw new ModelLoadException($"no model in {repository.Description} has an active version: `r1 model push NAME --to REPO --activate` gives it one");
     }
 
-    /// <summary>What is to be served of a model, on this machine; where it can't be had, the version that was active before it.</summary>
-    /// <returns>The version; the tag of what was active; and, where the version is not the active one, that one and why not.</returns>
+    /// <summary>The versions that a start may serve of a model, with the tag to look for changes by.</summary>
     /// <exception cref="TransportException">The repository can't be reached.</exception>
-    /// <exception cref="InvalidModelException">Neither can be used.</exception>
+    /// <exception cref="InvalidModelException">What is active can't be read.</exception>
     /// <exception cref="ModelLoadException">No version is active.</exception>
-    public async Task<(DeliveredVersion Version, string Tag, (string Version, string Reason)? Failed)> OpenActiveAsync(string model, CancellationToken cancellationToken)
+    public async Task<(VersionLine Line, string Tag)> FindLineAsync(string model, StartRules rules, CancellationToken cancellationToken)
     {
         var (active, tag) = await repository.FindActiveAsync(model, cancellationToken)
             ?? throw new ModelLoadException($"no version of '{model}' is active in {repository.Description}; `r1 model list --from` shows what there is");
-        try
-        {
-            return (await OpenAsync(model, active.Version, cancellationToken), tag, null);
-        }
-        catch (InvalidModelException fault) when (active.Previous is { } previous)
-        {
-            progress.Report($"{model} {active.Version} can't be served: {fault.Message} Serving {previous}, which was active before it.");
-            return (await OpenAsync(model, previous, cancellationToken), tag, (active.Version, fault.Message));
-        }
+        return (new VersionLine(this, model, active.Line, rules), tag);
     }
 
     /// <exception cref="TransportException">The repository can't be reached.</exception>
-    /// <exception cref="InvalidModelException">There is no such version, or it is damaged.</exception>
+    /// <exception cref="InvalidModelException">There is no such version, or its manifest is damaged.</exception>
+    public async Task<(VersionManifest Manifest, string Key)> FindAsync(string model, string version, CancellationToken cancellationToken) =>
+        await repository.FindAsync(model, version, cancellationToken) ?? throw new InvalidModelException($"There is no version '{version}' of '{model}' in {repository.Description}.");
+
+    /// <exception cref="TransportException">The repository can't be reached.</exception>
+    /// <exception cref="InvalidModelException">It is damaged.</exception>
     /// <exception cref="IOException">There is no room for it.</exception>
-    public async Task<DeliveredVersion> OpenAsync(string model, string version, CancellationToken cancellationToken)
+    public async Task<DeliveredVersion> OpenAsync(string model, (VersionManifest Manifest, string Key) found, CancellationToken cancellationToken)
     {
-        var found = await repository.FindAsync(model, version, cancellationToken) ?? throw new InvalidModelException($"There is no version '{version}' of '{model}' in {repository.Description}.");
+        string version = found.Manifest.Version;
         long began = time.GetTimestamp();
         FetchLines lines = new(this, model, version);
         CachedVersion cached = await cache.OpenAsync(repository, found, lines, cancellationToken);
+        if (lines.IsFetched)
+        {
+            progress.Report($"Fetched {model} {version}, {Quantities.Bytes(found.Manifest.Bytes)}, in {time.GetElapsedTime(began).TotalSeconds:0.0} s.");
+            DeliveryInstruments.OnFetched(model, found.Manifest.Bytes);
+        }
+
+        return Open(model, cached);
+    }
+
+    /// <summary>The version that was served last, without the repository; null where it is not in the cache any more, or is no good.</summary>
+    public async Task<DeliveredVersion?> FindKnownAsync(string model, CancellationToken cancellationToken)
+    {
+        if (served.Find(model) is not { } known || await cache.TryOpenAsync(known.Key, cancellationToken) is not { } cached) return null;
         try
         {
-            if (lines.IsFetched)
-            {
-                progress.Report($"Fetched {model} {version}, {Quantities.Bytes(found.Manifest.Bytes)}, in {time.GetElapsedTime(began).TotalSeconds:0.0} s.");
-                DeliveryInstruments.OnFetched(model, found.Manifest.Bytes);
-            }
+            if (cached.Manifest.Model == model) return Open(model, cached);
+            cached.Dispose();
+            return null;
+        }
+        catch (InvalidModelException)
+        {
+            return null;
+        }
+    }
 
+    /// <summary>Keeps in mind what serves, for a start while the repository is away.</summary>
+    public void Remember(string model, DeliveredVersion version) => served.Keep(model, new ServedNote(version.Version, version.Key));
+
+    private DeliveredVersion Open(string model, CachedVersion cached)
+    {
+        try
+        {
             ModelFolder folder = ModelFolder.Open(cached.Path);
+            string version = cached.Manifest.Version;
             if (folder.Name != model) throw new InvalidModelException($"The version '{version}' of '{model}' in {repository.Description} holds the model '{folder.Name}': push that under its own name.");
             return new DeliveredVersion(folder with { Version = version }, cached);
         }

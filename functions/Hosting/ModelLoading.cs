@@ -62,6 +62,8 @@ internal sealed partial class ModelLoading(
                 loaded = loaded with { Inference = new MeteredInference(engine, time) };
             }
 
+            loaded.Begin();
+
             // What the queue's work loads and compiles should not meet the first question; a worker leases nothing before it is ready.
             if (options.Role == ServeRole.All) early = WorkAsync(loaded, stoppingToken);
             FirstTokenWatch answering = new(new DeadlineInference(loaded.Inference, time), timeline);

@@ -13,39 +13,38 @@ namespace R1Serverless.Hosting;
 /// </summary>
 /// <param name="usual">What requests get that name no precision.</param>
 /// <param name="interval">Between two looks; each is up to a fifth earlier or later, so that many workers don't look at once.</param>
-internal sealed class ModelUpdates(
+internal sealed partial class ModelUpdates(
     ModelDelivery delivery, IReadOnlyList<DeliveredModel> models, ModelHost host, PrecisionWish usual, TimeSpan interval, IProgress<string> progress, TimeProvider time) : IAsyncDisposable
 {
     private const double Jitter = 0.2;
 
-    private readonly Action<string> _warn = progress is StartupReport report ? report.Warn : progress.Report;
+    private readonly Action<string> _warn = StartupReport.Warning(progress);
     private readonly CancellationTokenSource _stop = new();
-    private readonly SemaphoreSlim _goingBack = new(1);
-    private readonly HashSet<string> _wentBack = new(StringComparer.Ordinal);
+
+    /// <summary>Models with versions that were refused before anything was measured.</summary>
+    private readonly ConcurrentQueue<string> _uncounted = [];
 
     /// <summary>What was last said of a model, lest it be said at each look.</summary>
     private readonly ConcurrentDictionary<string, string> _said = new(StringComparer.Ordinal);
     private Task _watching = Task.CompletedTask;
+    private volatile bool _isStarted;
 
     /// <summary>The versions of a model; none where it is no repository's.</summary>
     public IReadOnlyList<ServedVersion> Versions(string model) => models.FirstOrDefault(one => one.Name == model)?.Versions ?? [];
 
-    /// <summary>To be called once, when the models serve.</summary>
-    public void Start() => _watching = Task.WhenAll(models.Select(model => WatchAsync(model, _stop.Token)));
-
-    /// <summary>Whether the version that was active before serves in the place of one that can't; to be called before <see cref="Start"/>.</summary>
-    public async Task<bool> TryGoBackAsync(string name, string reason, CancellationToken cancellationToken)
+    /// <summary>To be called once, when the models serve and what happens is measured.</summary>
+    public void Start()
     {
-        // Several variants of one model are loaded at once, and all of them may fail: the first to come takes the model back.
-        await _goingBack.WaitAsync(cancellationToken);
-        try
-        {
-            return _wentBack.Contains(name) || await GoBackAsync(name, reason, cancellationToken);
-        }
-        finally
-        {
-            _goingBack.Release();
-        }
+        foreach (DeliveredModel model in models.Where(one => IsLoaded(one) || !delivery.KnownNames.Contains(one.Name))) delivery.Remember(model.Name, model.Serving);
+        _isStarted = true;
+        while (_uncounted.TryDequeue(out string? model)) DeliveryInstruments.OnSwap(model, VersionStateName.Of(VersionState.Failed));
+        _watching = Task.WhenAll(models.Select(model => WatchAsync(model, _stop.Token)));
+    }
+
+    /// <summary>Says what the start passed over; to be called before anything is loaded.</summary>
+    public void TellRefused()
+    {
+        foreach (DeliveredModel model in models) TellRefused(model);
     }
 
     public async ValueTask DisposeAsync()
@@ -56,26 +55,6 @@ internal sealed class ModelUpdates(
         _goingBack.Dispose();
     }
 
-    private async Task<bool> GoBackAsync(string name, string reason, CancellationToken cancellationToken)
-    {
-        if (models.FirstOrDefault(one => one.Name == name) is not { } model || await delivery.Repository.FindActiveAsync(name, cancellationToken) is not ({ Previous: { } previous }, var tag)) return false;
-        string failed = model.Serving.Version;
-        if (failed == previous) return false;
-        DeliveredVersion version = await delivery.OpenAsync(name, previous, cancellationToken);
-        SwapOutcome outcome = await host.SwapAsync(version.Folder, usual, isForward: false, _ => { }, cancellationToken);
-        if (outcome.Refusal is not null)
-        {
-            version.Dispose();
-            return false;
-        }
-
-        model.Take(version, outcome.Retired);
-        Fail(model, failed, reason);
-        model.Tag = model.Tried = tag;
-        _wentBack.Add(name);
-        return true;
-    }
-
     private async Task WatchAsync(DeliveredModel model, CancellationToken stop)
     {
         while (true)
@@ -83,6 +62,7 @@ internal sealed class ModelUpdates(
             await Task.Delay(interval * (1 - Jitter + 2 * Jitter * Random.Shared.NextDouble()), time, stop);
             try
             {
+                await ProveAsync(model, stop);
                 await LookAsync(model, stop);
             }
             catch (Exception fault) when (!stop.IsCancellationRequested)
@@ -106,6 +86,7 @@ internal sealed class ModelUpdates(
         if (active.Version == model.Serving.Version)
         {
             (model.Tag, model.Candidate) = (tag, null);
+            model.Line = model.Line?.Renew(active);
             return;
         }
 
@@ -114,7 +95,7 @@ internal sealed class ModelUpdates(
         DeliveredVersion next;
         try
         {
-            next = await delivery.OpenAsync(model.Name, active.Version, stop);
+            next = await delivery.OpenAsync(model.Name, await delivery.FindAsync(model.Name, active.Version, stop), stop);
         }
         catch (InvalidModelException fault)
         {
@@ -153,9 +134,13 @@ internal sealed class ModelUpdates(
 
         string before = model.Serving.Version;
         model.Take(next, outcome.Retired);
+        model.Line = null;
+        delivery.Remember(model.Name, next);
         DeliveryInstruments.OnSwap(model.Name, VersionStateName.Of(VersionState.Active));
         progress.Report($"{model.Name} {active.Version} takes requests now, activated by {active.By}; {before} finishes those it has.");
     }
+
+    private bool IsLoaded(DeliveredModel model) => host.Status.Any(one => one.Loaded is not null && one.Folder.Name == model.Name);
 
     private void Fail(DeliveredModel model, string version, string reason)
     {
@@ -163,8 +148,14 @@ internal sealed class ModelUpdates(
         // The same fault at each look is one.
         if (model.Candidate == failed) return;
         model.Candidate = failed;
-        DeliveryInstruments.OnSwap(model.Name, VersionStateName.Of(VersionState.Failed));
-        _warn($"{model.Name} {version} is not served: {reason} {model.Serving.Version} stays.");
+        Lose(model, version, reason, $"{model.Serving.Version} stays.");
+    }
+
+    private void Lose(DeliveredModel model, string version, string reason, string instead)
+    {
+        if (_isStarted) DeliveryInstruments.OnSwap(model.Name, VersionStateName.Of(VersionState.Failed));
+        else _uncounted.Enqueue(model.Name);
+        _warn($"{model.Name} {version} is not served: {reason.TrimEnd('.')}. {instead}");
     }
 
     private void Say(DeliveredModel model, string line)

@@ -25,6 +25,9 @@ internal sealed partial class StartupReport(IServer server, ServeOptions options
         output.Flush();
     }
 
+    /// <summary>Where sentences go that the operator should act on: into the log where there is one.</summary>
+    public static Action<string> Warning(IProgress<string> progress) => progress is StartupReport report ? report.Warn : progress.Report;
+
     /// <summary>What the operator should act on, into the log.</summary>
     public void Warn(string sentence) => LogWarning(sentence);
 

@@ -54,6 +54,20 @@ public sealed class ModelUpdatesTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_disk_that_was_full_at_the_start_is_tried_again_at_the_next_look()
+    {
+        await ActivateAsync("1");
+        bool isFull = true;
+        _world.Store.Before = (name, _, _) => isFull && name.Contains("/2/", StringComparison.Ordinal) ? throw new IOException("No space left on device", 28) : ValueTask.FromResult(false);
+        await StartAsync("2");
+        for (int i = 0; i < 5; i++) await LookAsync();
+        Assert.Equal([("1", VersionState.Active), ("2", VersionState.Failed)], Versions);
+        Assert.Single(_said, line => line.StartsWith("r1-nano 2 is not served: There is no room", StringComparison.Ordinal));
+        isFull = false;
+        await LooksUntilAsync(() => Versions.SequenceEqual([("2", VersionState.Active)]));
+    }
+
+    [Fact]
     public async Task A_version_that_another_took_the_place_of_while_it_was_fetched_is_not_loaded()
     {
         await StartAsync("1");
@@ -110,16 +124,19 @@ public sealed class ModelUpdatesTests : IAsyncDisposable
 
     private async Task StartAsync(string version)
     {
-        await ActivateAsync(version);
+        await ActivateAsync(version, differs: version != "1");
         Said said = new(_said);
-        ModelDelivery delivery = new(_world.Repository, _world.Cache(), said, _time);
-        var (serving, tag, _) = await delivery.OpenActiveAsync(Model, None);
-        _model = new DeliveredModel(Model, serving, tag, candidate: null);
+        ModelDelivery delivery = new(_world.Repository, _world.Cache(), new LastServed(Path.Combine(_world.CacheFolder, "served")), said, _time);
         ModelHostOptions options = new() { MemoryBytes = 1L << 30, Progress = said };
-        _host = new ModelHost([serving.Folder], options, new RuntimeOptions(), new EngineOptions { KvMemory = 1 << 20 }, TimeProvider.System);
+        EngineOptions engine = new() { KvMemory = 1 << 20 };
+        var (line, tag) = await delivery.FindLineAsync(Model, new StartRules(new ServeOptions(), options, engine), None);
+        DeliveredVersion serving = await line.OpenAsync(None);
+        _model = new DeliveredModel(Model, serving, line, tag);
+        _host = new ModelHost([serving.Folder], options, new RuntimeOptions(), engine, TimeProvider.System);
         PrecisionWish usual = new() { IsServerDefault = true };
         await _host.LoadAsync(Model, usual, None);
         _updates = new ModelUpdates(delivery, [_model], _host, usual, Interval, said, _time);
+        _updates.TellRefused();
         _updates.Start();
     }
 

@@ -32,14 +32,15 @@ internal sealed class HostedModels
         if (folders.GroupBy(folder => folder.Name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new ModelLoadException($"two models have the name '{twice.Key}'; a request could not tell them apart");
         var models = new HostedModels([.. folders.SelectMany(folder => Variants(folder, options.Device, kvMemory))], options, time, kvMemory);
-        foreach (var smallest in models._models.Values.Select(variants => variants.MinBy(one => one.MemoryBytes)!).Where(one => one.MemoryBytes > options.MemoryBytes))
-        {
-            throw new ModelLoadException(
-                $"even the smallest variant of {smallest.Folder.Name} needs {Mebibytes(smallest.MemoryBytes)} with its keys and values, and models may take {Mebibytes(options.MemoryBytes)}: give them more memory, or less to keys and values");
-        }
-
+        if (folders.Select(folder => Misfit(folder, options, kvMemory)).FirstOrDefault(misfit => misfit is not null) is { } misfit) throw new ModelLoadException(misfit);
         return models;
     }
+
+    /// <summary>Why no variant of a model fits into the memory; null where one does.</summary>
+    public static string? Misfit(ModelFolder folder, ModelHostOptions options, long kvMemory) =>
+        Variants(folder, options.Device, kvMemory).Min(one => one.MemoryBytes) is var smallest && smallest > options.MemoryBytes
+            ? $"even the smallest variant of {folder.Name} needs {Mebibytes(smallest)} with its keys and values, and models may take {Mebibytes(options.MemoryBytes)}: give them more memory, or less to keys and values"
+            : null;
 
     /// <summary>The variants of another version, of which nothing is loaded yet.</summary>
     public HostedVariant[] Add(ModelFolder next)

@@ -15,7 +15,18 @@ internal sealed class HostedVariant(ModelFolder folder, ModelVariant variant, Ho
     /// <summary>What it takes of the budget while it is loaded or being loaded.</summary>
     public long MemoryBytes => memoryBytes;
 
-    public LoadedVariant? Loaded { get; set; }
+    public LoadedVariant? Loaded
+    {
+        get;
+        set
+        {
+            field = value;
+            WasLoaded |= value is not null;
+        }
+    }
+
+    /// <summary>Whether it ever was: then a later load that fails is no fault of its files.</summary>
+    public bool WasLoaded { get; private set; }
 
     /// <summary>The load under way: whether it came to a good end. Null where there is none.</summary>
     public Task<bool>? Loading { get; set; }
@@ -42,7 +53,7 @@ internal sealed class HostedVariant(ModelFolder folder, ModelVariant variant, Ho
 
     public bool IsIdle => Loaded is not null && Leases == 0;
 
-    public VariantStatus Status => new(folder, variant, memoryBytes, Loaded, IsLoading: Loading is not null, Failure?.Message) { Role = Role };
+    public VariantStatus Status => new(folder, variant, memoryBytes, Loaded, IsLoading: Loading is not null, Failure?.Message) { Role = Role, WasLoaded = WasLoaded };
 }
 
 /// <summary>Where a variant stands right now.</summary>
@@ -52,6 +63,9 @@ internal sealed class HostedVariant(ModelFolder folder, ModelVariant variant, Ho
 public sealed record VariantStatus(ModelFolder Folder, ModelVariant Variant, long MemoryBytes, LoadedVariant? Loaded, bool IsLoading, string? Failure)
 {
     public VersionRole Role { get; init; }
+
+    /// <summary>Whether it ever was loaded here.</summary>
+    public bool WasLoaded { get; init; }
 }
 
 /// <summary>What part a version of a model plays.</summary>

@@ -51,6 +51,18 @@ public sealed class ModelHost : IAsyncDisposable
         }
     }
 
+    /// <summary>The execution provider whose measurements count.</summary>
+    public string Device
+    {
+        get
+        {
+            lock (_gate) return _models.Device;
+        }
+    }
+
+    /// <summary>Why a host with these options would not take a model; null where it would.</summary>
+    public static string? Misfit(ModelFolder model, ModelHostOptions options, EngineOptions engine) => HostedModels.Misfit(model, options, engine.KvMemory);
+
     /// <summary>A host of variants that are open already, at least one, whose ownership it takes; it loads and unloads nothing.</summary>
     public static ModelHost Of(IReadOnlyList<LoadedVariant> variants)
     {

@@ -8,7 +8,7 @@ namespace R1Serverless.Generation;
 internal static class VersionGate
 {
     /// <param name="next">Variants of the newcomer.</param>
-    /// <param name="current">Those that serve, of which <paramref name="loaded"/> are in memory.</param>
+    /// <param name="current">Those that serve, of which <paramref name="loaded"/> are in memory; empty where nothing serves yet.</param>
     /// <param name="loaded">Precisions in memory: the newcomer is to have the same, as far as it has them at all.</param>
     /// <param name="device">The execution provider: cpu or cuda.</param>
     /// <param name="usual">What requests get that name no precision.</param>
@@ -23,7 +23,7 @@ internal static class VersionGate
         {
             if (!measured.IsWithinTolerance)
                 return ([], Invariant($"its {PrecisionName.Of(chosen.Precision)} variant is {measured.AccuracyDrop:0.##} points below fp32, and {measured.Tolerance:0.##} are tolerated"));
-            var before = VariantSelection.Choose(model, current, device, variant => loaded.Contains(variant.Precision), usual).Variant;
+            var before = current.Count == 0 ? null : VariantSelection.Choose(model, current, device, variant => loaded.Contains(variant.Precision), usual).Variant;
             var required = before is null ? null : VariantSelection.On(before, device);
             var lost = required is null ? 0 : (required.Accuracy - measured.Accuracy) * 100;
             if (isForward && lost > measured.Tolerance)

@@ -1,0 +1,244 @@
+using R1Serverless.Delivery;
+using R1Serverless.Hosting;
+using R1Serverless.Models;
+using R1Serverless.Queues;
+using R1Serverless.Requests;
+using R1Serverless.Runtime;
+using R1Serverless.Tests.Generation;
+
+namespace R1Serverless.Tests.Hosting;
+
+/// <summary>Starts with models from a repository in which not everything is well.</summary>
+public sealed partial class DeliveredStartTests : IDisposable
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("r1-start-").FullName;
+    private readonly HandMadeModels _models = new();
+    private readonly Said _said = new();
+    private int _made;
+
+    private string Repository => Path.Combine(_folder, "repository");
+
+    [Fact]
+    public async Task A_version_whose_evaluation_the_fleet_refuses_serves_no_start_either()
+    {
+        await PushAsync("m", "1", variant => Accurate(variant, 0.95));
+        await PushAsync("m", "2", variant => Accurate(variant, 0.5));
+        await PushAsync("m", "3", variant => Accurate(variant, 0.6));
+        await using Started started = await StartAsync(new ServeOptions());
+
+        Assert.Equal([("1", VersionState.Active), ("3", VersionState.Failed)], started.Versions("m"));
+        Assert.Equal(2, started.Failures("m"));
+        Assert.Contains(_said.Lines, line => line.StartsWith("m 3 is not served: its fp32 variant answers 60 % right, 35 points below", StringComparison.Ordinal));
+        // What is not served is not fetched.
+        Assert.DoesNotContain(_said.Lines, line => line.StartsWith("Fetched m 3", StringComparison.Ordinal));
+        Assert.Equal("1", await started.AnswerAsync("m"));
+    }
+
+    [Fact]
+    public async Task Two_bad_activations_in_a_row_leave_the_version_before_them()
+    {
+        await PushAsync("m", "1");
+        await PushAsync("m", "2", damage: folder => File.Delete(Path.Combine(folder, ModelFolder.TokenizerFile)));
+        await PushAsync("m", "3", damage: Cut);
+        await using Started started = await StartAsync(new ServeOptions { Models = ["m"] });
+
+        Assert.Equal([("1", VersionState.Active), ("3", VersionState.Failed)], started.Versions("m"));
+        Assert.Equal(2, started.Failures("m"));
+        Assert.Contains(_said.Lines, line => line.StartsWith("m 2 is not served: ", StringComparison.Ordinal) && line.EndsWith("1, which was active before it, is served.", StringComparison.Ordinal));
+        Assert.Equal("1", await started.AnswerAsync("m"));
+    }
+
+    [Fact]
+    public async Task A_version_that_does_not_fit_into_the_memory_leaves_the_one_before()
+    {
+        await PushAsync("m", "1");
+        await PushAsync("m", "2", variant => variant with { Bytes = 1L << 40 });
+        await using Started started = await StartAsync(new ServeOptions());
+        Assert.Equal([("1", VersionState.Active), ("2", VersionState.Failed)], started.Versions("m"));
+        Assert.Contains(_said.Lines, line => line.StartsWith("m 2 is not served: even the smallest variant of m needs", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_version_that_there_is_no_room_for_in_the_cache_leaves_the_one_before()
+    {
+        await PushAsync("m", "1");
+        await StartAndStopAsync(new ServeOptions());
+        await PushAsync("m", "2", damage: folder => File.WriteAllBytes(Path.Combine(folder, "more.bin"), new byte[1 << 20]));
+        long room = new DirectoryInfo(TestModels.Nano.Path).EnumerateFiles().Sum(file => file.Length) + (1 << 19);
+        await using Started started = await StartAsync(new ServeOptions { ModelCacheBytes = room });
+        Assert.Equal([("1", VersionState.Active), ("2", VersionState.Failed)], started.Versions("m"));
+        Assert.Contains(_said.Lines, line => line.StartsWith("m 2 is not served: There is no room for m 2", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_version_without_the_precision_of_this_server_leaves_the_one_before_and_without_one_to_load_what_is_usual_is()
+    {
+        await PushAsync("m", "1", variant => variant, Precision.Fp32, Precision.Int8);
+        await PushAsync("m", "2");
+        await using (Started started = await StartAsync(new ServeOptions { Precision = Precision.Int8 }))
+        {
+            Assert.Equal([("1", VersionState.Active), ("2", VersionState.Failed)], started.Versions("m"));
+            Assert.Equal("1", await started.AnswerAsync("m"));
+        }
+
+        await using Started lacking = await StartAsync(new ServeOptions { Load = ["m:int8"] });
+        Assert.Equal([("2", VersionState.Active)], lacking.Versions("m"));
+        Assert.Contains("m 2 has no int8 variant to be loaded at the start: what is usual is loaded in its place.", _said.Lines);
+        await Assert.ThrowsAsync<ModelLoadException>(() => StartAsync(new ServeOptions { Load = ["m:typo"] }));
+    }
+
+    [Fact]
+    public async Task A_model_that_is_not_loaded_at_the_start_goes_back_once_it_turns_out_not_to_load()
+    {
+        await PushAsync("a", "1");
+        await PushAsync("b", "1");
+        await PushAsync("b", "2", damage: Cut);
+        await using Started started = await StartAsync(new ServeOptions { Models = ["a", "b"], ModelsPoll = TimeSpan.FromMilliseconds(50) });
+        Assert.Equal([("2", VersionState.Active)], started.Versions("b"));
+        Assert.Null(await started.AnswerAsync("b"));
+
+        await started.UntilAsync(() => started.Versions("b").SequenceEqual([("1", VersionState.Active), ("2", VersionState.Failed)]));
+        Assert.Equal("1", await started.AnswerAsync("b"));
+        Assert.Equal("1", await started.AnswerAsync("a"));
+        Assert.Contains(_said.Lines, line => line.StartsWith("b 2 is not served: its fp32 variant could not be loaded: ", StringComparison.Ordinal));
+        Assert.Equal(1, started.Failures("b"));
+    }
+
+    [Fact]
+    public async Task While_the_repository_is_away_what_was_served_last_is_and_what_is_active_is_found_when_it_comes_back()
+    {
+        await PushAsync("m", "1");
+        string away = Repository + ".away";
+        Directory.Move(Repository, away);
+        // Nothing is in the cache yet.
+        Assert.Contains("has an active version", (await Assert.ThrowsAsync<ModelLoadException>(() => StartAsync(new ServeOptions()))).Message, StringComparison.Ordinal);
+        Directory.Move(away, Repository);
+        await StartAndStopAsync(new ServeOptions());
+
+        await PushAsync("m", "2");
+        Directory.Move(Repository, away);
+        await using Started started = await StartAsync(new ServeOptions { ModelsPoll = TimeSpan.FromMilliseconds(50) });
+        Assert.Equal([("1", VersionState.Active)], started.Versions("m"));
+        Assert.Equal("1", await started.AnswerAsync("m"));
+        Assert.Contains($"{Repository} is not there. m 1, which was served here last, is served from the cache meanwhile.", _said.Lines);
+
+        Directory.Move(away, Repository);
+        await started.UntilAsync(() => started.Versions("m").SequenceEqual([("2", VersionState.Active)]));
+    }
+
+    [Fact]
+    public async Task A_container_that_can_not_be_reached_is_waited_for_too_whatever_key_it_is_used_with()
+    {
+        await PushAsync("m", "1");
+        await StartAndStopAsync(new ServeOptions());
+        // Nobody listens there.
+        RepositoryAddress Container(string signature) => RepositoryAddress.Parse($"BlobEndpoint=http://127.0.0.1:9/account;SharedAccessSignature=sv=1&sig={signature}");
+        ModelCache cache = new(DataFolder.Cache(_folder), ModelCache.DefaultBudget, TimeProvider.System);
+        await Assert.ThrowsAsync<TransportException>(() => StartAsync(new ServeOptions { ModelsFrom = Container("abc") }));
+        cache.LastServed(Container("abc")).Keep("m", cache.LastServed(RepositoryAddress.Parse(Repository)).Find("m")!);
+
+        await using Started started = await StartAsync(new ServeOptions { ModelsFrom = Container("def") });
+        Assert.Equal([("1", VersionState.Active)], started.Versions("m"));
+        Assert.Contains(_said.Lines, line => line.Contains("127.0.0.1:9", StringComparison.Ordinal) && line.EndsWith("is served from the cache meanwhile.", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Where_what_is_active_can_not_be_read_what_was_served_last_is()
+    {
+        await PushAsync("m", "1");
+        await StartAndStopAsync(new ServeOptions());
+        string active = Path.Combine(Repository, "models", "m", "active"), content = await File.ReadAllTextAsync(active, None);
+        await File.WriteAllTextAsync(active, "{", None);
+        await using Started started = await StartAsync(new ServeOptions());
+        Assert.Equal([("1", VersionState.Active)], started.Versions("m"));
+        Assert.Contains(_said.Lines, line => line.Contains("damaged: activate a version again", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_was_activated_while_a_version_failed_to_load_is_tried_at_the_next_look()
+    {
+        await PushAsync("m", "1");
+        await PushAsync("m", "2", damage: Cut);
+        bool activated = false;
+        // Between what the start found active and its way back.
+        _said.OnLine = line =>
+        {
+            if (activated || !line.Contains("could not be loaded", StringComparison.Ordinal)) return;
+            activated = true;
+            PushAsync("m", "3").GetAwaiter().GetResult();
+            PushAsync("m", "4").GetAwaiter().GetResult();
+        };
+        await using Started started = await StartAsync(new ServeOptions { ModelsPoll = TimeSpan.FromMilliseconds(50) });
+        Assert.True(activated);
+        Assert.DoesNotContain(_said.Lines, line => line.StartsWith("Fetched m 3", StringComparison.Ordinal));
+        await started.UntilAsync(() => started.Versions("m").SequenceEqual([("4", VersionState.Active)]));
+    }
+
+    [Fact]
+    public async Task Where_none_can_be_served_each_has_its_reason()
+    {
+        await PushAsync("m", "1", variant => variant with { Bytes = 1L << 40 });
+        await PushAsync("m", "2", damage: folder => File.Delete(Path.Combine(folder, ModelFolder.TokenizerFile)));
+        InvalidModelException fault = await Assert.ThrowsAsync<InvalidModelException>(() => StartAsync(new ServeOptions()));
+        Assert.Contains("2: ", fault.Message, StringComparison.Ordinal);
+        Assert.Contains("lacks the file tokenizer.json", fault.Message, StringComparison.Ordinal);
+        Assert.Contains("1: even the smallest variant", fault.Message, StringComparison.Ordinal);
+    }
+
+    public void Dispose()
+    {
+        _models.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private static ModelVariant Accurate(ModelVariant variant, double accuracy) => variant with { Evaluations = [Measured.On("cpu", drop: 0, speed: 1000) with { Accuracy = accuracy }] };
+
+    /// <summary>The graphs end in the middle.</summary>
+    private static void Cut(string folder)
+    {
+        foreach (string graph in Directory.EnumerateFiles(folder, "*.onnx"))
+        {
+            using FileStream stream = new(graph, FileMode.Open);
+            stream.SetLength(stream.Length / 2);
+        }
+    }
+
+    private Task PushAsync(string model, string version, Action<string> damage) => PushAsync(model, version, variant => variant, damage, Precision.Fp32);
+
+    private Task PushAsync(string model, string version) => PushAsync(model, version, variant => variant, Precision.Fp32);
+
+    private Task PushAsync(string model, string version, Func<ModelVariant, ModelVariant> change) => PushAsync(model, version, change, Precision.Fp32);
+
+    private Task PushAsync(string model, string version, Func<ModelVariant, ModelVariant> change, params Precision[] precisions) => PushAsync(model, version, change, _ => { }, precisions);
+
+    private async Task PushAsync(string model, string version, Func<ModelVariant, ModelVariant> change, Action<string> damage, params Precision[] precisions)
+    {
+        string path = _models.Make(model, change, precisions).Path, source = Path.Combine(_folder, $"source-{++_made}");
+        Directory.Move(path, source);
+        damage(source);
+        SharedRepository repository = await RepositoryAddress.Parse(Repository).CreateAsync(TimeProvider.System, None);
+        await new VersionPush(repository, TimeProvider.System).RunAsync(model, source, version, "tester", progress: null, None);
+        await repository.ActivateAsync(model, version, "tester", DateTimeOffset.UnixEpoch, None);
+    }
+
+    private async Task<Started> StartAsync(ServeOptions options)
+    {
+        Started started = new(_said);
+        try
+        {
+            options = options with { ModelsFrom = options.ModelsFrom ?? RepositoryAddress.Parse(Repository), DataFolder = options.DataFolder ?? _folder, MemoryBytes = 1L << 30, KeyValueMemoryBytes = 1 << 20, Prewarms = false };
+            started.Take(await LocalModels.LoadAsync(options, _said, None));
+            return started;
+        }
+        catch
+        {
+            await started.DisposeAsync();
+            throw;
+        }
+    }
+
+    private async Task StartAndStopAsync(ServeOptions options) => await (await StartAsync(options)).DisposeAsync();
+}
