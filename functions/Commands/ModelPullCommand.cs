@@ -33,7 +33,7 @@ internal static class ModelPullCommand
         long began = time.GetTimestamp();
         using CachedVersion cached = await TransferBar.RunAsync($"Fetching {model} {version}", progress => cache.OpenAsync(repository, found, progress, cancellation));
         ModelFolder folder = ModelFolder.Open(cached.Path);
-        Console.WriteLine($"Fetched {model} {version}: {found.Manifest.Files.Count} files, {Quantities.Bytes(found.Manifest.Bytes)}, {time.GetElapsedTime(began).TotalSeconds:0.0} s");
+        Console.WriteLine($"Fetched {model} {version}: {found.Manifest.Files.Count} files, {ModelDelivery.Transferred(cached)}, {time.GetElapsedTime(began).TotalSeconds:0.0} s");
         Console.WriteLine($"  in     {folder.Path}");
         Console.WriteLine($"  serve  r1 serve --model {folder.Path}");
         return 0;

@@ -53,8 +53,8 @@ internal sealed class ModelDelivery(SharedRepository repository, ModelCache cach
         CachedVersion cached = await cache.OpenAsync(repository, found, lines, cancellationToken);
         if (lines.IsFetched)
         {
-            progress.Report($"Fetched {model} {version}, {Quantities.Bytes(found.Manifest.Bytes)}, in {time.GetElapsedTime(began).TotalSeconds:0.0} s.");
-            DeliveryInstruments.OnFetched(model, found.Manifest.Bytes);
+            progress.Report($"Fetched {model} {version}, {Transferred(cached)}, in {time.GetElapsedTime(began).TotalSeconds:0.0} s.");
+            DeliveryInstruments.OnFetched(model, cached.FetchedBytes);
         }
 
         return Open(model, cached);
@@ -94,6 +94,10 @@ internal sealed class ModelDelivery(SharedRepository repository, ModelCache cach
             throw;
         }
     }
+
+    /// <summary>How much of a version came over the network, in words.</summary>
+    public static string Transferred(CachedVersion cached) =>
+        cached.FetchedBytes < cached.Manifest.Bytes ? $"{Quantities.Bytes(cached.FetchedBytes)} of {Quantities.Bytes(cached.Manifest.Bytes)}, as the rest was on this machine" : Quantities.Bytes(cached.FetchedBytes);
 
     private void Say(string line) => progress.Report(line);
 
