@@ -24,29 +24,7 @@ internal sealed class CacheFolders(string folder)
     public string Lock(string name) => Path.Combine(folder, Locks, name);
 
     /// <summary>Null if the version is not there, or is just being removed.</summary>
-    public IDisposable? TryUse(string key, DateTime now)
-    {
-        string path = Path.Combine(Version(key), UseFile);
-        FileStream use;
-        try
-        {
-            use = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
-        }
-        catch (IOException)
-        {
-            return null;
-        }
-
-        // It may have been opened before the version was moved away, and locked after.
-        if (!File.Exists(path))
-        {
-            use.Dispose();
-            return null;
-        }
-
-        Touch(use, now);
-        return use;
-    }
+    public IDisposable? TryUse(string key, TimeProvider time) => CacheUse.TryOpen(Path.Combine(Version(key), UseFile), time);
 
     /// <summary>Whether there is such a version, in use, being looked at or being removed.</summary>
     public bool Has(string key) => File.Exists(Path.Combine(Version(key), UseFile));
@@ -57,7 +35,8 @@ internal sealed class CacheFolders(string folder)
         string aside = Path.Combine(folder, Trash, Guid.NewGuid().ToString("N"));
         try
         {
-            using (FileStream alone = new(Path.Combine(Version(key), UseFile), FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0))
+            // One without the file is no version, but takes its room and its place.
+            using (FileStream alone = new(Path.Combine(Version(key), UseFile), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0))
             {
                 Directory.Move(Version(key), aside);
             }
@@ -65,10 +44,27 @@ internal sealed class CacheFolders(string folder)
             Directory.Delete(aside, recursive: true);
             return true;
         }
-        catch (IOException)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             return !Directory.Exists(Version(key));
         }
+    }
+
+    /// <summary>Makes a version of what was fetched. Whoever has its lock calls this.</summary>
+    public void Place(string key, VersionManifest manifest)
+    {
+        string staging = Partial(key);
+        File.Delete(Path.Combine(staging, FetchJournal.FileName));
+        using (FileStream stream = File.Create(Path.Combine(staging, VersionManifest.FileName)))
+        {
+            stream.Write(manifest.Write());
+            // As the files before it: a machine that loses its power must not find it empty.
+            stream.Flush(flushToDisk: true);
+        }
+
+        File.Create(Path.Combine(staging, UseFile)).Dispose();
+        if (!Has(key)) TryRemove(key);
+        Directory.Move(staging, Version(key));
     }
 
     /// <summary>All versions; those that are just removed are left out.</summary>
@@ -102,7 +98,7 @@ internal sealed class CacheFolders(string folder)
                 using FileStream alone = new(Lock(left.Name), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
                 left.Delete(recursive: true);
             }
-            catch (IOException)
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
             {
                 // Somebody goes on with it.
             }
@@ -114,18 +110,11 @@ internal sealed class CacheFolders(string folder)
             {
                 left.Delete(recursive: true);
             }
-            catch (IOException)
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
             {
                 // Who removes it is at it.
             }
         }
-    }
-
-    /// <summary>What a folder's files take; a file under way counts in full, though parts of it may not be written yet.</summary>
-    public static long BytesOnDisk(string path)
-    {
-        DirectoryInfo info = new(path);
-        return info.Exists ? info.EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length) : 0;
     }
 
     private IEnumerable<string> Keys()
@@ -136,10 +125,29 @@ internal sealed class CacheFolders(string folder)
 
     private CachedFiles? Read(string key)
     {
-        if (Manifest(key) is not { } manifest) return null;
         string use = Path.Combine(Version(key), UseFile);
-        return new CachedFiles(key, File.GetLastWriteTimeUtc(use), IsHeld(use), manifest.Files);
+        try
+        {
+            // What can't be read takes room too, and has to leave for others.
+            IReadOnlyList<VersionFile> files = Manifest(key) is { } manifest
+                ? [.. manifest.Files, new VersionFile(PreparedManifest.FolderName, PreparedBytes(Path.Combine(Version(key), manifest.Model, PreparedManifest.FolderName)), $"{key} {PreparedManifest.FolderName}")]
+                : [new VersionFile(key, Bytes(new DirectoryInfo(Version(key))), key)];
+            return new CachedFiles(key, File.GetLastWriteTimeUtc(use), CacheUse.IsHeld(use), files);
+        }
+        catch (IOException)
+        {
+            return null;
+        }
     }
+
+    /// <summary>What was prepared for this machine below a version, and what is under way there.</summary>
+    private static long PreparedBytes(string path)
+    {
+        DirectoryInfo info = new(path);
+        return info.Exists ? info.EnumerateDirectories().Sum(one => PreparedManifest.Find(Path.Combine(one.FullName, PreparedManifest.FileName))?.Bytes ?? Bytes(one)) : 0;
+    }
+
+    private static long Bytes(DirectoryInfo folder) => folder.EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length);
 
     private VersionManifest? Manifest(string key)
     {
@@ -148,35 +156,9 @@ internal sealed class CacheFolders(string folder)
         {
             return VersionManifest.Read(File.ReadAllBytes(path), path);
         }
-        catch (Exception fault) when (fault is IOException or InvalidModelException)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or InvalidModelException)
         {
             return null;
-        }
-    }
-
-    /// <summary>A cache that came with an image may belong to another user, or lie on a disk that is read-only: then nobody removes it either.</summary>
-    private static void Touch(FileStream use, DateTime now)
-    {
-        try
-        {
-            File.SetLastWriteTimeUtc(use.SafeFileHandle, now);
-        }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
-        {
-            // It was used when it was made.
-        }
-    }
-
-    private static bool IsHeld(string path)
-    {
-        try
-        {
-            using FileStream alone = new(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
-            return false;
-        }
-        catch (IOException)
-        {
-            return true;
         }
     }
 }

@@ -20,6 +20,20 @@ internal static class CacheRoom
         return Bytes(staying, needed) <= budget ? leaving : null;
     }
 
+    /// <summary>The least recently used versions that free so many bytes, or all unused ones.</summary>
+    public static IReadOnlyList<CachedFiles> ChooseToFree(IReadOnlyList<CachedFiles> cached, long bytes)
+    {
+        List<CachedFiles> staying = [.. cached], leaving = [];
+        foreach (CachedFiles unused in cached.Where(one => !one.IsInUse).OrderBy(one => one.LastUse))
+        {
+            if (Bytes(cached, []) - Bytes(staying, []) >= bytes) break;
+            staying.Remove(unused);
+            leaving.Add(unused);
+        }
+
+        return leaving;
+    }
+
     /// <summary>What versions take together with a newcomer.</summary>
     public static long Bytes(IEnumerable<CachedFiles> cached, IReadOnlyList<VersionFile> needed) =>
         cached.SelectMany(one => one.Files).Concat(needed).DistinctBy(file => file.Sha256).Sum(file => file.Bytes);

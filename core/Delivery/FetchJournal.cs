@@ -43,6 +43,12 @@ internal sealed class FetchJournal : IDisposable
         }
     }
 
+    /// <summary>The ranges that are there of a file, of whatever content.</summary>
+    public IReadOnlySet<long> There(int file)
+    {
+        lock (_gate) return _files.TryGetValue(file, out var known) ? new HashSet<long>(known.Ranges) : [];
+    }
+
     /// <summary>After the range was written.</summary>
     public void Add(int file, long range, string tag) => Append(string.Create(CultureInfo.InvariantCulture, $"{file} {range} {tag}\n"));
 
@@ -57,7 +63,18 @@ internal sealed class FetchJournal : IDisposable
     {
         lock (_gate)
         {
-            _stream.Write(Encoding.UTF8.GetBytes(line));
+            long end = _stream.Position;
+            try
+            {
+                _stream.Write(Encoding.UTF8.GetBytes(line));
+            }
+            catch
+            {
+                // What a full disk took of it must not stand before another line.
+                _stream.SetLength(_stream.Position = end);
+                throw;
+            }
+
             Take(line.TrimEnd('\n'));
         }
     }

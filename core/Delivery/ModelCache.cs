@@ -34,26 +34,43 @@ public sealed class ModelCache(string folder, long budget, TimeProvider time)
         using IDisposable fetching = await LockAsync(key, LongFetch, cancellationToken);
         // Another process may have fetched it meanwhile.
         if (await TryUseAsync(manifest, key, cancellationToken) is { } fetched) return fetched;
+        await MakeRoomAsync(manifest, key, cancellationToken);
+        VersionFetch fetch = new(repository, time);
+        await FetchAsync(fetch, manifest, key, progress, cancellationToken);
+        CachedVersion opened = await TryUseAsync(manifest, key, cancellationToken) ?? throw new IOException($"{_folders.Version(key)} was removed just after it was fetched; try again.");
+        opened.FetchedBytes = fetch.FetchedBytes;
+        return opened;
+    }
+
+    /// <summary>Fetches it and puts it in its place. A disk that has less room than it said gets some once, and then what was fetched goes, as all does that never can be this version.</summary>
+    private async Task FetchAsync(VersionFetch fetch, VersionManifest manifest, string key, IProgress<Transferred>? progress, CancellationToken cancellationToken)
+    {
         string staging = _folders.Partial(key);
         Directory.CreateDirectory(staging);
-        try
+        for (bool mayFree = true; ; mayFree = false)
         {
-            await MakeRoomAsync(manifest, key, cancellationToken);
-            IReadOnlyDictionary<string, string> known = _folders.VerifiedFiles();
-            await new VersionFetch(repository, time).RunAsync(manifest, staging, Path.Combine(staging, manifest.Model), file => known.GetValueOrDefault(file.Sha256), progress, cancellationToken);
+            try
+            {
+                IReadOnlyDictionary<string, string> known = _folders.VerifiedFiles();
+                await fetch.RunAsync(manifest, staging, Target(manifest, key), file => known.GetValueOrDefault(file.Sha256), progress, cancellationToken);
+                _folders.Place(key, manifest);
+                return;
+            }
+            catch (IOException fault) when (FullDisk.Is(fault))
+            {
+                if (mayFree && await TryFreeAsync(manifest, key, cancellationToken)) continue;
+                Directory.Delete(staging, recursive: true);
+                throw Full(manifest, fault);
+            }
+            catch (InvalidModelException)
+            {
+                Directory.Delete(staging, recursive: true);
+                throw;
+            }
         }
-        catch (IOException fault) when (FullDisk.Is(fault))
-        {
-            Directory.Delete(staging, recursive: true);
-            throw Full(manifest, fault);
-        }
-
-        File.Delete(Path.Combine(staging, FetchJournal.FileName));
-        await File.WriteAllBytesAsync(Path.Combine(staging, VersionManifest.FileName), manifest.Write(), cancellationToken);
-        await File.WriteAllBytesAsync(Path.Combine(staging, CacheFolders.UseFile), [], cancellationToken);
-        Directory.Move(staging, _folders.Version(key));
-        return await TryUseAsync(manifest, key, cancellationToken) ?? throw new IOException($"{_folders.Version(key)} was removed just after it was fetched; try again.");
     }
+
+    private string Target(VersionManifest manifest, string key) => Path.Combine(_folders.Partial(key), manifest.Model);
 
     /// <summary>The version of a key, without a repository; null where it is not there whole and sound.</summary>
     public async Task<CachedVersion?> TryOpenAsync(string key, CancellationToken cancellationToken)
@@ -77,7 +94,7 @@ public sealed class ModelCache(string folder, long budget, TimeProvider time)
     {
         IDisposable? use;
         // Another process has it alone for a moment while it looks whether anybody uses it, or removes it.
-        for (int looks = 0; (use = _folders.TryUse(key, time.GetUtcNow().UtcDateTime)) is null && _folders.Has(key) && looks < MostLooks; looks++) await Task.Delay(Glance, time, cancellationToken);
+        for (int looks = 0; (use = _folders.TryUse(key, time)) is null && _folders.Has(key) && looks < MostLooks; looks++) await Task.Delay(Glance, time, cancellationToken);
         if (use is null) return null;
         string path = Path.Combine(_folders.Version(key), manifest.Model);
         foreach (VersionFile file in manifest.Files)
@@ -85,12 +102,25 @@ public sealed class ModelCache(string folder, long budget, TimeProvider time)
             string one = Path.Combine([path, .. file.Path.Split('/')]);
             if (VerifiedFile.IsMarked(one, file) || await VerifiedFile.TryMarkAsync(one, file, cancellationToken)) continue;
             use.Dispose();
-            // Where another process has it in use it stays, and what is fetched for this one can't take its place.
-            if (_folders.TryRemove(key)) return null;
-            throw new IOException($"{one} was changed after it was fetched, and another process uses it: stop that process, or remove {_folders.Version(key)}.");
+            return await TryRemoveAsync(key, one, file, cancellationToken) ? null : await TryUseAsync(manifest, key, cancellationToken);
         }
 
         return new CachedVersion(path, manifest, key, use);
+    }
+
+    /// <summary>Removes a version that is damaged; false where another process did, and a sound one has taken its place.</summary>
+    /// <exception cref="IOException">Another process has it in use, so that what is fetched for this one can't take its place.</exception>
+    private async Task<bool> TryRemoveAsync(string key, string path, VersionFile file, CancellationToken cancellationToken)
+    {
+        // Another process that is looking at it has it in use too, until it has read it all and finds the same.
+        for (int looks = 0; looks < MostLooks; looks++)
+        {
+            if (VerifiedFile.IsMarked(path, file)) return false;
+            if (_folders.TryRemove(key)) return true;
+            await Task.Delay(Look, time, cancellationToken);
+        }
+
+        throw new IOException($"{path} was changed after it was fetched, and the version can't be removed: stop the process that uses it, or remove {_folders.Version(key)}.");
     }
 
     private async Task<IDisposable> LockAsync(string name, TimeSpan patience, CancellationToken cancellationToken)
@@ -112,9 +142,25 @@ public sealed class ModelCache(string folder, long budget, TimeProvider time)
         using IDisposable turn = await LockAsync("room", ShortTurn, cancellationToken);
         _folders.RemoveAbandoned(key, time.GetUtcNow().UtcDateTime);
         IReadOnlyList<CachedFiles> cached = _folders.Cached();
-        long own = CacheRoom.Bytes(cached, []), free = new DriveInfo(folder).AvailableFreeSpace + CacheFolders.BytesOnDisk(_folders.Partial(key));
+        long own = CacheRoom.Bytes(cached, []), free = new DriveInfo(folder).AvailableFreeSpace + BytesThere(manifest, key, cached);
         IReadOnlyList<CachedFiles> leaving = CacheRoom.Choose(cached, manifest.Files, Math.Min(budget, own + free)) ?? throw Full(manifest, null);
         foreach (CachedFiles one in leaving) _folders.TryRemove(one.Key);
+    }
+
+    /// <summary>Room for what is not there yet, where a disk is full although it should not be: others fill it too, and quotas are not told.</summary>
+    private async Task<bool> TryFreeAsync(VersionManifest manifest, string key, CancellationToken cancellationToken)
+    {
+        using IDisposable turn = await LockAsync("room", ShortTurn, cancellationToken);
+        IReadOnlyList<CachedFiles> cached = _folders.Cached();
+        bool isAny = false;
+        foreach (CachedFiles one in CacheRoom.ChooseToFree(cached, manifest.Bytes - BytesThere(manifest, key, cached))) isAny |= _folders.TryRemove(one.Key);
+        return isAny;
+    }
+
+    private long BytesThere(VersionManifest manifest, string key, IReadOnlyList<CachedFiles> cached)
+    {
+        HashSet<string> elsewhere = new(cached.SelectMany(one => one.Files).Select(file => file.Sha256), StringComparer.Ordinal);
+        return VersionFetch.BytesThere(manifest, _folders.Partial(key), Target(manifest, key), file => elsewhere.Contains(file.Sha256));
     }
 
     private IOException Full(VersionManifest manifest, Exception? fault) => new(
@@ -135,6 +181,9 @@ public sealed class CachedVersion(string path, VersionManifest manifest, string 
     public string Path => path;
 
     public VersionManifest Manifest => manifest;
+
+    /// <summary>What this process fetched of it just now: nothing of what was on the disk already.</summary>
+    public long FetchedBytes { get; internal set; }
 
     public string Key => key;
 

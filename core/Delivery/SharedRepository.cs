@@ -40,7 +40,7 @@ public sealed class SharedRepository(IObjectStore store, string description)
     public async Task<(VersionManifest Manifest, string Key)?> FindAsync(string model, string version, CancellationToken cancellationToken)
     {
         if (!ModelRepository.IsName(model) || !ModelRepository.IsName(version)) return null;
-        string name = ObjectOf(model, version, VersionManifest.FileName);
+        string name = PlaceOf(model, version, VersionManifest.FileName);
         if (await store.GetAsync(name, cancellationToken) is not { } stored) return null;
         VersionManifest manifest = VersionManifest.Read(stored.Content.Span, $"{name} in {description}");
         if (manifest.Model != model || manifest.Version != version) throw new InvalidModelException($"{name} in {description} is of {manifest.Model} {manifest.Version}: it was put in a wrong place.");
@@ -85,9 +85,9 @@ public sealed class SharedRepository(IObjectStore store, string description)
     }
 
     /// <summary>Where something of a version lies in the store.</summary>
-    internal static string ObjectOf(string model, string version, string path) => $"{Root}{model}{Versions}{version}/{path}";
+    internal static string PlaceOf(string model, string version, string path) => $"{Root}{model}{Versions}{version}/{path}";
 
-    internal static string ObjectOf(VersionManifest manifest, VersionFile file) => ObjectOf(manifest.Model, manifest.Version, manifest.Folder is { } folder ? $"{folder}/{file.Path}" : file.Path);
+    internal static string ObjectOf(VersionManifest manifest, VersionFile file) => PlaceOf(manifest.Model, manifest.Version, manifest.Folder is { } folder ? $"{folder}/{file.Path}" : file.Path);
 
     private static string ActiveOf(string model) => $"{Root}{model}{Active}";
 

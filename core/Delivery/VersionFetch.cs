@@ -22,6 +22,21 @@ internal sealed class VersionFetch(SharedRepository repository, TimeProvider tim
 
     private static readonly TimeSpan LeastPause = TimeSpan.FromMilliseconds(200);
 
+    private long _fetched;
+
+    /// <summary>What came from the repository, rather than being there: linked, or left by a fetch that was killed.</summary>
+    public long FetchedBytes => Interlocked.Read(ref _fetched);
+
+    /// <summary>What lies in a fetch's folder of a version, without what another version shares with it, and without holes that are yet to be filled.</summary>
+    /// <param name="isElsewhere">Whether a version in the cache has that hash.</param>
+    public static long BytesThere(VersionManifest manifest, string staging, string target, Func<VersionFile, bool> isElsewhere)
+    {
+        using FetchJournal? journal = File.Exists(Path.Combine(staging, FetchJournal.FileName)) ? FetchJournal.Open(staging) : null;
+        return manifest.Files.Select((file, i) => PathOf(target, file) is var path && VerifiedFile.IsMarked(path, file)
+            ? isElsewhere(file) ? 0 : file.Bytes
+            : journal is not null && File.Exists(path) ? journal.There(i).Sum(range => BytesOf(file, range)) : 0).Sum();
+    }
+
     /// <param name="staging">Holds the journal; only this process works in it.</param>
     /// <param name="target">Below it; gets the files.</param>
     /// <param name="known">Finds a verified file with this hash on the same disk; null where there is none.</param>
@@ -37,7 +52,7 @@ internal sealed class VersionFetch(SharedRepository repository, TimeProvider tim
         for (int i = 0; i < manifest.Files.Count; i++)
         {
             string path = PathOf(target, manifest.Files[i]);
-            if (VerifiedFile.IsMarked(path, manifest.Files[i]) || await TryLinkAsync(manifest.Files[i], path, known, cancellationToken)) there += manifest.Files[i].Bytes;
+            if (VerifiedFile.IsMarked(path, manifest.Files[i]) || await TryLinkAsync(i, manifest.Files[i], path, known, journal, cancellationToken)) there += manifest.Files[i].Bytes;
             else open.Add(i);
         }
 
@@ -62,12 +77,25 @@ internal sealed class VersionFetch(SharedRepository repository, TimeProvider tim
 
     private static string PathOf(string target, VersionFile file) => Path.Combine([target, .. file.Path.Split('/')]);
 
-    private static async Task<bool> TryLinkAsync(VersionFile file, string path, Func<VersionFile, string?> known, CancellationToken cancellationToken)
+    private static int BytesOf(VersionFile file, long range) => (int)Math.Clamp(file.Bytes - range * RangeBytes, 0, RangeBytes);
+
+    private static async Task<bool> TryLinkAsync(int index, VersionFile file, string path, Func<VersionFile, string?> known, FetchJournal journal, CancellationToken cancellationToken)
     {
         if (known(file) is not { } other) return false;
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        // What is fetched must never be written into a file of another version.
+        journal.Forget(index);
         File.Delete(path);
-        return HardLink.TryCreate(other, path) && await VerifiedFile.TryMarkAsync(path, file, cancellationToken);
+        bool isSame = false;
+        try
+        {
+            isSame = HardLink.TryCreate(other, path) && await VerifiedFile.TryMarkAsync(path, file, cancellationToken);
+            return isSame;
+        }
+        finally
+        {
+            if (!isSame) File.Delete(path);
+        }
     }
 
     private async Task FetchAsync(VersionManifest manifest, List<int> files, string target, FetchJournal journal, Progress count, CancellationToken cancellationToken)
@@ -86,12 +114,14 @@ internal sealed class VersionFetch(SharedRepository repository, TimeProvider tim
                     throw new InvalidModelException($"{name} in {repository.Description} has {head.Bytes} bytes where its manifest says {file.Bytes}: push the model again as another version.");
                 Directory.CreateDirectory(Path.GetDirectoryName(path)!);
                 IReadOnlySet<long> done = File.Exists(path) ? journal.Done(index, head.Tag) : new HashSet<long>();
+                // Where nothing of it counts, it may be anybody's.
+                if (done.Count == 0) File.Delete(path);
                 SafeFileHandle handle = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read, FileOptions.Asynchronous);
                 handles.Add(handle);
                 if (RandomAccess.GetLength(handle) != file.Bytes) RandomAccess.SetLength(handle, file.Bytes);
                 for (long range = 0; range * RangeBytes < file.Bytes; range++)
                 {
-                    Part part = new(index, name, head.Tag, range, (int)Math.Min(RangeBytes, file.Bytes - range * RangeBytes), handle);
+                    Part part = new(index, name, head.Tag, range, BytesOf(file, range), handle);
                     if (done.Contains(range)) count.Add(part.Bytes);
                     else parts.Add(part);
                 }
@@ -108,6 +138,7 @@ internal sealed class VersionFetch(SharedRepository repository, TimeProvider tim
                     if (read != part.Bytes) return;
                     await RandomAccess.WriteAsync(part.Handle, buffer.AsMemory(0, part.Bytes), part.Range * RangeBytes, stop);
                     journal.Add(part.File, part.Range, part.Tag);
+                    Interlocked.Add(ref _fetched, part.Bytes);
                     count.Add(part.Bytes);
                 }
                 finally

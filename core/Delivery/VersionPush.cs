@@ -33,7 +33,7 @@ public sealed class VersionPush(SharedRepository repository, TimeProvider time)
         {
             Format = VersionManifest.CurrentFormat, Model = model, Version = version, Pushed = time.GetUtcNow(), PushedBy = by, Folder = $"push-{Guid.NewGuid():n}", Files = [],
         };
-        string name = SharedRepository.ObjectOf(model, version, VersionManifest.FileName), own = SharedRepository.ObjectOf(model, version, manifest.Folder) + "/";
+        string name = SharedRepository.PlaceOf(model, version, VersionManifest.FileName), own = SharedRepository.PlaceOf(model, version, manifest.Folder) + "/";
         try
         {
             manifest = manifest with { Pushed = time.GetUtcNow(), Files = await PutFilesAsync(files, paths, own, progress, cancellationToken) };
@@ -46,7 +46,7 @@ public sealed class VersionPush(SharedRepository repository, TimeProvider time)
 
         // Where this throws nobody knows whether the version is there, and its files stay.
         bool isFirst = await repository.Store.PutAsync(name, manifest.Write(), PutCondition.Absent, cancellationToken) is not null;
-        if (isFirst) await RemoveAsync(SharedRepository.ObjectOf(model, version, ""), one => one != name && !one.StartsWith(own, StringComparison.Ordinal));
+        if (isFirst) await RemoveAsync(SharedRepository.PlaceOf(model, version, ""), one => one != name && !one.StartsWith(own, StringComparison.Ordinal));
         else await RemoveAsync(own, one => true);
         return isFirst ? manifest : throw new InvalidDataException($"Another process pushed version '{version}' of '{model}' at the same time: push under another --version.");
     }

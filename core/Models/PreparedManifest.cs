@@ -41,6 +41,9 @@ public sealed record PreparedKey
 /// <summary>What stands beside a prepared graph: the file <c>prepared.json</c>.</summary>
 public sealed record PreparedManifest
 {
+    /// <summary>Of a model's folder.</summary>
+    public const string FolderName = ".prepared";
+
     public const string FileName = "prepared.json", GraphFile = "graph.onnx", WeightsFile = "weights.bin";
 
     public required PreparedKey Key { get; init; }

@@ -1,4 +1,5 @@
 using R1Serverless.Delivery;
+using R1Serverless.Hosting;
 using R1Serverless.Models;
 using R1Serverless.Queues;
 
@@ -38,6 +39,10 @@ public sealed class ModelCacheTests : IDisposable
 
         Assert.Equal(["config.json"], _world.Store.Reads.Select(read => read.Name).Where(name => name.Contains("/2/", StringComparison.Ordinal)).Select(Path.GetFileName));
         Assert.Equal(DeliveryWorld.Content(1, Range), await File.ReadAllBytesAsync(Path.Combine(second.Path, "moved", "weights.bin")));
+        using CachedVersion again = await _world.FetchAsync("2");
+        Assert.Equal((Range + 100, 100, 0), (first.FetchedBytes, second.FetchedBytes, again.FetchedBytes));
+        Assert.StartsWith($"{Quantities.Bytes(100)} of ", ModelDelivery.Transferred(second), StringComparison.Ordinal);
+        Assert.Equal(Quantities.Bytes(Range + 100), ModelDelivery.Transferred(first));
     }
 
     [Fact]
@@ -65,11 +70,11 @@ public sealed class ModelCacheTests : IDisposable
 
         Assert.Contains("weights.bin of m 1 in the repository is not what its manifest says", fault.Message, StringComparison.Ordinal);
         Assert.Empty(Directory.EnumerateDirectories(Path.Combine(_world.CacheFolder, "versions")));
-        // Mended, it is fetched; what was right before is not fetched again.
+        // Nothing of it is of use: what is pushed instead is another version.
+        Assert.Empty(Directory.EnumerateDirectories(Path.Combine(_world.CacheFolder, "partial")));
         await File.WriteAllBytesAsync(_world.InRepository("1", "weights.bin"), DeliveryWorld.Content(1, 2 * Range));
-        int config = Reads("config.json");
         using CachedVersion mended = await _world.FetchAsync("1");
-        Assert.Equal(config, Reads("config.json"));
+        Assert.Equal(DeliveryWorld.Content(1, 2 * Range), await File.ReadAllBytesAsync(Path.Combine(mended.Path, "weights.bin")));
     }
 
     [Fact]

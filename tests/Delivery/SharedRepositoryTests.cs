@@ -29,7 +29,7 @@ public sealed class SharedRepositoryTests : IDisposable
     [Fact]
     public async Task A_push_that_broke_off_is_no_version_and_may_be_repeated()
     {
-        string name = SharedRepository.ObjectOf(DeliveryWorld.Model, "1", "model.onnx");
+        string name = SharedRepository.PlaceOf(DeliveryWorld.Model, "1", "model.onnx");
         await _world.Store.PutAsync(name, new byte[10], PutCondition.Always, None);
 
         Assert.Null(await _world.Repository.FindAsync(DeliveryWorld.Model, "1", None));
@@ -60,9 +60,9 @@ public sealed class SharedRepositoryTests : IDisposable
     public async Task A_version_of_the_first_format_is_read()
     {
         byte[] content = DeliveryWorld.Content(1, 5);
-        await _world.Store.PutAsync(SharedRepository.ObjectOf(DeliveryWorld.Model, "1", "onnx/a.bin"), content, PutCondition.Always, None);
+        await _world.Store.PutAsync(SharedRepository.PlaceOf(DeliveryWorld.Model, "1", "onnx/a.bin"), content, PutCondition.Always, None);
         string json = $$"""{"format":1,"model":"m","version":"1","pushed":"2026-01-01T00:00:00Z","pushed_by":"x","files":[{"path":"onnx/a.bin","bytes":5,"sha256":"{{Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(content))}}"}]}""";
-        await _world.Store.PutAsync(SharedRepository.ObjectOf(DeliveryWorld.Model, "1", VersionManifest.FileName), System.Text.Encoding.UTF8.GetBytes(json), PutCondition.Always, None);
+        await _world.Store.PutAsync(SharedRepository.PlaceOf(DeliveryWorld.Model, "1", VersionManifest.FileName), System.Text.Encoding.UTF8.GetBytes(json), PutCondition.Always, None);
 
         using CachedVersion fetched = await _world.FetchAsync("1");
 
@@ -130,7 +130,7 @@ public sealed class SharedRepositoryTests : IDisposable
     [InlineData("""{"format":1,""")]
     public async Task A_manifest_that_cannot_be_is_refused(string json)
     {
-        await _world.Store.PutAsync(SharedRepository.ObjectOf(DeliveryWorld.Model, "1", VersionManifest.FileName), System.Text.Encoding.UTF8.GetBytes(json), PutCondition.Always, None);
+        await _world.Store.PutAsync(SharedRepository.PlaceOf(DeliveryWorld.Model, "1", VersionManifest.FileName), System.Text.Encoding.UTF8.GetBytes(json), PutCondition.Always, None);
 
         await Assert.ThrowsAsync<InvalidModelException>(() => _world.Repository.FindAsync(DeliveryWorld.Model, "1", None));
     }

@@ -10,7 +10,7 @@ namespace R1Serverless.Runtime;
 public static class PreparedFolder
 {
     /// <summary>Of a model's folder.</summary>
-    public const string Name = ".prepared";
+    public const string Name = PreparedManifest.FolderName;
 
     /// <summary>Raise it when the same graph would be prepared in another way.</summary>
     private const int Form = 1;

@@ -1,0 +1,165 @@
+using Microsoft.Extensions.Time.Testing;
+using R1Serverless.Delivery;
+using R1Serverless.Models;
+using R1Serverless.Queues;
+
+namespace R1Serverless.Tests.Delivery;
+
+/// <summary>What a cache counts, what leaves it, and what of it is never written into.</summary>
+public sealed class CacheUpkeepTests : IDisposable
+{
+    private const int Range = VersionFetch.RangeBytes;
+
+    private readonly DeliveryWorld _world = new();
+
+    [Fact]
+    public async Task Of_a_fetch_that_broke_off_what_is_written_counts_and_not_the_holes()
+    {
+        VersionManifest manifest = await _world.PushAsync("1", ("weights.bin", 1, 20 * Range + 7), ("config.json", 2, 100));
+        int reads = 0;
+        _world.Store.Before = (_, _, _) => Interlocked.Increment(ref reads) > 3 ? throw new TransportException("away", isPermanent: true) : ValueTask.FromResult(false);
+        await Assert.ThrowsAsync<TransportException>(() => _world.FetchAsync("1"));
+
+        string staging = Assert.Single(Directory.EnumerateDirectories(Path.Combine(_world.CacheFolder, "partial"))), target = Path.Combine(staging, DeliveryWorld.Model);
+        Assert.Equal(20 * Range + 7, new FileInfo(Path.Combine(target, "weights.bin")).Length);
+        Assert.InRange(VersionFetch.BytesThere(manifest, staging, target, _ => false), 0, 3 * Range);
+        // A file that is whole counts, unless another version has it too.
+        string config = Path.Combine(target, "config.json");
+        await File.WriteAllBytesAsync(config, DeliveryWorld.Content(2, 100));
+        Assert.True(await VerifiedFile.TryMarkAsync(config, manifest.Files.Single(file => file.Path == "config.json"), CancellationToken.None));
+        Assert.Equal(100, VersionFetch.BytesThere(manifest, staging, target, _ => false) - VersionFetch.BytesThere(manifest, staging, target, _ => true));
+    }
+
+    [Fact]
+    public async Task A_disk_that_fills_in_the_middle_gets_room_once_and_the_fetch_goes_on()
+    {
+        foreach (int i in Enumerable.Range(1, 2)) await _world.PushAsync($"{i}", ("weights.bin", i, 8 * Range));
+        (await _world.FetchAsync("1")).Dispose();
+        int reads = 0;
+        _world.Store.Before = (_, _, _) => Interlocked.Increment(ref reads) == 4 ? throw new IOException("No space left on device", 28) : ValueTask.FromResult(false);
+
+        using CachedVersion fetched = await _world.FetchAsync("2");
+
+        Assert.Equal(DeliveryWorld.Content(2, 8 * Range), await File.ReadAllBytesAsync(Path.Combine(fetched.Path, "weights.bin")));
+        Assert.Equal(["2"], Cached());
+    }
+
+    [Fact]
+    public async Task A_version_was_used_as_long_as_it_was_open()
+    {
+        foreach (int i in Enumerable.Range(1, 3)) await _world.PushAsync($"{i}", ("weights.bin", i, 1000));
+        FakeTimeProvider time = new(TimeProvider.System.GetUtcNow());
+        ModelCache cache = new(_world.CacheFolder, 2500, time);
+        using (await _world.FetchAsync("1", cache))
+        {
+            time.Advance(TimeSpan.FromHours(1));
+            (await _world.FetchAsync("2", cache)).Dispose();
+            time.Advance(TimeSpan.FromHours(1));
+        }
+
+        using CachedVersion third = await _world.FetchAsync("3", cache);
+
+        Assert.Equal(["1", "3"], Cached());
+    }
+
+    [Fact]
+    public async Task A_damaged_version_that_another_process_looks_at_too_is_waited_for()
+    {
+        await _world.PushAsync("1", ("weights.bin", 1, 1000));
+        string path;
+        using (CachedVersion first = await _world.FetchAsync("1")) path = Path.Combine(first.Path, "weights.bin");
+        await File.WriteAllBytesAsync(path, DeliveryWorld.Content(2, 1000));
+        WaitingTime time = new();
+        Task<CachedVersion> fetching;
+        using (new FileStream(Path.Combine(path, "..", "..", CacheFolders.UseFile), FileMode.Open, FileAccess.Read, FileShare.Read))
+        {
+            fetching = _world.FetchAsync("1", new ModelCache(_world.CacheFolder, 1L << 40, time));
+            await Task.WhenAny(fetching, time.Waits);
+        }
+
+        using CachedVersion fetched = await fetching;
+        Assert.Equal(DeliveryWorld.Content(1, 1000), await File.ReadAllBytesAsync(path));
+    }
+
+    [Fact]
+    public async Task What_is_fetched_is_not_written_into_another_versions_file()
+    {
+        await _world.PushAsync("1", ("weights.bin", 1, Range));
+        await _world.PushAsync("2", ("weights.bin", 1, Range), ("config.json", 2, 100));
+        using CachedVersion first = await _world.FetchAsync("1");
+        string path = Path.Combine(first.Path, "weights.bin");
+        // A disk that changes by itself sets no time of writing.
+        DateTime written = File.GetLastWriteTimeUtc(path);
+        byte[] damaged = DeliveryWorld.Content(9, Range);
+        await File.WriteAllBytesAsync(path, damaged);
+        File.SetLastWriteTimeUtc(path, written);
+
+        using CachedVersion second = await _world.FetchAsync("2");
+
+        Assert.Equal(DeliveryWorld.Content(1, Range), await File.ReadAllBytesAsync(Path.Combine(second.Path, "weights.bin")));
+        // Whoever has it mapped sees no other bytes all of a sudden.
+        Assert.Equal(damaged, await File.ReadAllBytesAsync(path));
+    }
+
+    [Fact]
+    public async Task A_version_that_can_not_be_read_leaves_for_others_too()
+    {
+        foreach (int i in Enumerable.Range(1, 2)) await _world.PushAsync($"{i}", ("weights.bin", i, 1000));
+        ModelCache cache = _world.Cache(budget: 1500);
+        (await _world.FetchAsync("1", cache)).Dispose();
+        await File.WriteAllBytesAsync(Path.Combine(Versions().Single(), VersionManifest.FileName), []);
+
+        using CachedVersion second = await _world.FetchAsync("2", cache);
+
+        Assert.Equal([Path.GetDirectoryName(second.Path)!], Versions());
+    }
+
+    [Fact]
+    public async Task What_stands_in_a_versions_place_and_is_none_is_replaced()
+    {
+        await _world.PushAsync("1", ("weights.bin", 1, 1000));
+        (await _world.FetchAsync("1")).Dispose();
+        File.Delete(Path.Combine(Versions().Single(), CacheFolders.UseFile));
+
+        using CachedVersion again = await _world.FetchAsync("1");
+
+        Assert.Equal(DeliveryWorld.Content(1, 1000), await File.ReadAllBytesAsync(Path.Combine(again.Path, "weights.bin")));
+    }
+
+    [Fact]
+    public async Task What_was_prepared_below_a_version_counts()
+    {
+        foreach (int i in Enumerable.Range(1, 2)) await _world.PushAsync($"{i}", ("weights.bin", i, 1000));
+        ModelCache cache = _world.Cache(budget: 2500);
+        using (CachedVersion first = await _world.FetchAsync("1", cache))
+        {
+            string prepared = Directory.CreateDirectory(Path.Combine(first.Path, PreparedManifest.FolderName, "model-0123")).FullName;
+            await File.WriteAllBytesAsync(Path.Combine(prepared, PreparedManifest.WeightsFile), new byte[1000]);
+        }
+
+        using CachedVersion second = await _world.FetchAsync("2", cache);
+
+        Assert.Equal(["2"], Cached());
+    }
+
+    public void Dispose() => _world.Dispose();
+
+    private string[] Versions() => Directory.GetDirectories(Path.Combine(_world.CacheFolder, "versions"));
+
+    private IEnumerable<string> Cached() => Versions().Select(path => Path.Combine(path, VersionManifest.FileName))
+        .Select(path => VersionManifest.Read(File.ReadAllBytes(path), path).Version).Order(StringComparer.Ordinal);
+
+    /// <summary>Says when somebody waits.</summary>
+    private sealed class WaitingTime : TimeProvider
+    {
+        private readonly TaskCompletionSource _waits = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Waits => _waits.Task;
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            _waits.TrySetResult();
+            return base.CreateTimer(callback, state, dueTime, period);
+        }
+    }
+}
