@@ -54,12 +54,20 @@ internal static class ChildProcess
         var self = Environment.ProcessPath!;
         var isHost = Path.GetFileNameWithoutExtension(self) == "dotnet";
         var start = new ProcessStartInfo(self, isHost ? [Assembly.GetEntryAssembly()!.Location, .. arguments] : arguments) { RedirectStandardOutput = true, UseShellExecute = false };
-        // Keys and models in the environment are for the operator's own server; the bench's listens on loopback, is asked without a key, and is told its model.
-        start.Environment.Remove("R1_API_KEY");
-        start.Environment.Remove("R1_MODELS");
+        Isolate(start);
         foreach ((string name, string value) in settings) start.Environment[name] = value;
         return Process.Start(start) ?? throw new InvalidOperationException("The process did not start.");
     }
+
+    /// <summary>Settings in the environment are for the operator's own server: the bench's listens on loopback, is asked without a key, and is told its model and its queue.</summary>
+    public static void Isolate(ProcessStartInfo start)
+    {
+        foreach (var name in start.Environment.Keys.Where(IsSetting).ToArray()) start.Environment.Remove(name);
+    }
+
+    /// <summary>Our own, the web server's addresses, the Functions host's, and where telemetry goes.</summary>
+    private static bool IsSetting(string name) =>
+        ((string[])["R1_", "ASPNETCORE_", "FUNCTIONS_", "OTEL_", "APPLICATIONINSIGHTS_"]).Any(prefix => name.StartsWith(prefix, StringComparison.OrdinalIgnoreCase));
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

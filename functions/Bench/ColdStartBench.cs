@@ -62,7 +62,7 @@ internal sealed class ColdStartBench(string executable, ModelFolder model, Model
         if (!way.Prepared) arguments.Add("--no-prepared");
         if (!way.Prewarmed) arguments.Add("--no-prewarm");
         ProcessStartInfo start = new(executable, arguments) { RedirectStandardOutput = true, UseShellExecute = false };
-        foreach (string name in (string[])["R1_API_KEY", "R1_KEYS", "R1_TRANSPORT", "ASPNETCORE_URLS"]) start.Environment.Remove(name);
+        ChildProcess.Isolate(start);
         using Process server = Process.Start(start) ?? throw new BenchException($"{executable} did not start.");
         try
         {

@@ -1,0 +1,28 @@
+using System.Diagnostics;
+using R1Serverless.Bench;
+
+namespace R1Serverless.Tests.Bench;
+
+/// <summary>What a measured process has of the environment of whoever measures.</summary>
+public sealed class ChildProcessTests
+{
+    [Theory]
+    [InlineData("R1_MODELS", false)]
+    [InlineData("R1_API_KEY", false)]
+    [InlineData("R1_KEYS", false)]
+    [InlineData("R1_TRANSPORT", false)]
+    [InlineData("R1_METRICS", false)]
+    [InlineData("ASPNETCORE_URLS", false)]
+    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT", false)]
+    [InlineData("APPLICATIONINSIGHTS_CONNECTION_STRING", false)]
+    [InlineData("FUNCTIONS_CUSTOMHANDLER_PORT", false)]
+    [InlineData("DOTNET_ROOT", true)]
+    [InlineData("TMPDIR", true)]
+    public void Settings_of_the_operators_own_server_are_left_out(string name, bool stays)
+    {
+        ProcessStartInfo start = new("r1");
+        start.Environment[name] = "here";
+        ChildProcess.Isolate(start);
+        Assert.Equal(stays, start.Environment.ContainsKey(name));
+    }
+}
