@@ -1,30 +1,20 @@
-using System.Runtime.CompilerServices;
 using R1Serverless.Requests;
 
 namespace R1Serverless.Hosting;
 
-/// <summary>Marks the first text that any request gets; then it is out of the way.</summary>
-internal sealed class FirstTokenWatch(IInference inner, StartupTimeline timeline) : IInference
+/// <summary>An engine whose first token is watched, once its requests are clients'.</summary>
+internal sealed class FirstTokenWatch(IInference inner, FirstToken first) : IInference
 {
-    private volatile bool _counts, _seen;
+    private volatile bool _counts;
 
     /// <summary>From now on requests are clients', not this process's own.</summary>
-    public void Begin() => _counts = true;
-
-    public IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, CancellationToken cancellationToken) =>
-        _seen ? inner.RunAsync(request, cancellationToken) : WatchAsync(request, cancellationToken);
-
-    private async IAsyncEnumerable<InferenceEvent> WatchAsync(InferenceRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public FirstTokenWatch Begin()
     {
-        await foreach (InferenceEvent happened in inner.RunAsync(request, cancellationToken))
-        {
-            if (_counts && !_seen && happened is InferenceEvent.Delta)
-            {
-                _seen = true;
-                timeline.Mark(StartupPhase.FirstToken);
-            }
-
-            yield return happened;
-        }
+        _counts = true;
+        return this;
     }
+
+    public IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, CancellationToken cancellationToken) => first.IsSeen
+        ? inner.RunAsync(request, cancellationToken)
+        : first.WatchAsync(inner.RunAsync(request, cancellationToken), _counts, cancellationToken);
 }

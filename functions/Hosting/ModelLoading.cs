@@ -19,6 +19,7 @@ internal sealed partial class ModelLoading(
     IHostApplicationLifetime lifetime,
     StartupTimeline timeline,
     EndpointPrewarm prewarm,
+    FirstToken first,
     ILogger<ModelLoading> log,
     MonitoringStart? monitoring = null)
     : BackgroundService
@@ -50,7 +51,7 @@ internal sealed partial class ModelLoading(
             return;
         }
 
-        foreach ((StartupPhase phase, long at) in loaded.Reached) timeline.Mark(phase, at);
+        foreach ((StartupPhase phase, long at) in loaded.Reached) timeline.TryMark(phase, at);
         IInference engine = loaded.Inference;
         Task early = Task.CompletedTask;
         try
@@ -66,9 +67,9 @@ internal sealed partial class ModelLoading(
 
             // What the queue's work loads and compiles should not meet the first question; a worker leases nothing before it is ready.
             if (options.Role == ServeRole.All) early = WorkAsync(loaded, stoppingToken);
-            FirstTokenWatch answering = new(new DeadlineInference(loaded.Inference, time), timeline);
+            FirstTokenWatch answering = new(new DeadlineInference(loaded.Inference, time), first);
             report.Loaded(loaded.Models());
-            if (loaded.PrewarmedModel is { } model) await prewarm.RunAsync(new FirstTokenWatch(new DeadlineInference(engine, time), timeline), model, stoppingToken);
+            if (loaded.PrewarmedModel is { } model) await prewarm.RunAsync(new FirstTokenWatch(new DeadlineInference(engine, time), first), model, stoppingToken);
             answering.Begin();
             timeline.Mark(StartupPhase.Ready);
             serving.Open(answering, _ => ValueTask.FromResult(loaded.Models()));
@@ -89,7 +90,7 @@ internal sealed partial class ModelLoading(
         {
             OpenQueue queue = await connection.OpenAsync(stoppingToken);
             if (options.Role == ServeRole.All) report.Connected(queue.Transport.Description);
-            await work.RunAsync(queue, loaded);
+            await work.RunAsync(queue, loaded with { Inference = new FirstTokenWatch(loaded.Inference, first).Begin() });
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {

@@ -5,7 +5,7 @@ using R1Serverless.Requests;
 namespace R1Serverless.Hosting;
 
 /// <summary>Takes calls in: straight to who answers, or durably through the queue where somebody may come back for the result.</summary>
-internal sealed class RequestDoor(Serving serving, ServeOptions options, QueueConnection connection, QueuedLimit limit, Admission admission, TimeProvider time)
+internal sealed class RequestDoor(Serving serving, ServeOptions options, QueueConnection connection, QueuedLimit limit, Admission admission, FirstToken first, TimeProvider time)
 {
     private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(1);
 
@@ -25,7 +25,9 @@ internal sealed class RequestDoor(Serving serving, ServeOptions options, QueueCo
             return comesBack ? new Entrance.Refused(ApiError.ModelNotFound(call.Request.Model)) : Direct(call, inference);
         DurableRequests durable = Durable(queue);
         if (terms.IsAsync) return await durable.SubmitAsync(call, terms, cancellationToken);
-        return comesBack ? await durable.RunAsync(call, terms.Key, terms.BodyHash, cancellationToken) : durable.Run(call);
+        Entrance entrance = comesBack ? await durable.RunAsync(call, terms.Key, terms.BodyHash, cancellationToken) : durable.Run(call);
+        // What is worked off the queue is watched where that is done: elsewhere, if this is a gateway.
+        return isGateway && entrance is Entrance.Answering answer ? answer with { Run = stop => first.WatchAsync(answer.Run(stop), counts: true, stop) } : entrance;
     }
 
     private Entrance Direct(CompletionCall call, IInference inference)

@@ -28,6 +28,12 @@ internal sealed partial class StartupReport(IServer server, ServeOptions options
     /// <summary>Where sentences go that the operator should act on: into the log where there is one.</summary>
     public static Action<string> Warning(IProgress<string> progress) => progress is StartupReport report ? report.Warn : progress.Report;
 
+    /// <summary>How far the start has come, for those who ask meanwhile.</summary>
+    public void Mark(StartupPhase phase) => timeline.Mark(phase);
+
+    /// <summary>The first answer has begun.</summary>
+    public void FirstToken() => Report($"Since the process's start: first token {timeline.Reached[^1].Seconds.ToString("F2", CultureInfo.InvariantCulture)} s");
+
     /// <summary>What the operator should act on, into the log.</summary>
     public void Warn(string sentence) => LogWarning(sentence);
 

@@ -31,7 +31,7 @@ internal enum StartupPhase
 internal sealed class StartupTimeline
 {
     /// <summary>Linux counts a process's start in hundredths of seconds since the machine's own.</summary>
-    private const double TicksPerSecond = 100;
+    private const double TicksPerSecond = 100, ShortestSleep = 0.1;
 
     private static readonly StartupPhase[] All = Enum.GetValues<StartupPhase>();
 
@@ -77,13 +77,22 @@ internal sealed class StartupTimeline
         _ => "first_token",
     };
 
-    /// <summary>Only the first time counts.</summary>
-    public void Mark(StartupPhase phase) => Mark(phase, _time.GetTimestamp());
+    /// <summary>A timestamp of its clock.</summary>
+    public long Now => _time.GetTimestamp();
 
+    /// <summary>Only the first time counts.</summary>
+    public void Mark(StartupPhase phase) => TryMark(phase, Now);
+
+    /// <summary>Whether this was the first time.</summary>
     /// <param name="at">A timestamp of the same clock.</param>
-    public void Mark(StartupPhase phase, long at)
+    public bool TryMark(StartupPhase phase, long at)
     {
-        lock (_gate) _reached[(int)phase] ??= _age + _time.GetElapsedTime(_made, at);
+        lock (_gate)
+        {
+            if (_reached[(int)phase] is not null) return false;
+            _reached[(int)phase] = _age + _time.GetElapsedTime(_made, at);
+            return true;
+        }
     }
 
     /// <summary>One line for the operator. Put together by hand: generic code over tuples and doubles is compiled at every start, which took 8 ms here.</summary>
@@ -102,22 +111,32 @@ internal sealed class StartupTimeline
         }
     }
 
+    /// <summary>How old the process is. Linux counts its start on a clock that goes on while the machine sleeps, in hundredths; the runtime's stopwatch stops then.</summary>
+    /// <param name="stat">What the system says of the process.</param>
+    /// <param name="uptime">The same of itself: seconds on that other clock, which are ahead of the stopwatch by what it slept. Behind it they say nothing: some containers' are counted from their own start.</param>
+    /// <param name="stopwatch">Seconds.</param>
+    /// <exception cref="FormatException">They say something else.</exception>
+    internal static TimeSpan Age(string stat, string uptime, double stopwatch)
+    {
+        // The 22nd field; the second, in brackets, may hold spaces.
+        string ticks = stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[19];
+        double slept = double.Parse(uptime.AsSpan(0, Math.Max(0, uptime.IndexOf(' '))), CultureInfo.InvariantCulture) - stopwatch;
+        // Below that it is what hundredths leave out and the moment between two readings; the stopwatch alone is finer.
+        if (slept < ShortestSleep) slept = 0;
+        return TimeSpan.FromSeconds(Math.Max(0, stopwatch + slept - (long.Parse(ticks, CultureInfo.InvariantCulture) / TicksPerSecond)));
+    }
+
     private static TimeSpan Age()
     {
         try
         {
-            if (OperatingSystem.IsLinux())
-            {
-                // The 22nd field; the second, in brackets, may hold spaces. Reading it is cheaper than System.Diagnostics.Process.
-                string stat = File.ReadAllText("/proc/self/stat");
-                string ticks = stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[19];
-                return TimeSpan.FromSeconds(Math.Max(0, ((double)Stopwatch.GetTimestamp() / Stopwatch.Frequency) - (long.Parse(ticks, CultureInfo.InvariantCulture) / TicksPerSecond)));
-            }
+            // Reading these is cheaper than System.Diagnostics.Process.
+            if (OperatingSystem.IsLinux()) return Age(File.ReadAllText("/proc/self/stat"), File.ReadAllText("/proc/uptime"), (double)Stopwatch.GetTimestamp() / Stopwatch.Frequency);
 
             using Process self = Process.GetCurrentProcess();
             return TimeProvider.System.GetUtcNow() - new DateTimeOffset(self.StartTime);
         }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or InvalidOperationException or FormatException)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or InvalidOperationException or FormatException or IndexOutOfRangeException or ArgumentException)
         {
             // Then the timeline begins here.
             return TimeSpan.Zero;

@@ -20,7 +20,7 @@ public sealed class StartupTests
         time.Advance(TimeSpan.FromSeconds(2));
         timeline.Mark(StartupPhase.Ready);
         long later = time.GetTimestamp();
-        timeline.Mark(StartupPhase.PortOpen, later - (time.TimestampFrequency / 2));
+        timeline.TryMark(StartupPhase.PortOpen, later - (time.TimestampFrequency / 2));
         time.Advance(TimeSpan.FromSeconds(5));
         timeline.Mark(StartupPhase.Ready);
         Assert.Equal(["port_open", "ready"], timeline.Reached.Select(one => one.Phase));
@@ -40,6 +40,78 @@ public sealed class StartupTests
         JsonElement after = await StartupAsync(server);
         Assert.True(after.GetProperty("first_token").GetDouble() >= after.GetProperty("ready").GetDouble());
         Assert.Contains("port open", server.Output.ToString(), StringComparison.Ordinal);
+    }
+
+    /// <summary>Seconds: a process that began at 100, seen at 103.5 by the clock that goes on in the machine's sleep.</summary>
+    [Theory]
+    [InlineData("103.50 207.00", 103.507, 3.507)]
+    [InlineData("103.50 207.00", 103.42, 3.42)]
+    [InlineData("103.50 207.00", 3.5, 3.5)]
+    [InlineData("103.50 207.00", 100.5, 3.5)]
+    [InlineData("7.25 1.00", 103.5, 3.5)]
+    [InlineData("7.25 1.00", 99, 0)]
+    public void A_process_is_as_old_on_a_machine_that_slept(string uptime, double stopwatch, double age) =>
+        Assert.Equal(age, StartupTimeline.Age($"42 (r1 (x) y) S {string.Join(' ', Enumerable.Repeat("7", 18))} 10000 8 9", uptime, stopwatch).TotalSeconds, 6);
+
+    [Fact]
+    public void What_the_system_does_not_say_is_a_format_fault() => Assert.Throws<FormatException>(() => StartupTimeline.Age($"42 (r1) S {string.Join(' ', Enumerable.Repeat("7", 18))} 10000 8 9", "", 3));
+
+    [Fact]
+    public async Task Health_shows_that_the_files_are_there_while_the_sessions_are_made()
+    {
+        await using TestServer server = await TestServer.StartLoadingAsync(async (options, progress, stop) =>
+        {
+            ((StartupReport)progress).Mark(StartupPhase.Artifacts);
+            await Task.Delay(Timeout.Infinite, stop);
+            throw new InvalidOperationException();
+        });
+        await UntilAsync(async () => (await StartupAsync(server)).TryGetProperty("artifacts", out _));
+        Assert.Equal(ServingPhase.Loading, server.Serving.Phase);
+        Assert.False((await StartupAsync(server)).TryGetProperty("sessions", out _));
+        await server.StopAsync();
+    }
+
+    [Fact]
+    public async Task The_first_token_of_the_queues_work_is_told_by_the_worker_and_by_the_gateway()
+    {
+        TestServer gateway = await TestServer.StartGatewayAsync();
+        await using TestServer worker = await gateway.WithWorkerAsync(FakeInference.Thoughtful());
+        Assert.False((await StartupAsync(worker)).TryGetProperty("first_token", out _));
+        (await gateway.PostAsync("/v1/chat/completions", TestServer.Chat())).EnsureSuccessStatusCode();
+        (await gateway.PostAsync("/v1/chat/completions", TestServer.Chat())).EnsureSuccessStatusCode();
+        foreach (TestServer one in (TestServer[])[worker, gateway])
+        {
+            await UntilAsync(async () => (await StartupAsync(one)).TryGetProperty("first_token", out _), one == worker ? "the worker's" : "the gateway's");
+            await UntilAsync(() => Task.FromResult(one.Output.ToString().Contains(": first token ", StringComparison.Ordinal)));
+            Assert.Equal(2, one.Output.ToString().Split(": first token ").Length);
+        }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_first_token_is_handed_on_before_it_is_marked(bool goesOn)
+    {
+        TaskCompletionSource<LoadedModels> never = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using TestServer server = await TestServer.StartLoadingAsync((_, _, stop) => never.Task.WaitAsync(stop));
+        StartupTimeline timeline = new(TimeProvider.System);
+        FirstTokenWatch watch = new(FakeInference.Thoughtful(), new FirstToken(timeline, server.Services.GetRequiredService<StartupReport>()));
+        await foreach (InferenceEvent _ in watch.RunAsync(new InferenceRequest { Id = RequestId.New(), Model = TestServer.Model, Prompt = new Prompt.Text("own") }, CancellationToken.None)) { }
+        Assert.Empty(timeline.Reached);
+        watch.Begin();
+        IAsyncEnumerator<InferenceEvent> events = watch.RunAsync(
+            new InferenceRequest { Id = RequestId.New(), Model = TestServer.Model, Prompt = new Prompt.Text("a client's") }, CancellationToken.None).GetAsyncEnumerator();
+        do
+        {
+            Assert.True(await events.MoveNextAsync());
+            Assert.Empty(timeline.Reached);
+        }
+        while (events.Current is not InferenceEvent.Delta);
+        if (goesOn) await events.MoveNextAsync();
+        else await events.DisposeAsync();
+        Assert.Equal("first_token", Assert.Single(timeline.Reached).Phase);
+        await events.DisposeAsync();
+        await server.StopAsync();
     }
 
     [Theory]
@@ -135,6 +207,16 @@ public sealed class StartupTests
         ModelFolder a = models.Make("a", variant => variant, Precision.Fp32, Precision.Int8), b = models.Make("b", variant => variant with { Preload = variant.Precision == Precision.Int8 }, Precision.Fp32, Precision.Int8);
         Assert.Equal([("a", null), ("b", Precision.Int8)], PreloadNames.Read(new ServeOptions(), [a, b]).Select(one => (one.Model, one.Wish.Named)));
         Assert.Equal([("a", Precision.Fp32)], PreloadNames.Read(new ServeOptions { Load = ["a:fp32"] }, [a, b]).Select(one => (one.Model, one.Wish.Named)));
+    }
+
+    private static async Task UntilAsync(Func<Task<bool>> holds, string what = "what was waited for")
+    {
+        long began = TimeProvider.System.GetTimestamp();
+        while (!await holds())
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(began) < TimeSpan.FromMinutes(1), $"{what} did not come");
+            await Task.Yield();
+        }
     }
 
     private static async Task<JsonElement> StartupAsync(TestServer server) =>
