@@ -8,11 +8,14 @@ namespace R1Serverless.Hosting;
 /// <param name="Load">What the engines have to do right now; asked often, from any thread.</param>
 internal sealed record LoadedModels(IInference Inference, Func<IReadOnlyList<ServedModel>> Models, Func<WorkerLoad> Load)
 {
-    /// <summary>How far the start came and when, as timestamps of the clock: the files, the sessions, the warm models.</summary>
+    /// <summary>How far the start came and when, as timestamps of the clock: the sessions, the warm models.</summary>
     public IReadOnlyList<(StartupPhase Phase, long At)> Reached { get; init; } = [];
 
     /// <summary>What is to go on once everything that happens is measured; called once.</summary>
     public Action Begin { get; init; } = static () => { };
+
+    /// <summary>Called when the process begins to stop: no model changes any more.</summary>
+    public Action StopUpdates { get; init; } = static () => { };
 
     /// <summary>Whom this process asks over its own port before anybody else may; null for nobody.</summary>
     public string? PrewarmedModel { get; init; }

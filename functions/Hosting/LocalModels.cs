@@ -30,16 +30,17 @@ internal static class LocalModels
                     () => folders.AddRange(Folders(options, progress, cancellationToken)), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
             }
 
-            var artifacts = TimeProvider.System.GetTimestamp();
+            (progress as StartupReport)?.Mark(StartupPhase.Artifacts);
             var first = PreloadNames.Read(options, folders, delivered?.Names);
             var served = host = new ModelHost(folders, rules.Limits, options.Runtime, rules.Engine, TimeProvider.System);
+            host.EnsureFit(first);
             var updates = delivered?.Watch(host, progress);
             await Task.WhenAll(first.Select(one => updates is null ? served.LoadAsync(one.Model, one.Wish, cancellationToken) : updates.LoadAsync(one.Model, one.Wish, cancellationToken)));
             // The device that a load really got, where the preferred one would not do.
             var device = host.Status.Select(one => one.Loaded).OfType<LoadedVariant>().First().Provider;
             var inference = new LocalInference(host);
             LoadedModels loaded = new(updates is null ? inference : new DeliveredInference(inference, updates, delivered!), () => Describe(served, device, model => updates?.Versions(model) ?? []), () => Load(served));
-            return Started(updates is null ? loaded : loaded with { Begin = updates.Start }, host, artifacts, options);
+            return Started(updates is null ? loaded : loaded with { Begin = updates.Start, StopUpdates = updates.Stop }, host, options);
         }
         catch
         {
@@ -50,13 +51,12 @@ internal static class LocalModels
     }
 
     /// <summary>The same, with how far the start has come.</summary>
-    /// <param name="artifacts">When the files were there, a timestamp of the system's clock.</param>
-    private static LoadedModels Started(LoadedModels models, ModelHost host, long artifacts, ServeOptions options)
+    private static LoadedModels Started(LoadedModels models, ModelHost host, ServeOptions options)
     {
         LoadedVariant[] loaded = [.. host.Status.Select(one => one.Loaded).OfType<LoadedVariant>()];
         return models with
         {
-            Reached = [(StartupPhase.Artifacts, artifacts), (StartupPhase.Sessions, loaded.Max(one => one.SessionAt)), (StartupPhase.Warmed, loaded.Max(one => one.WarmAt))],
+            Reached = [(StartupPhase.Sessions, loaded.Max(one => one.SessionAt)), (StartupPhase.Warmed, loaded.Max(one => one.WarmAt))],
             PrewarmedModel = options.Prewarms ? loaded[0].Id : null,
         };
     }
@@ -96,6 +96,8 @@ internal static class LocalModels
             Device = ExecutionProvider.Preferred(options.Runtime).Name,
             MaxWaiting = options.MaxWaiting,
             Progress = progress,
+            // As at the start: --load names what else is.
+            LoadsMarked = options.Load.Count == 0,
             Warn = StartupReport.Warning(progress),
         };
         return new StartRules(options, limits, engine);

@@ -56,6 +56,7 @@ internal sealed partial class ModelLoading(
         Task early = Task.CompletedTask;
         try
         {
+            using CancellationTokenRegistration draining = serving.Drain.Register(loaded.StopUpdates);
             if (monitoring is not null)
             {
                 await monitoring.Started.WaitAsync(stoppingToken);

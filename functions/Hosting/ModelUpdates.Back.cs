@@ -74,7 +74,12 @@ internal sealed partial class ModelUpdates
             SwapOutcome outcome;
             try
             {
-                outcome = await host.SwapAsync(version.Folder, usual, isForward: false, _ => { }, cancellationToken);
+                do
+                {
+                    // Only loads of other models can be in the way at a start, and they end.
+                    outcome = await host.SwapAsync(version.Folder, usual, isForward: false, _ => { }, cancellationToken);
+                }
+                while (outcome.RetryAfter is not null);
             }
             catch
             {

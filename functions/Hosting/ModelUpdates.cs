@@ -26,11 +26,17 @@ internal sealed partial class ModelUpdates(
 
     /// <summary>What was last said of a model, lest it be said at each look.</summary>
     private readonly ConcurrentDictionary<string, string> _said = new(StringComparer.Ordinal);
+
+    /// <summary>When a version that found no room is worth another try, and by which tag it was active.</summary>
+    private readonly ConcurrentDictionary<string, Postponed> _postponed = new(StringComparer.Ordinal);
     private Task _watching = Task.CompletedTask;
     private volatile bool _isStarted;
 
     /// <summary>The versions of a model; none where it is no repository's.</summary>
     public IReadOnlyList<ServedVersion> Versions(string model) => models.FirstOrDefault(one => one.Name == model)?.Versions ?? [];
+
+    /// <summary>What serves serves on, and nothing takes its place any more. Does not wait: a load under way ends by itself.</summary>
+    public void Stop() => _ = _stop.CancelAsync();
 
     /// <summary>To be called once, when the models serve and what happens is measured.</summary>
     public void Start()
@@ -69,7 +75,7 @@ internal sealed partial class ModelUpdates(
             {
                 // The repository is away, or the disk is full: what serves serves on, and the next look may find it mended.
                 // Why a version was refused before stays as it was.
-                if (model.Candidate is { } candidate && model.Tried != model.Tag) Fail(model, candidate.Version, fault.Message);
+                if (model.Candidate is { State: not VersionState.Waiting } candidate && model.Tried != model.Tag) Fail(model, candidate.Version, fault.Message);
                 else Say(model, $"{model.Name}: {fault.Message} {model.Serving.Version} is served meanwhile.");
             }
         }
@@ -90,6 +96,7 @@ internal sealed partial class ModelUpdates(
             return;
         }
 
+        if (_postponed.TryGetValue(model.Name, out Postponed? later) && later.Tag == tag && time.GetElapsedTime(later.Since) < later.For) return;
         // What a look tries again, as nothing but the repository or the disk was in the way, stays as it was said.
         if (model.Tried != tag) (model.Tried, model.Candidate) = (tag, new ServedVersion(active.Version, VersionState.Fetching, null));
         DeliveredVersion next;
@@ -104,7 +111,7 @@ internal sealed partial class ModelUpdates(
             return;
         }
 
-        SwapOutcome outcome;
+        SwapOutcome? outcome;
         try
         {
             // Another may have been activated while this one was fetched.
@@ -115,13 +122,28 @@ internal sealed partial class ModelUpdates(
             }
 
             model.Candidate = new ServedVersion(active.Version, VersionState.Loading, null);
-            outcome = await host.SwapAsync(
-                next.Folder, usual, isForward: next.Pushed > model.Serving.Pushed, why => model.Candidate = new ServedVersion(active.Version, VersionState.Waiting, why), stop);
+            outcome = await SwapAsync(model, next, tag, stop);
         }
         catch
         {
             next.Dispose();
             throw;
+        }
+
+        if (outcome is null)
+        {
+            next.Dispose();
+            model.Candidate = null;
+            return;
+        }
+
+        if (outcome is { Refusal: { } passing, RetryAfter: { } wait })
+        {
+            next.Dispose();
+            model.Candidate = new ServedVersion(active.Version, VersionState.Waiting, passing);
+            Say(model, $"{model.Name} {active.Version} is not served yet: {passing}. {model.Serving.Version} is served meanwhile.");
+            _postponed[model.Name] = new Postponed(tag, time.GetTimestamp(), wait);
+            return;
         }
 
         model.Tag = tag;
@@ -141,6 +163,45 @@ internal sealed partial class ModelUpdates(
     }
 
     private bool IsLoaded(DeliveredModel model) => host.Status.Any(one => one.Loaded is not null && one.Folder.Name == model.Name);
+
+    /// <summary>Null where yet another version was activated before this one took requests: waiting for its room would hold that one up, and be it the one that serves.</summary>
+    private async Task<SwapOutcome?> SwapAsync(DeliveredModel model, DeliveredVersion next, string tag, CancellationToken stop)
+    {
+        using CancellationTokenSource off = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        Task watching = UntilAnotherAsync(model.Name, tag, off);
+        try
+        {
+            return await host.SwapAsync(
+                next.Folder, usual, isForward: next.Pushed > model.Serving.Pushed, why => model.Candidate = new ServedVersion(next.Version, VersionState.Waiting, why), off.Token);
+        }
+        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
+        {
+            return null;
+        }
+        finally
+        {
+            await off.CancelAsync();
+            await watching.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task UntilAnotherAsync(string model, string tag, CancellationTokenSource off)
+    {
+        while (true)
+        {
+            await Task.Delay(interval, time, off.Token);
+            try
+            {
+                if (await delivery.Repository.FindActiveChangeAsync(model, tag, off.Token) is null) continue;
+                await off.CancelAsync();
+                return;
+            }
+            catch (Exception) when (!off.IsCancellationRequested)
+            {
+                // A repository that is away has activated nothing; the next look at it says so.
+            }
+        }
+    }
 
     private void Fail(DeliveredModel model, string version, string reason)
     {
@@ -164,4 +225,6 @@ internal sealed partial class ModelUpdates(
         _said[model.Name] = line;
         _warn(line);
     }
+
+    private sealed record Postponed(string Tag, long Since, TimeSpan For);
 }

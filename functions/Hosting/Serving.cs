@@ -20,13 +20,16 @@ internal delegate ValueTask<IReadOnlyList<ServedModel>> ModelSource(Cancellation
 internal sealed class Serving : IDisposable
 {
     private readonly Lock _gate = new();
-    private readonly CancellationTokenSource _abort = new();
+    private readonly CancellationTokenSource _abort = new(), _drain = new();
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private IInference? _inference;
     private ModelSource _models = static _ => ValueTask.FromResult<IReadOnlyList<ServedModel>>([]);
     private int _inFlight;
 
     public ServingPhase Phase { get; private set; }
+
+    /// <summary>Cancelled when the drain begins.</summary>
+    public CancellationToken Drain => _drain.Token;
 
     /// <summary>Cancelled when the grace period is over: answers still in flight stop.</summary>
     public CancellationToken Abort => _abort.Token;
@@ -82,12 +85,17 @@ internal sealed class Serving : IDisposable
             if (_inFlight == 0) _drained.TrySetResult();
         }
 
+        _drain.Cancel();
         return _drained.Task;
     }
 
     public void AbortInFlight() => _abort.Cancel();
 
-    public void Dispose() => _abort.Dispose();
+    public void Dispose()
+    {
+        _abort.Dispose();
+        _drain.Dispose();
+    }
 
     private void Leave()
     {

@@ -83,6 +83,16 @@ public sealed class VariantServingTests : IDisposable
         Assert.Contains(alsoSays, output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_preload_without_room_is_refused_before_anything_is_loaded()
+    {
+        (int code, string output) = await ServeProcess.RefusedAsync(["--urls", "http://127.0.0.1:0", .. Arguments(), "--memory", "60MB", "--load", "one:fp32", "--load", "one:int8", "--load", "two:fp32"]);
+        Assert.Equal(1, code);
+        Assert.Contains("raise --memory", output, StringComparison.Ordinal);
+        Assert.Matches("one fp32 2\\d MiB, one int8 2\\d MiB, two fp32 2\\d MiB", output);
+        Assert.DoesNotContain("Loaded one", output, StringComparison.Ordinal);
+    }
+
     public void Dispose() => _models.Dispose();
 
     private Task<ServeProcess> StartAsync(params string[] more) => ServeProcess.StartAsync([.. Arguments(), "--memory", "60MB", .. more]);

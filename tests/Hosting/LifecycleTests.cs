@@ -78,6 +78,27 @@ public sealed class LifecycleTests
     }
 
     [Fact]
+    public async Task Models_change_no_more_once_the_drain_has_begun_while_answers_finish()
+    {
+        Channel<InferenceEvent> channel = Channel.CreateUnbounded<InferenceEvent>();
+        FakeInference inference = new((_, stop) => channel.Reader.ReadAllAsync(stop));
+        TaskCompletionSource told = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using TestServer server = await TestServer.StartLoadingAsync(
+            (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [TestServer.Served()], () => default) { StopUpdates = told.SetResult }));
+        while (server.Serving.Phase != ServingPhase.Ready) await Task.Yield();
+        channel.Writer.TryWrite(new InferenceEvent.Admitted(1, FakeInference.Variant));
+        HttpResponseMessage running = await server.PostAsync("/v1/chat/completions", TestServer.Chat(",\"stream\":true"));
+        Assert.False(told.Task.IsCompleted);
+        Task stopped = server.StopAsync();
+        await told.Task.WaitAsync(TimeSpan.FromMinutes(1));
+        Assert.False(stopped.IsCompleted);
+        channel.Writer.TryWrite(new InferenceEvent.ChoiceFinished(0, FinishReason.Stop));
+        channel.Writer.TryWrite(new InferenceEvent.Finished(new Usage(1, 1, 0)));
+        await running.Content.ReadAsStringAsync();
+        await stopped;
+    }
+
+    [Fact]
     public async Task The_start_tells_address_model_times_and_a_curl()
     {
         await using TestServer server = await TestServer.StartAsync(FakeInference.Thoughtful());

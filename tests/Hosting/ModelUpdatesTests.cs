@@ -15,6 +15,7 @@ public sealed class ModelUpdatesTests : IAsyncDisposable
 {
     private const string Model = "r1-nano";
 
+    private static readonly PrecisionWish Fp32 = new(Precision.Fp32);
     private static readonly CancellationToken None = CancellationToken.None;
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2), Interval = TimeSpan.FromSeconds(10);
 
@@ -112,6 +113,67 @@ public sealed class ModelUpdatesTests : IAsyncDisposable
         await LooksUntilAsync(() => Versions.SequenceEqual([("1", VersionState.Active)]));
     }
 
+    [Fact]
+    public async Task Another_activation_ends_a_wait_for_room_and_the_version_that_serves_goes_on()
+    {
+        await StartAsync("1", new ModelHostOptions { MemoryBytes = 0 });
+        var busy = await _host!.PlaceAsync(Model, Fp32, None);
+        await ActivateAsync("2");
+        await LooksUntilAsync(() => Versions.SequenceEqual([("1", VersionState.Active), ("2", VersionState.Waiting)]));
+        Task<Placement> held = _host.PlaceAsync(Model, Fp32, None).AsTask();
+        await _world.Repository.ActivateAsync(Model, "1", "tester", DateTimeOffset.UnixEpoch, None);
+        await LooksUntilAsync(() => held.IsCompleted && Versions.SequenceEqual([("1", VersionState.Active)]));
+        Assert.Equal("1", (await held).Lease!.Variant.Folder.Version);
+        (await held).Lease!.Dispose();
+        busy.Lease!.Dispose();
+    }
+
+    [Fact]
+    public async Task A_version_that_found_no_room_waits_and_is_tried_again_when_it_is_time()
+    {
+        await StartAsync("1", new ModelHostOptions { MemoryBytes = 0, RunDry = TimeSpan.Zero, RetrySwap = TimeSpan.FromMinutes(5) });
+        var busy = await _host!.PlaceAsync(Model, Fp32, None);
+        await ActivateAsync("2");
+        await LooksUntilAsync(() => _said.Any(line => line.Contains("2 is not served yet", StringComparison.Ordinal)));
+        Assert.Equal([("1", VersionState.Active), ("2", VersionState.Waiting)], Versions);
+        busy.Lease!.Dispose();
+        long since = _time.GetTimestamp();
+        await LooksUntilAsync(() => Versions.SequenceEqual([("2", VersionState.Active)]));
+        Assert.True(_time.GetElapsedTime(since) > TimeSpan.FromMinutes(4), $"tried again after {_time.GetElapsedTime(since)}");
+        Assert.Single(_said, line => line.Contains("2 is not served yet", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Once_stopped_no_version_is_taken_not_even_one_that_is_being_fetched(bool isFetching)
+    {
+        await StartAsync("1");
+        TaskCompletionSource asked = new(TaskCreationOptions.RunContinuationsAsynchronously), go = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        _world.Store.Before = async (name, _, _) =>
+        {
+            if (!name.Contains("/2/", StringComparison.Ordinal)) return false;
+            asked.TrySetResult();
+            await go.Task;
+            return false;
+        };
+        if (!isFetching) _updates!.Stop();
+        await ActivateAsync("2", differs: true);
+        if (isFetching)
+        {
+            await LooksUntilAsync(() => asked.Task.IsCompleted);
+            _updates!.Stop();
+        }
+
+        go.SetResult();
+        for (int i = 0; i < 5; i++) await LookAsync();
+        await _updates!.DisposeAsync();
+        _updates = null;
+        Assert.Equal("1", _model!.Serving.Version);
+        Assert.Equal(isFetching, asked.Task.IsCompleted);
+        Assert.DoesNotContain(_said, line => line.StartsWith("Loaded r1-nano 2", StringComparison.Ordinal));
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (_updates is not null) await _updates.DisposeAsync();
@@ -122,7 +184,8 @@ public sealed class ModelUpdatesTests : IAsyncDisposable
 
     private IEnumerable<(string Version, VersionState State)> Versions => _updates!.Versions(Model).Where(one => one.State != VersionState.Retiring).Select(one => (one.Version, one.State));
 
-    private async Task StartAsync(string version)
+    /// <param name="tight">What fp32, which is then usual, has no room for beside another version of itself; the memory is found here.</param>
+    private async Task StartAsync(string version, ModelHostOptions? tight = null)
     {
         await ActivateAsync(version, differs: version != "1");
         Said said = new(_said);
@@ -134,6 +197,14 @@ public sealed class ModelUpdatesTests : IAsyncDisposable
         _model = new DeliveredModel(Model, serving, line, tag);
         _host = new ModelHost([serving.Folder], options, new RuntimeOptions(), engine, TimeProvider.System);
         PrecisionWish usual = new() { IsServerDefault = true };
+        if (tight is not null)
+        {
+            options = tight with { MemoryBytes = _host.Status.Single(one => one.Variant.Precision == Precision.Fp32).MemoryBytes * 3 / 2, Progress = said };
+            await _host.DisposeAsync();
+            _host = new ModelHost([serving.Folder], options, new RuntimeOptions(), engine, TimeProvider.System);
+            usual = Fp32 with { IsServerDefault = true };
+        }
+
         await _host.LoadAsync(Model, usual, None);
         _updates = new ModelUpdates(delivery, [_model], _host, usual, Interval, said, _time);
         _updates.TellRefused();

@@ -39,7 +39,7 @@ public sealed class ModelHost : IAsyncDisposable
     internal ModelHost(HostedModels models, ModelHostOptions options, VariantOpener open, TimeProvider time)
     {
         (_models, _options, _time, _loads) = (models, options, time, new VariantLoads(models, options, open, _room, _gate, time));
-        _swap = new VersionSwap(models, options, _loads, _room, _gate);
+        _swap = new VersionSwap(models, options, _loads, _room, _gate, time);
     }
 
     /// <summary>Every variant, in the order of the models and of their manifests; after them those of versions that come and go.</summary>
@@ -72,6 +72,16 @@ public sealed class ModelHost : IAsyncDisposable
             new HostedModels(hosted, options, TimeProvider.System), options, (_, _) => throw new InvalidOperationException("This host loads nothing."), TimeProvider.System);
     }
 
+    /// <summary>To be asked before several are loaded that are to stay: one that left for another would not be missed before a request is.</summary>
+    /// <exception cref="ModelLoadException">There is no room for all of them together.</exception>
+    public void EnsureFit(IEnumerable<(string Model, PrecisionWish Wish)> together)
+    {
+        lock (_gate)
+        {
+            if (PreloadFit.Refusal(_models, together, _options.MemoryBytes) is { } refusal) throw new ModelLoadException(refusal);
+        }
+    }
+
     /// <summary>Loads the variant that a request with this wish would get, unless it is loaded.</summary>
     /// <exception cref="ModelLoadException">There is no such variant, or no room for it. A fault of the load itself comes as it is.</exception>
     public async Task LoadAsync(string model, PrecisionWish wish, CancellationToken cancellationToken)
@@ -93,7 +103,7 @@ public sealed class ModelHost : IAsyncDisposable
     /// <param name="usual">What requests get that name no precision.</param>
     /// <param name="isForward">False for a return to an older version, which need not be as accurate as the current one.</param>
     /// <param name="onWaiting">Called where both do not fit, with what is waited for.</param>
-    /// <param name="cancellationToken">Ends waits; a load under way is waited for.</param>
+    /// <param name="cancellationToken">Ends waits; a load under way is waited for, and what was loaded goes.</param>
     public Task<SwapOutcome> SwapAsync(ModelFolder next, PrecisionWish usual, bool isForward, Action<string> onWaiting, CancellationToken cancellationToken) =>
         _swap.RunAsync(next, usual, isForward, onWaiting, cancellationToken);
 

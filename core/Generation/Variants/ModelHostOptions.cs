@@ -15,6 +15,15 @@ public sealed record ModelHostOptions
     /// <summary>How long a request waits for others to leave a variant that would make room for its own; then it is refused with "unavailable".</summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long new requests are held back at most while a version's last ones end, where the next one has no room beside it.</summary>
+    public TimeSpan RunDry { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>Until that is tried again, where it was not enough: requests get more of the time than the swap does.</summary>
+    public TimeSpan RetrySwap { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Whether what a new version's manifest marks is loaded with it, as at a start.</summary>
+    public bool LoadsMarked { get; init; } = true;
+
     /// <summary>For so long nothing is asked of a variant that could not be loaded; then the next request tries again.</summary>
     public TimeSpan RetryLoad { get; init; } = TimeSpan.FromMinutes(1);
 

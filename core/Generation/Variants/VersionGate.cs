@@ -13,9 +13,10 @@ internal static class VersionGate
     /// <param name="device">The execution provider: cpu or cuda.</param>
     /// <param name="usual">What requests get that name no precision.</param>
     /// <param name="isForward">False for a return to an older version, which need not be as accurate as the current one.</param>
+    /// <param name="loadsMarked">Whether what its manifest marks to be loaded at a start is in memory too.</param>
     /// <returns>The variants to load, or why there are none.</returns>
     public static (IReadOnlyList<ModelVariant> Wanted, string? Refusal) Judge(
-        string model, IReadOnlyList<ModelVariant> next, IReadOnlyList<ModelVariant> current, IReadOnlyCollection<Precision> loaded, string device, PrecisionWish usual, bool isForward)
+        string model, IReadOnlyList<ModelVariant> next, IReadOnlyList<ModelVariant> current, IReadOnlyCollection<Precision> loaded, string device, PrecisionWish usual, bool isForward, bool loadsMarked = true)
     {
         var choice = VariantSelection.Choose(model, next, device, variant => loaded.Contains(variant.Precision), usual);
         if (choice.Variant is not { } chosen) return ([], choice.Error!.Message);
@@ -30,7 +31,7 @@ internal static class VersionGate
                 return ([], Invariant($"its {PrecisionName.Of(chosen.Precision)} variant answers {measured.Accuracy * 100:0.##} % right, {lost:0.##} points below the version that serves, and {measured.Tolerance:0.##} are tolerated"));
         }
 
-        return ([chosen, .. next.Where(variant => variant != chosen && loaded.Contains(variant.Precision)).DistinctBy(variant => variant.Precision)], null);
+        return ([chosen, .. next.Where(variant => variant != chosen && (loaded.Contains(variant.Precision) || (loadsMarked && variant.Preload))).DistinctBy(variant => variant.Precision)], null);
     }
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

@@ -8,7 +8,7 @@ namespace R1Serverless.Generation;
 /// no room yet. Until the newcomer is warm nothing of the old one is given up that could not be loaded again.
 /// </summary>
 /// <param name="gate">The host's lock.</param>
-internal sealed class VersionSwap(HostedModels models, ModelHostOptions options, VariantLoads loads, RoomSignal room, Lock gate)
+internal sealed class VersionSwap(HostedModels models, ModelHostOptions options, VariantLoads loads, RoomSignal room, Lock gate, TimeProvider time)
 {
     // Two models that change at once would each hold the room that the other waits for.
     private readonly SemaphoreSlim _turn = new(1);
@@ -34,7 +34,7 @@ internal sealed class VersionSwap(HostedModels models, ModelHostOptions options,
         {
             old = [.. models.Of(next.Name)];
             Precision[] loaded = [.. old.Where(one => one.TakesMemory).Select(one => one.Variant.Precision)];
-            var (names, refusal) = VersionGate.Judge(next.Name, next.Manifest.Variants, [.. old.Select(one => one.Variant)], loaded, models.Device, usual, isForward);
+            var (names, refusal) = VersionGate.Judge(next.Name, next.Manifest.Variants, [.. old.Select(one => one.Variant)], loaded, models.Device, usual, isForward, options.LoadsMarked);
             if (refusal is not null) return SwapOutcome.Refused(refusal);
             candidates = models.Add(next);
             wanted = [.. names.Select(variant => Array.Find(candidates, one => ReferenceEquals(one.Variant, variant))!)];
@@ -42,10 +42,10 @@ internal sealed class VersionSwap(HostedModels models, ModelHostOptions options,
             foreach (var one in wanted) one.Leases++;
         }
 
-        string? failure;
+        SwapOutcome? refused;
         try
         {
-            failure = await LoadAsync(wanted, old, onWaiting, cancellationToken);
+            refused = await new SwapLoads(models, options, loads, room, gate, time, wanted, old, onWaiting).RunAsync(cancellationToken);
         }
         catch (OperationCanceledException)
         {
@@ -55,10 +55,10 @@ internal sealed class VersionSwap(HostedModels models, ModelHostOptions options,
 
         lock (gate)
         {
-            if (failure is not null)
+            if (refused is not null)
             {
                 GiveUp(next.Name, candidates, wanted);
-                return SwapOutcome.Refused(failure);
+                return refused;
             }
 
             old = models.Promote(next.Name, candidates);
@@ -67,65 +67,6 @@ internal sealed class VersionSwap(HostedModels models, ModelHostOptions options,
             foreach (var one in old) loads.Retire(one);
             room.Pulse();
             return new SwapOutcome(null, GoneAsync(old));
-        }
-    }
-
-    /// <summary>Why one of them could not be loaded; null where all are.</summary>
-    private async Task<string?> LoadAsync(HostedVariant[] wanted, HostedVariant[] old, Action<string> onWaiting, CancellationToken cancellationToken)
-    {
-        var needed = wanted.Sum(one => one.MemoryBytes);
-        if (needed > options.MemoryBytes) return $"it needs {Mebibytes(needed)}, and models may take {Mebibytes(options.MemoryBytes)}: give them more memory, or less to keys and values";
-        IReadOnlyCollection<HostedVariant> staying = old;
-        foreach (var one in wanted)
-        {
-            while (Begin(one, staying) is var (loading, change))
-            {
-                if (loading is not null)
-                {
-                    if (!await loading) return $"its {PrecisionName.Of(one.Variant.Precision)} variant could not be loaded: {one.Failure?.Message}";
-                    break;
-                }
-
-                if (staying.Count > 0)
-                {
-                    lock (gate) models.Hold(one.Folder.Name, isHeld: true);
-                    onWaiting($"{Mebibytes(needed)} beside the version that serves do not fit into the {Mebibytes(options.MemoryBytes)} that models may take: its requests end first, and new ones wait");
-                    await RunDryAsync(old, cancellationToken);
-                    staying = [];
-                }
-                else
-                {
-                    // Other models are busy; what they hold comes free when their requests end.
-                    await change.WaitAsync(cancellationToken);
-                }
-            }
-        }
-
-        return null;
-    }
-
-    private (Task<bool>? Loading, Task Change) Begin(HostedVariant one, IReadOnlyCollection<HostedVariant> staying)
-    {
-        lock (gate)
-        {
-            loads.TryBegin(one, staying);
-            return (one.Loading, room.Next);
-        }
-    }
-
-    /// <summary>Ends when the old version's requests have ended, while what comes is held; it stays in memory as long as nothing needs its room.</summary>
-    private async Task RunDryAsync(HostedVariant[] old, CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            Task change;
-            lock (gate)
-            {
-                if (old.All(one => one.Leases == 0 && one.Loading is null)) return;
-                change = room.Next;
-            }
-
-            await change.WaitAsync(cancellationToken);
         }
     }
 
@@ -157,8 +98,6 @@ internal sealed class VersionSwap(HostedModels models, ModelHostOptions options,
             await change;
         }
     }
-
-    private static string Mebibytes(long bytes) => $"{(bytes + (1 << 20) - 1) >> 20} MiB";
 }
 
 /// <summary>How a swap went.</summary>
@@ -166,5 +105,10 @@ internal sealed class VersionSwap(HostedModels models, ModelHostOptions options,
 /// <param name="Retired">Ends when nothing of the version that is not served is in memory any more.</param>
 public sealed record SwapOutcome(string? Refusal, Task Retired)
 {
+    /// <summary>Where the refusal may pass by itself: after how long it is worth another try.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
     internal static SwapOutcome Refused(string why) => new(why, Task.CompletedTask);
+
+    internal static SwapOutcome Later(string why, TimeSpan retryAfter) => Refused(why) with { RetryAfter = retryAfter };
 }

@@ -17,6 +17,13 @@ public sealed class VersionGateTests
         Assert.Equal([Precision.Fp32, Precision.Int8], wanted.Select(one => one.Precision));
     }
 
+    [Fact]
+    public void What_a_manifest_marks_is_loaded_once_also_where_it_was_loaded() =>
+        Assert.Equal(
+            [Precision.Fp32, Precision.Int8, Precision.Int4],
+            Judge([Of(Precision.Fp32) with { Preload = true }, Of(Precision.Fp16), Of(Precision.Int8) with { Preload = true }, Of(Precision.Int4)], [Of(Precision.Fp32)], [Precision.Int8, Precision.Int4])
+                .Wanted.Select(one => one.Precision));
+
     [Theory]
     [InlineData(0.0, null)]
     [InlineData(1.1, null)]
@@ -45,7 +52,7 @@ public sealed class VersionGateTests
 
     private static (IReadOnlyList<ModelVariant> Wanted, string? Refusal) Judge(
         IReadOnlyList<ModelVariant> next, IReadOnlyList<ModelVariant> current, Precision[] loaded, PrecisionWish? usual = null, bool isForward = true) =>
-        VersionGate.Judge("m", next, current, loaded, "cpu", usual ?? Auto, isForward);
+        VersionGate.Judge("m", next, current, loaded, "cpu", usual ?? Auto, isForward, loadsMarked: true);
 
     private static ModelVariant Of(Precision precision, double? accuracy = null, double drop = 0) => new(precision, $"{precision}.onnx", null, 100)
     {

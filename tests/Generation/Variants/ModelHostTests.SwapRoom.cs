@@ -1,0 +1,141 @@
+using R1Serverless.Generation;
+using R1Serverless.Models;
+using R1Serverless.Requests;
+using R1Serverless.Runtime;
+
+namespace R1Serverless.Tests.Generation;
+
+/// <summary>Versions that do not fit beside what runs, and what is to be in memory together.</summary>
+public sealed partial class ModelHostTests
+{
+    [Fact]
+    public async Task A_version_that_others_leave_no_room_takes_nothing_from_the_one_that_serves_and_gives_up_for_now()
+    {
+        var host = Host(room: 2, Folder("a", Precision.Fp32) with { Version = "1" }, Folder("b", Precision.Fp32));
+        using HandMadeModels others = new();
+        var next = Next(others, bytes: 15);
+        (await PlaceAsync(host, "a", null)).Dispose();
+        var busy = await PlaceAsync(host, "b", null);
+
+        TaskCompletionSource<string> waits = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        var swap = host.SwapAsync(next, Usual, isForward: true, why => waits.TrySetResult(why), Cancellation);
+        var why = await waits.Task.WaitAsync(TimeSpan.FromMinutes(1), Cancellation);
+        Assert.Contains("while requests of others run", why, StringComparison.Ordinal);
+        for (var i = 0; i < 3; i++)
+        {
+            using var lease = await PlaceAsync(host, "a", null).WaitAsync(TimeSpan.FromMinutes(1), Cancellation);
+            Assert.Equal("1", lease.Variant.Folder.Version);
+        }
+
+        var outcome = await WhileTimePassesAsync(swap);
+        Assert.Equal((why, TimeSpan.Zero), (outcome.Refusal, outcome.RetryAfter!.Value));
+        Assert.Equal(["a fp32", "b fp32"], Loaded(host));
+
+        // Where what was waited for ends, the old version makes room.
+        swap = host.SwapAsync(next, Usual, isForward: true, _ => { }, Cancellation);
+        busy.Dispose();
+        Assert.Null((await swap.WaitAsync(TimeSpan.FromMinutes(1), Cancellation)).Refusal);
+        using var served = await PlaceAsync(host, "a", null);
+        Assert.Equal("2", served.Variant.Folder.Version);
+    }
+
+    [Fact]
+    public async Task Room_that_others_take_while_the_old_version_runs_dry_sets_it_free_again()
+    {
+        var host = Host(room: 3, Folder("a", Precision.Fp32) with { Version = "1" }, Folder("b", Precision.Fp32));
+        using HandMadeModels others = new();
+        (await PlaceAsync(host, "b", null)).Dispose();
+        var old = await PlaceAsync(host, "a", null);
+        TaskCompletionSource dry = new(TaskCreationOptions.RunContinuationsAsynchronously), free = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        var swap = host.SwapAsync(
+            Next(others, bytes: 25), Usual, isForward: true, why => (why.Contains("its requests end first", StringComparison.Ordinal) ? dry : free).TrySetResult(), Cancellation);
+        await dry.Task.WaitAsync(TimeSpan.FromMinutes(1), Cancellation);
+        var held = host.PlaceAsync("a", new PrecisionWish(), Cancellation).AsTask();
+        Assert.False(held.IsCompleted);
+
+        var busy = await PlaceAsync(host, "b", null);
+        old.Dispose();
+        await free.Task.WaitAsync(TimeSpan.FromMinutes(1), Cancellation);
+        using (var lease = (await held.WaitAsync(TimeSpan.FromMinutes(1), Cancellation)).Lease!) Assert.Equal("1", lease.Variant.Folder.Version);
+        busy.Dispose();
+        Assert.Null((await swap.WaitAsync(TimeSpan.FromMinutes(1), Cancellation)).Refusal);
+    }
+
+    [Fact]
+    public async Task Requests_are_not_held_back_longer_than_the_limit_when_the_last_one_does_not_end()
+    {
+        var host = Host(room: 1, Folder("a", Precision.Fp32) with { Version = "1" });
+        using HandMadeModels others = new();
+        using var endless = await PlaceAsync(host, "a", null);
+        TaskCompletionSource waits = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        var swap = host.SwapAsync(Next(others, bytes: VariantBytes), Usual, isForward: true, _ => waits.TrySetResult(), Cancellation);
+        await waits.Task.WaitAsync(TimeSpan.FromMinutes(1), Cancellation);
+
+        var outcome = await WhileTimePassesAsync(swap);
+        Assert.Contains("did not end within 2 minutes", outcome.Refusal, StringComparison.Ordinal);
+        Assert.Equal(TimeSpan.FromMinutes(10), outcome.RetryAfter);
+        using var lease = await PlaceAsync(host, "a", null).WaitAsync(TimeSpan.FromMinutes(1), Cancellation);
+        Assert.Equal("1", lease.Variant.Folder.Version);
+        Assert.Single(host.Status);
+    }
+
+    [Fact]
+    public async Task A_swap_that_is_called_off_during_a_load_does_not_happen()
+    {
+        var folder = Folder("a", Precision.Fp32) with { Version = "1" };
+        var host = Host(room: 2, folder);
+        (await PlaceAsync(host, "a", null)).Dispose();
+        using var gate = Hold("a 2 fp32");
+        using CancellationTokenSource off = new();
+        var swap = host.SwapAsync(folder with { Version = "2" }, Usual, isForward: true, _ => { }, off.Token);
+        await off.CancelAsync();
+        gate.Set();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => swap);
+        using var lease = await PlaceAsync(host, "a", null);
+        Assert.Equal("1", lease.Variant.Folder.Version);
+    }
+
+    [Theory]
+    [InlineData(true, "a fp32", "a int8")]
+    [InlineData(false, "a fp32")]
+    public async Task What_the_next_versions_manifest_marks_comes_with_it_as_at_a_start(bool loadsMarked, params string[] loaded)
+    {
+        using HandMadeModels others = new();
+        var next = others.Make("a", variant => variant with { Bytes = 8, Preload = variant.Precision == Precision.Int8 }, Precision.Fp32, Precision.Int8, Precision.Int4) with { Version = "2" };
+        var options = new ModelHostOptions { MemoryBytes = 6 * VariantBytes, LoadsMarked = loadsMarked };
+        var host = _host = new ModelHost(HostedModels.Of([Folder("a", Precision.Fp32, Precision.Int8) with { Version = "1" }], options, kvMemory: 2, _time), options, Open, _time);
+        (await PlaceAsync(host, "a", Precision.Fp32)).Dispose();
+        var outcome = await host.SwapAsync(next, Usual, isForward: true, _ => { }, Cancellation);
+        await outcome.Retired.WaitAsync(TimeSpan.FromMinutes(1), Cancellation);
+        Assert.Equal(loaded, Loaded(host));
+    }
+
+    [Fact]
+    public void What_is_to_be_loaded_together_is_added_up_first()
+    {
+        (string, PrecisionWish) a = ("a", new PrecisionWish()), same = ("a", new PrecisionWish(Precision.Fp32)), int8 = ("a", new PrecisionWish(Precision.Int8)), b = ("b", new PrecisionWish());
+        var host = Host(room: 2, Folder("a", Precision.Fp32, Precision.Int8), Folder("b", Precision.Fp32));
+        host.EnsureFit([a, same, b]);
+        // What is not there is said when it is loaded.
+        host.EnsureFit([a, b, ("c", new PrecisionWish()), ("b", new PrecisionWish(Precision.Int4))]);
+        var refusal = Assert.Throws<ModelLoadException>(() => host.EnsureFit([a, int8, b])).Message;
+        Assert.Contains("(a fp32 1 MiB, a int8 1 MiB, b fp32 1 MiB)", refusal, StringComparison.Ordinal);
+        Assert.Contains("raise --memory", refusal, StringComparison.Ordinal);
+    }
+
+    /// <param name="bytes">Of all, keys and values too.</param>
+    private static ModelFolder Next(HandMadeModels models, int bytes) => models.Make("a", variant => variant with { Bytes = bytes - 2 }, Precision.Fp32) with { Version = "2" };
+
+    private async Task<SwapOutcome> WhileTimePassesAsync(Task<SwapOutcome> swap)
+    {
+        var began = TimeProvider.System.GetTimestamp();
+        while (!swap.IsCompleted)
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(began) < TimeSpan.FromMinutes(1), "the swap still waits");
+            _time.Advance(TimeSpan.FromSeconds(10));
+            await Task.Yield();
+        }
+
+        return await swap;
+    }
+}
