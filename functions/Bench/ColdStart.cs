@@ -12,30 +12,36 @@ internal readonly record struct ColdStartWay(bool Prepared, bool Prewarmed, bool
 /// <param name="Phases">When each step was reached, as /health/ready gives it.</param>
 /// <param name="ReadSeconds">Reading the model's files from start to end, from the same cache state.</param>
 /// <param name="FirstMilliseconds">The first request after readiness, of four tokens over a connection of its own.</param>
-/// <param name="SteadyMilliseconds">The median of the requests after it.</param>
+/// <param name="SteadyMilliseconds">The median of the requests after it, one behind the other.</param>
+/// <param name="RestedMilliseconds">The median of still later ones, each after a rest, as the first was: then threads must be woken and caches filled again.</param>
 /// <param name="PeakBytes">The most resident memory.</param>
 internal sealed record ColdStartSample(
-    IReadOnlyDictionary<string, double> Phases, double ReadSeconds, double FirstMilliseconds, double SteadyMilliseconds, long PeakBytes)
+    IReadOnlyDictionary<string, double> Phases, double ReadSeconds, double FirstMilliseconds, double SteadyMilliseconds, double RestedMilliseconds, long PeakBytes)
 {
     public double First => FirstMilliseconds / SteadyMilliseconds;
+
+    public double FirstRested => FirstMilliseconds / RestedMilliseconds;
 }
 
 /// <summary>Medians over the starts of one way.</summary>
 /// <param name="FileBytes">The files that are loaded.</param>
 /// <param name="FirstOverSteady">The first request's time over the median of the later ones: the median of the starts' ratios.</param>
+/// <param name="FirstOverRested">The same against those that come after a rest.</param>
 /// <param name="ReadyOverRead">Start to ready, without the warming, over the time to read the files.</param>
 /// <param name="PeakOverFile">Peak memory over the files' size.</param>
 internal sealed record ColdStartRow(
-    string Model, ColdStartWay Way, long FileBytes, ColdStartSample Median, double FirstOverSteady, double ReadyOverRead, double PeakOverFile)
+    string Model, ColdStartWay Way, long FileBytes, ColdStartSample Median, double FirstOverSteady, double FirstOverRested, double ReadyOverRead, double PeakOverFile)
 {
     public static ColdStartRow Of(string model, ColdStartWay way, long fileBytes, IReadOnlyList<ColdStartSample> samples)
     {
         ColdStartSample median = new(
             samples[0].Phases.Keys.ToDictionary(phase => phase, phase => MedianOf(samples.Select(one => one.Phases[phase])), StringComparer.Ordinal),
             MedianOf(samples.Select(one => one.ReadSeconds)), MedianOf(samples.Select(one => one.FirstMilliseconds)), MedianOf(samples.Select(one => one.SteadyMilliseconds)),
+            MedianOf(samples.Select(one => one.RestedMilliseconds)),
             (long)MedianOf(samples.Select(one => (double)one.PeakBytes)));
         return new ColdStartRow(
-            model, way, fileBytes, median, MedianOf(samples.Select(one => one.First)), MedianOf(samples.Select(one => WithoutWarming(one.Phases) / one.ReadSeconds)), (double)median.PeakBytes / fileBytes);
+            model, way, fileBytes, median, MedianOf(samples.Select(one => one.First)), MedianOf(samples.Select(one => one.FirstRested)),
+            MedianOf(samples.Select(one => WithoutWarming(one.Phases) / one.ReadSeconds)), (double)median.PeakBytes / fileBytes);
     }
 
     internal static double MedianOf(IEnumerable<double> values)

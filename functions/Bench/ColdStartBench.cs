@@ -15,12 +15,12 @@ namespace R1Serverless.Bench;
 /// <param name="progress">Told what is being measured.</param>
 internal sealed class ColdStartBench(string executable, ModelFolder model, ModelVariant variant, int rounds, Action<string> progress)
 {
-    private const int LaterRequests = 15;
+    private const int LaterRequests = 15, RestedRequests = 7;
 
     /// <summary>Keys and values of these few short answers; the model's own memory is what is measured.</summary>
     private const string KeyValueMemory = "256MB";
 
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5), Rest = TimeSpan.FromMilliseconds(100);
 
     /// <summary>The way's medians. What was to be prepared is.</summary>
     public async Task<ColdStartRow> MeasureAsync(ColdStartWay way, CancellationToken cancellation)
@@ -70,7 +70,14 @@ internal sealed class ColdStartBench(string executable, ModelFolder model, Model
             double first = await AskAsync(address, cancellation);
             List<double> later = [];
             for (int i = 0; i < LaterRequests; i++) later.Add(await AskAsync(address, cancellation));
-            return new ColdStartSample(await PhasesAsync(address, cancellation), read, first, ColdStartRow.MedianOf(later), Peak(server));
+            List<double> rested = [];
+            for (int i = 0; i < RestedRequests; i++)
+            {
+                await Task.Delay(Rest, TimeProvider.System, cancellation);
+                rested.Add(await AskAsync(address, cancellation));
+            }
+
+            return new ColdStartSample(await PhasesAsync(address, cancellation), read, first, ColdStartRow.MedianOf(later), ColdStartRow.MedianOf(rested), Peak(server));
         }
         finally
         {

@@ -16,13 +16,13 @@ internal static class ColdStartPrinter
         foreach (IGrouping<string, ColdStartRow> model in rows.GroupBy(row => row.Model))
         {
             Table table = new() { Title = new TableTitle($"{model.Key}: seconds since the process's start, medians") };
-            foreach (string column in new[] { "way" }.Concat(Phases.Select(phase => phase.Replace('_', ' '))).Concat(["file read s", "first ms", "later ms", "ratio", "peak MB", "peak / file"])) table.AddColumn(column);
+            foreach (string column in new[] { "way" }.Concat(Phases.Select(phase => phase.Replace('_', ' '))).Concat(["read s", "first ms", "later ms", "rested ms", "peak / file"])) table.AddColumn(column);
             foreach (ColdStartRow row in model)
             {
                 table.AddRow(
                 [
                     ColdStartBench.Name(row.Way), .. Phases.Select(phase => Number(row.Median.Phases.GetValueOrDefault(phase), "0.00")), Number(row.Median.ReadSeconds, "0.00"),
-                    Number(row.Median.FirstMilliseconds, "0.0"), Number(row.Median.SteadyMilliseconds, "0.0"), Number(row.FirstOverSteady, "0.00"), Number(row.Median.PeakBytes / 1e6, "N0"), Number(row.PeakOverFile, "0.00"),
+                    Number(row.Median.FirstMilliseconds, "0.0"), Number(row.Median.SteadyMilliseconds, "0.0"), Number(row.Median.RestedMilliseconds, "0.0"), Number(row.PeakOverFile, "0.00"),
                 ]);
             }
 
@@ -37,6 +37,7 @@ internal static class ColdStartPrinter
         {
             string name = ColdStartBench.Name(row.Way);
             if (row.Way.Prewarmed) yield return Bar($"{name}: first request over later ones", row.FirstOverSteady, FirstBar, isMost: true);
+            if (row.Way.Prewarmed) yield return string.Create(CultureInfo.InvariantCulture, $"{name}: first request over later ones after a rest of 0.1 s: {row.FirstOverRested:0.00}");
             if (model == ShippedModels.Nano && row.Way.Prewarmed) yield return Bar($"{name}: start to first token, s", row.Median.Phases["first_token"], FirstTokenBar, isMost: true);
             if (!row.Way.Prewarmed && rows.FirstOrDefault(one => one.Way == row.Way with { Prewarmed = true }) is { } warmed)
                 yield return Bar($"{name}: first request over that of a prewarmed start", row.Median.FirstMilliseconds / warmed.Median.FirstMilliseconds, ColdFirstBar, isMost: false);

@@ -35,6 +35,9 @@ internal sealed partial class ModelUpdates(
     /// <summary>The versions of a model; none where it is no repository's.</summary>
     public IReadOnlyList<ServedVersion> Versions(string model) => models.FirstOrDefault(one => one.Name == model)?.Versions ?? [];
 
+    /// <summary>Ends, cancelled, when no version will be looked for any more.</summary>
+    internal Task Watching => _watching;
+
     /// <summary>What serves serves on, and nothing takes its place any more. Does not wait: a load under way ends by itself.</summary>
     public void Stop() => _ = _stop.CancelAsync();
 

@@ -84,7 +84,8 @@ public sealed class LifecycleTests
         FakeInference inference = new((_, stop) => channel.Reader.ReadAllAsync(stop));
         TaskCompletionSource told = new(TaskCreationOptions.RunContinuationsAsynchronously);
         await using TestServer server = await TestServer.StartLoadingAsync(
-            (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [TestServer.Served()], () => default) { StopUpdates = told.SetResult }));
+            (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [TestServer.Served()], () => default) { StopUpdates = told.SetResult }),
+            new ServeOptions { Grace = TimeSpan.FromMinutes(10) });
         while (server.Serving.Phase != ServingPhase.Ready) await Task.Yield();
         channel.Writer.TryWrite(new InferenceEvent.Admitted(1, FakeInference.Variant));
         HttpResponseMessage running = await server.PostAsync("/v1/chat/completions", TestServer.Chat(",\"stream\":true"));

@@ -166,9 +166,8 @@ public sealed class ModelUpdatesTests : IAsyncDisposable
         }
 
         go.SetResult();
-        for (int i = 0; i < 5; i++) await LookAsync();
-        await _updates!.DisposeAsync();
-        _updates = null;
+        Task watching = _updates!.Watching;
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => watching.WaitAsync(TimeSpan.FromMinutes(1)));
         Assert.Equal("1", _model!.Serving.Version);
         Assert.Equal(isFetching, asked.Task.IsCompleted);
         Assert.DoesNotContain(_said, line => line.StartsWith("Loaded r1-nano 2", StringComparison.Ordinal));
