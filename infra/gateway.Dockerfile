@@ -8,11 +8,11 @@ WORKDIR /source
 COPY global.json Directory.Build.props Directory.Packages.props .editorconfig BannedSymbols.txt host.json ./
 COPY core/R1Serverless.Core.csproj core/
 COPY functions/R1Serverless.Functions.csproj functions/
-RUN dotnet restore functions/R1Serverless.Functions.csproj -r linux-x64 -p:SelfContained=true -p:PublishReadyToRun=true -p:PublishReadyToRunComposite=true
+RUN dotnet restore functions/R1Serverless.Functions.csproj -r linux-x64 -p:SelfContained=true -p:PublishReadyToRun=true
 COPY core core
 COPY functions functions
 COPY models models
-RUN dotnet publish functions/R1Serverless.Functions.csproj --no-restore -c Release -r linux-x64 -p:SelfContained=true -p:PublishReadyToRun=true -p:PublishReadyToRunComposite=true -o /publish
+RUN dotnet publish functions/R1Serverless.Functions.csproj --no-restore -c Release -r linux-x64 -p:SelfContained=true -p:PublishReadyToRun=true -o /publish
 
 FROM ${HOST}
 # The host listens here, unprivileged; r1 behind it goes by the port that the host gives it.
