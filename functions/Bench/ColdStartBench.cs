@@ -20,7 +20,10 @@ internal sealed class ColdStartBench(string executable, ModelFolder model, Model
     /// <summary>Keys and values of these few short answers; the model's own memory is what is measured.</summary>
     private const string KeyValueMemory = "256MB";
 
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5), Rest = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+
+    /// <summary>Before each of the requests that come after one.</summary>
+    public static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(100);
 
     /// <summary>The way's medians. What was to be prepared is.</summary>
     public async Task<ColdStartRow> MeasureAsync(ColdStartWay way, CancellationToken cancellation)

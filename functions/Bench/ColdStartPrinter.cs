@@ -37,7 +37,7 @@ internal static class ColdStartPrinter
         {
             string name = ColdStartBench.Name(row.Way);
             if (row.Way.Prewarmed) yield return Bar($"{name}: first request over later ones", row.FirstOverSteady, FirstBar, isMost: true);
-            if (row.Way.Prewarmed) yield return string.Create(CultureInfo.InvariantCulture, $"{name}: first request over later ones after a rest of 0.1 s: {row.FirstOverRested:0.00}");
+            if (row.Way.Prewarmed) yield return string.Create(CultureInfo.InvariantCulture, $"{name}: first request over later ones after a rest of {ColdStartBench.Rest.TotalSeconds} s: {row.FirstOverRested:0.00}");
             if (model == ShippedModels.Nano && row.Way.Prewarmed) yield return Bar($"{name}: start to first token, s", row.Median.Phases["first_token"], FirstTokenBar, isMost: true);
             if (!row.Way.Prewarmed && rows.FirstOrDefault(one => one.Way == row.Way with { Prewarmed = true }) is { } warmed)
                 yield return Bar($"{name}: first request over that of a prewarmed start", row.Median.FirstMilliseconds / warmed.Median.FirstMilliseconds, ColdFirstBar, isMost: false);

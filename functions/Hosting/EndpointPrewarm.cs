@@ -32,8 +32,8 @@ internal sealed class EndpointPrewarm(StartupReport report, PrewarmPass pass, Ti
     public int Answered { get; private set; }
 
     /// <summary>Asks a stand-in until it answers steadily, or until <paramref name="loading"/> is over.</summary>
-    public Task RehearseAsync(Task loading, CancellationToken cancellationToken) =>
-        RunAsync(new RehearsalInference(), "rehearsal", TimeSpan.MaxValue, loading, cancellationToken);
+    public Task RunWhileAsync(Task loading, CancellationToken cancellationToken) =>
+        RunAsync(new PrewarmInference(), "prewarm", TimeSpan.MaxValue, loading, cancellationToken);
 
     /// <param name="inference">Answers; its requests are not counted.</param>
     /// <param name="model">Whom to ask.</param>

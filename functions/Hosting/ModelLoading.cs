@@ -36,7 +36,7 @@ internal sealed partial class ModelLoading(
             // A worker without a queue is none; with everything in one process the queue can wait until questions are answered.
             if (options.Role == ServeRole.Worker) report.Connected((await connection.OpenAsync(stoppingToken)).Transport.Description);
             Task<LoadedModels> loading = load(options, report, stoppingToken);
-            if (options.Prewarms) await prewarm.RehearseAsync(loading, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (options.Prewarms) await prewarm.RunWhileAsync(loading, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             loaded = await loading;
         }
         catch (Exception fault) when (fault is InvalidModelException or ModelLoadException or IOException or UnauthorizedAccessException or TransportException)

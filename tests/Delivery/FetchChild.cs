@@ -3,7 +3,7 @@ using R1Serverless.Queues.Embedded;
 
 namespace R1Serverless.Tests.Delivery;
 
-/// <summary>A process that fetches a version, and says each range that it asks the repository for, in a line, before it asks; and "fetched" at the end.</summary>
+/// <summary>A process that fetches a version, and says each range that it asks the repository for, in a line, before it asks; and "fetched" at the end. It asks for one range per line that it is given, and freely once its input has ended.</summary>
 internal static class FetchChild
 {
     public const string Command = "--fetch-child";
@@ -16,7 +16,12 @@ internal static class FetchChild
         {
             Before = (name, offset, _) =>
             {
-                lock (Out) Console.Out.Write($"read {offset / VersionFetch.RangeBytes} {Path.GetFileName(name)}\n");
+                lock (Out)
+                {
+                    Console.In.ReadLine();
+                    Console.Out.Write($"read {offset / VersionFetch.RangeBytes} {Path.GetFileName(name)}\n");
+                }
+
                 return ValueTask.FromResult(false);
             },
         };

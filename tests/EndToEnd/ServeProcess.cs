@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using OpenAI;
 using OpenAI.Chat;
+using R1Serverless.Bench;
 
 namespace R1Serverless.Tests.EndToEnd;
 
@@ -25,11 +26,7 @@ public sealed partial class ServeProcess : IAsyncDisposable
         data ??= _ownData = Directory.CreateTempSubdirectory("r1-serve-").FullName;
         ProcessStartInfo start = new("dotnet") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (string one in (string[])[Path.Combine(AppContext.BaseDirectory, "r1.dll"), "serve", "--data", data, .. arguments]) start.ArgumentList.Add(one);
-        start.Environment.Remove("ASPNETCORE_URLS");
-        start.Environment.Remove("R1_API_KEY");
-        start.Environment.Remove("R1_KEYS");
-        start.Environment.Remove("R1_TRANSPORT");
-        start.Environment.Remove("R1_MODELS");
+        ChildProcess.Isolate(start);
         foreach ((string name, string value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
         _process = new Process { StartInfo = start, EnableRaisingEvents = true };
         _process.OutputDataReceived += (_, line) => Hear(line.Data);

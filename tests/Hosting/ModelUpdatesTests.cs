@@ -72,16 +72,9 @@ public sealed class ModelUpdatesTests : IAsyncDisposable
     public async Task A_version_that_another_took_the_place_of_while_it_was_fetched_is_not_loaded()
     {
         await StartAsync("1");
-        TaskCompletionSource asked = new(TaskCreationOptions.RunContinuationsAsynchronously), go = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        _world.Store.Before = async (name, _, _) =>
-        {
-            if (!name.Contains("/2/", StringComparison.Ordinal)) return false;
-            asked.TrySetResult();
-            await go.Task;
-            return false;
-        };
+        (Task asked, TaskCompletionSource go) = HoldReadsOfTheSecond();
         await ActivateAsync("2", differs: true);
-        await LooksUntilAsync(() => asked.Task.IsCompleted);
+        await LooksUntilAsync(() => asked.IsCompleted);
         Assert.Equal([("1", VersionState.Active), ("2", VersionState.Fetching)], Versions);
         await ActivateAsync("3");
         go.SetResult();
@@ -149,6 +142,26 @@ public sealed class ModelUpdatesTests : IAsyncDisposable
     public async Task Once_stopped_no_version_is_taken_not_even_one_that_is_being_fetched(bool isFetching)
     {
         await StartAsync("1");
+        (Task asked, TaskCompletionSource go) = HoldReadsOfTheSecond();
+        if (!isFetching) _updates!.Stop();
+        await ActivateAsync("2", differs: true);
+        if (isFetching)
+        {
+            await LooksUntilAsync(() => asked.IsCompleted);
+            _updates!.Stop();
+        }
+
+        go.SetResult();
+        Task watching = _updates!.Watching;
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => watching.WaitAsync(TimeSpan.FromMinutes(1)));
+        Assert.Equal("1", _model!.Serving.Version);
+        Assert.Equal(isFetching, asked.IsCompleted);
+        Assert.DoesNotContain(_said, line => line.StartsWith("Loaded r1-nano 2", StringComparison.Ordinal));
+    }
+
+    /// <summary>Ends when the first read of version 2 is asked for; that and all later ones wait.</summary>
+    private (Task Asked, TaskCompletionSource Go) HoldReadsOfTheSecond()
+    {
         TaskCompletionSource asked = new(TaskCreationOptions.RunContinuationsAsynchronously), go = new(TaskCreationOptions.RunContinuationsAsynchronously);
         _world.Store.Before = async (name, _, _) =>
         {
@@ -157,20 +170,7 @@ public sealed class ModelUpdatesTests : IAsyncDisposable
             await go.Task;
             return false;
         };
-        if (!isFetching) _updates!.Stop();
-        await ActivateAsync("2", differs: true);
-        if (isFetching)
-        {
-            await LooksUntilAsync(() => asked.Task.IsCompleted);
-            _updates!.Stop();
-        }
-
-        go.SetResult();
-        Task watching = _updates!.Watching;
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => watching.WaitAsync(TimeSpan.FromMinutes(1)));
-        Assert.Equal("1", _model!.Serving.Version);
-        Assert.Equal(isFetching, asked.Task.IsCompleted);
-        Assert.DoesNotContain(_said, line => line.StartsWith("Loaded r1-nano 2", StringComparison.Ordinal));
+        return (asked.Task, go);
     }
 
     public async ValueTask DisposeAsync()

@@ -138,7 +138,7 @@ public sealed class StartupTests
     }
 
     [Fact]
-    public async Task While_the_models_load_the_process_rehearses_its_answers_and_nobody_else_is_let_in()
+    public async Task While_the_models_load_a_stand_in_answers_the_process_and_nobody_else_is_let_in()
     {
         TaskCompletionSource held = new(TaskCreationOptions.RunContinuationsAsynchronously);
         FakeInference inference = FakeInference.Thoughtful();

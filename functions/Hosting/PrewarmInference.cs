@@ -4,11 +4,11 @@ using R1Serverless.Requests;
 namespace R1Serverless.Hosting;
 
 /// <summary>Answers in the place of models that are still loading, with made-up words: nobody reads them but this process, which asks itself.</summary>
-internal sealed class RehearsalInference : IInference
+internal sealed class PrewarmInference : IInference
 {
     private const int Words = 3;
 
-    private static readonly VariantChoice None = new(Precision.Fp32, "rehearsal");
+    private static readonly VariantChoice None = new(Precision.Fp32, "prewarming");
 
     public async IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
