@@ -27,7 +27,9 @@ internal sealed partial class EventStream(TimeProvider time, ILogger<EventStream
         using SemaphoreSlim mayWrite = new(0, 1);
         using CancellationTokenSource ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         PipeWriter body = context.Response.BodyWriter;
-        Task heartbeats = BeatAsync(body, mayWrite, isDue: !first.IsCompleted, ended.Token);
+        // Ended by disposing: cancelling a wait for it throws, and looks for its source lines, at the end of every stream.
+        using PeriodicTimer beats = new(HeartbeatInterval, time);
+        Task heartbeats = BeatAsync(body, beats, mayWrite, isDue: !first.IsCompleted, ended.Token);
         try
         {
             await PumpAsync(context, call, events, new ValueTask<bool>(first), chunks, mayWrite, cancellationToken);
@@ -44,6 +46,7 @@ internal sealed partial class EventStream(TimeProvider time, ILogger<EventStream
         }
         finally
         {
+            beats.Dispose();
             await ended.CancelAsync();
             await heartbeats;
         }
@@ -103,12 +106,11 @@ internal sealed partial class EventStream(TimeProvider time, ILogger<EventStream
         chunks.Clear();
     }
 
-    private async Task BeatAsync(PipeWriter body, SemaphoreSlim mayWrite, bool isDue, CancellationToken ended)
+    private static async Task BeatAsync(PipeWriter body, PeriodicTimer beats, SemaphoreSlim mayWrite, bool isDue, CancellationToken ended)
     {
-        using PeriodicTimer timer = new(HeartbeatInterval, time);
         try
         {
-            while (isDue || await timer.WaitForNextTickAsync(ended))
+            while (isDue || await beats.WaitForNextTickAsync(CancellationToken.None))
             {
                 isDue = false;
                 await mayWrite.WaitAsync(ended);
