@@ -6,8 +6,13 @@ namespace R1Serverless.Models.Tokenization;
 /// <summary>The <c>pre_tokenizer</c> of a tokenizer.json: cuts a text into the pieces within which tokens merge.</summary>
 internal sealed class PreTokenizer
 {
+    /// <summary>Of every pattern.</summary>
+    internal const RegexOptions Options = RegexOptions.Compiled | RegexOptions.CultureInvariant;
+
+    /// <summary>Milliseconds. The pattern is the model's own and runs on text of bounded size; a timeout would make ids depend on the load.</summary>
+    internal const int NoTimeout = -1;
+
     private const string Supported = "Split, Digits and at last ByteLevel are supported";
-    private const string Gpt2Pattern = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 
     private readonly List<SplitStep> _steps = [];
     private bool _ended;
@@ -76,7 +81,7 @@ internal sealed class PreTokenizer
                 _steps.Add(new SplitStep(Pattern(stage.GetProperty("pattern")), Behavior(stage.Text("behavior")), stage.Flag("invert")));
                 break;
             case "Digits":
-                _steps.Add(new SplitStep(Compile(stage.Flag("individual_digits") ? @"\p{N}" : @"\p{N}+"), SplitBehavior.Isolated, Invert: false));
+                _steps.Add(new SplitStep(Compile(stage.Flag("individual_digits") ? KnownPatterns.Digit : KnownPatterns.Digits), SplitBehavior.Isolated, Invert: false));
                 break;
             case "ByteLevel":
                 AddByteLevel(stage);
@@ -96,7 +101,7 @@ internal sealed class PreTokenizer
 
         if (stage.Flag("use_regex", missing: true))
         {
-            _steps.Add(new SplitStep(Compile(Gpt2Pattern), SplitBehavior.Isolated, Invert: false));
+            _steps.Add(new SplitStep(Compile(KnownPatterns.Gpt2), SplitBehavior.Isolated, Invert: false));
         }
 
         _ended = true;
@@ -114,8 +119,7 @@ internal sealed class PreTokenizer
     {
         try
         {
-            // The pattern is the model's own and runs on text of bounded size; a timeout would make ids depend on the load.
-            return new Regex(pattern, RegexOptions.Compiled | RegexOptions.CultureInvariant, Regex.InfiniteMatchTimeout);
+            return KnownPatterns.Find(pattern) ?? new Regex(pattern, Options, TimeSpan.FromMilliseconds(NoTimeout));
         }
         catch (RegexParseException e)
         {

@@ -1,0 +1,49 @@
+using System.Text.RegularExpressions;
+
+namespace R1Serverless.Models.Tokenization;
+
+/// <summary>The patterns of the models that are served most, compiled with this program: else one more thing is compiled at each start.</summary>
+internal static partial class KnownPatterns
+{
+    public const string Gpt2 = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+    public const string Digit = @"\p{N}", Digits = @"\p{N}+";
+
+    /// <summary>Of Qwen2 and 2.5, and the R1 models distilled into them.</summary>
+    public const string Qwen2 = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+    /// <summary>Of Llama 3, and the R1 models distilled into it.</summary>
+    public const string Llama3 = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+    /// <summary>Of r1-nano.</summary>
+    public const string Nano = @" ?\p{L}+| ?[^\s\p{L}\p{N}]+|\s+";
+
+    /// <summary>The pattern with <see cref="PreTokenizer.Options"/>; null where it is another.</summary>
+    public static Regex? Find(string pattern) => pattern switch
+    {
+        Gpt2 => OfGpt2,
+        Digit => OfDigit,
+        Digits => OfDigits,
+        Qwen2 => OfQwen2,
+        Llama3 => OfLlama3,
+        Nano => OfNano,
+        _ => null,
+    };
+
+    [GeneratedRegex(Gpt2, PreTokenizer.Options, PreTokenizer.NoTimeout)]
+    private static partial Regex OfGpt2 { get; }
+
+    [GeneratedRegex(Digit, PreTokenizer.Options, PreTokenizer.NoTimeout)]
+    private static partial Regex OfDigit { get; }
+
+    [GeneratedRegex(Digits, PreTokenizer.Options, PreTokenizer.NoTimeout)]
+    private static partial Regex OfDigits { get; }
+
+    [GeneratedRegex(Qwen2, PreTokenizer.Options, PreTokenizer.NoTimeout)]
+    private static partial Regex OfQwen2 { get; }
+
+    [GeneratedRegex(Llama3, PreTokenizer.Options, PreTokenizer.NoTimeout)]
+    private static partial Regex OfLlama3 { get; }
+
+    [GeneratedRegex(Nano, PreTokenizer.Options, PreTokenizer.NoTimeout)]
+    private static partial Regex OfNano { get; }
+}
