@@ -1,29 +1,26 @@
 namespace R1Serverless.Batching;
 
 /// <summary>
-/// When something that is run again and again has become as fast as it will be: its running median has moved by no more than <paramref name="tolerance"/> in each of
-/// the last <paramref name="calm"/> runs. A median, because one hiccup of the machine should neither end nor prolong the warming.
+/// When something that is run again and again has become as fast as it will be: none of the last <paramref name="calm"/> runs was faster than the best before it by more than
+/// <paramref name="tolerance"/>. The best, because it is of the thing itself, and cold first runs and the machine's hiccups are not.
 /// </summary>
-/// <param name="calm">At least 1.</param>
-/// <param name="tolerance">Relative, above 0.</param>
+/// <param name="calm">At least 1. One is enough for runs of 5 ms and more, in which a hiccup of the machine hides no progress.</param>
+/// <param name="tolerance">Relative, from 0 to 1.</param>
 public sealed class SteadyLatency(int calm = 2, double tolerance = 0.05)
 {
-    private readonly List<double> _sorted = [];
-    private double _median;
-    private int _unmoved;
+    private static readonly TimeSpan Long = TimeSpan.FromMilliseconds(5);
 
-    public bool IsSteady => _unmoved >= calm;
+    private int _runs, _calm;
+
+    public bool IsSteady => _calm >= (Best < Long ? calm : 1);
 
     /// <summary>Of all runs so far; zero before the first.</summary>
-    public TimeSpan Median => TimeSpan.FromSeconds(_median);
+    public TimeSpan Best { get; private set; }
 
     public void Observe(TimeSpan elapsed)
     {
-        var at = _sorted.BinarySearch(elapsed.TotalSeconds);
-        _sorted.Insert(at < 0 ? ~at : at, elapsed.TotalSeconds);
-        var middle = _sorted.Count / 2;
-        var median = _sorted.Count % 2 == 1 ? _sorted[middle] : (_sorted[middle - 1] + _sorted[middle]) / 2;
-        _unmoved = _sorted.Count > 1 && Math.Abs(median - _median) <= _median * tolerance ? _unmoved + 1 : 0;
-        _median = median;
+        _runs++;
+        if (_runs > 1) _calm = elapsed < Best * (1 - tolerance) ? 0 : _calm + 1;
+        if (_runs == 1 || elapsed < Best) Best = elapsed;
     }
 }

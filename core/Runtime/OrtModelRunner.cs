@@ -41,6 +41,9 @@ internal sealed class OrtModelRunner : IModelRunner
     /// <summary>Why what was prepared is not used, in words; null where it is, or where nothing was prepared.</summary>
     public string? PreparedRefusal { get; init; }
 
+    /// <summary>What it took to prove that a prepared graph gives the plain one's answers: runs, which have warmed it.</summary>
+    public TimeSpan ProofTime { get; internal set; }
+
     public int VocabularySize => _graph.VocabularySize;
 
     public long KvBytesPerToken => _graph.KvBytesPerToken;

@@ -48,6 +48,8 @@ internal sealed class OrtSession : IDisposable
     {
         using var settings = Settings(options, provider);
         settings.GraphOptimizationLevel = GraphOptimizationLevel.ORT_DISABLE_ALL;
+        // Each weight is packed and hashed all the same, to find its packed form in the file: by all threads. Of a plain graph the packed forms would have to be kept as well, all at once.
+        settings.AddSessionConfigEntry("session.prepack.enable_parallel", "1");
         return new OrtSession(new InferenceSession(path, settings), provider, options);
     }
 

@@ -18,8 +18,9 @@ internal static class Warmup
     /// <summary>Not begun where it would end later: a large model's long prompts take seconds, and whoever brings one waits as long for it as for the warming.</summary>
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(0.3);
 
+    /// <param name="spent">What earlier runs took, which have warmed it too.</param>
     /// <exception cref="ModelLoadException">A run failed.</exception>
-    public static WarmupResult Run(IModelRunner runner, SchedulerLimits limits, TimeProvider time)
+    public static WarmupResult Run(IModelRunner runner, SchedulerLimits limits, TimeSpan spent, TimeProvider time)
     {
         var shapes = PrewarmGrid.Of(limits);
         var steady = shapes.Select(_ => new SteadyLatency()).ToArray();
@@ -33,7 +34,7 @@ internal static class Warmup
             {
                 if (steady[i].IsSteady || leftOut[i]) continue;
                 if (runs == MostRuns) return new WarmupResult(runs, false);
-                leftOut[i] = runs > 0 && time.GetElapsedTime(began) + Expected(shapes, steady, i) > Longest;
+                leftOut[i] = runs > 0 && spent + time.GetElapsedTime(began) + Expected(shapes, steady, i) > Longest;
                 if (leftOut[i]) continue;
                 var needed = new KvShape(shapes[i].Rows, LengthBuckets.For(Math.Max(1, shapes[i].Tokens), limits.MaxSlotLength));
                 if (slots is not { } there || there.Slots < needed.Slots || there.Length != needed.Length)
@@ -57,7 +58,7 @@ internal static class Warmup
     {
         for (var i = shape; i >= 0; i--)
         {
-            if (steady[i].Median > TimeSpan.Zero) return steady[i].Median * ((double)shapes[shape].Work / shapes[i].Work);
+            if (steady[i].Best > TimeSpan.Zero) return steady[i].Best * ((double)shapes[shape].Work / shapes[i].Work);
         }
 
         return TimeSpan.Zero;

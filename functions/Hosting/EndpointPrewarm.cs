@@ -55,7 +55,7 @@ internal sealed class EndpointPrewarm(StartupReport report, PrewarmPass pass, Ti
                 {
                     TimeSpan passed = time.GetElapsedTime(began);
                     if (until is { IsCompleted: true } || (slowest > TimeSpan.Zero && passed + slowest > longest)) return;
-                    await AskAsync(address, path, $"{{\"model\":\"{model}\",\"max_tokens\":4,{ask}}}", secret, cancellationToken);
+                    await AskAsync(address, path, $"{{\"model\":\"{model}\",\"max_tokens\":2,{ask}}}", secret, cancellationToken);
                     Answered++;
                     TimeSpan took = time.GetElapsedTime(began) - passed;
                     if (took > slowest) slowest = took;

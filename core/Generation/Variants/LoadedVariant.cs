@@ -63,11 +63,11 @@ public sealed class LoadedVariant : IAsyncDisposable
     {
         var began = time.GetTimestamp();
         var runner = OrtModelRunner.Open(folder, variant, runtime);
-        var loaded = time.GetTimestamp();
+        var loaded = time.GetTimestamp() - (long)(runner.ProofTime.TotalSeconds * time.TimestampFrequency);
         var warmup = default(WarmupResult);
         try
         {
-            if (options.Prewarms) warmup = Runtime.Warmup.Run(runner, Engine.LimitsOf(runner, folder.Config.ContextLength, options), time);
+            if (options.Prewarms) warmup = Runtime.Warmup.Run(runner, Engine.LimitsOf(runner, folder.Config.ContextLength, options), runner.ProofTime, time);
         }
         catch (ModelLoadException)
         {

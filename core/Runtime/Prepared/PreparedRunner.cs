@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.ML.OnnxRuntime;
 using R1Serverless.Models;
 
@@ -18,7 +19,10 @@ internal static class PreparedRunner
         try
         {
             runner = Open(graph, folder, options);
-            if (Canary.IsSame(state.Manifest!.Canary, Canary.Sample(Canary.Run(runner, folder.Config.ContextLength)))) return runner;
+            var began = Stopwatch.GetTimestamp();
+            var isSame = Canary.IsSame(state.Manifest!.Canary, Canary.Sample(Canary.Run(runner, folder.Config.ContextLength)));
+            runner.ProofTime = Stopwatch.GetElapsedTime(began);
+            if (isSame) return runner;
             refusal = "it does not give the answers that the plain model gave";
         }
         catch (Exception fault) when (fault is OnnxRuntimeException or ModelLoadException or IOException or UnauthorizedAccessException)
