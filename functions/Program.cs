@@ -2,8 +2,23 @@ using System.CommandLine;
 using R1Serverless.Commands;
 using R1Serverless.Hosting;
 
-RootCommand root = new("R1Serverless: reasoning models behind the OpenAI API, in one executable.")
-{
+const string Serve = "serve", Chat = "chat";
+
+// Without a verb r1 serves: `r1 --urls …` means `r1 serve --urls …`.
+string[] arguments = args is [] || (args[0].StartsWith('-') && args[0] is not ("--help" or "-h" or "-?" or "--version")) ? [Serve, .. args] : args;
+RootCommand root = new("R1Serverless: reasoning models behind the OpenAI API, in one executable.");
+// A server that starts is waited for: it makes no other verb's options.
+foreach (Command verb in arguments[0] == Serve ? [ServeCommand.Create(LocalModels.LoadAsync)] : Verbs()) root.Add(verb);
+ParseResult command = root.Parse(arguments);
+
+// The web host handles the signals of `serve` itself and drains, and Ctrl-C in `chat` stops an answer; the other verbs are simply cancelled.
+bool handlesSignals = command.CommandResult.Command.Name is Serve or Chat;
+InvocationConfiguration configuration = new() { EnableDefaultExceptionHandler = false };
+if (handlesSignals) configuration.ProcessTerminationTimeout = null;
+return await command.InvokeAsync(configuration);
+
+static Command[] Verbs() =>
+[
     ServeCommand.Create(LocalModels.LoadAsync),
     ChatCommand.Create(LocalModels.LoadAsync),
     RunBatchCommand.Create(LocalModels.LoadAsync),
@@ -16,15 +31,4 @@ RootCommand root = new("R1Serverless: reasoning models behind the OpenAI API, in
     BenchClientCommand.Create(),
     BenchProbeCommand.Create(),
     BenchBuildCommand.Create(),
-};
-
-// Without a verb r1 serves: `r1 --urls …` means `r1 serve --urls …`.
-string[] arguments = args is [] || (args[0].StartsWith('-') && args[0] is not ("--help" or "-h" or "-?" or "--version")) ? ["serve", .. args] : args;
-ParseResult command = root.Parse(arguments);
-
-// The web host handles the signals of `serve` itself and drains, and Ctrl-C in `chat` stops an answer; the other verbs are simply cancelled.
-bool handlesSignals = command.CommandResult.Command.Name is "serve" or "chat";
-InvocationConfiguration configuration = new() { EnableDefaultExceptionHandler = false };
-if (handlesSignals) configuration.ProcessTerminationTimeout = null;
-return await command.InvokeAsync(configuration);
-
+];

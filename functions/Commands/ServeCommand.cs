@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using R1Serverless.Hosting;
 using R1Serverless.Requests;
+using R1Serverless.Runtime;
 
 namespace R1Serverless.Commands;
 
@@ -55,7 +56,7 @@ internal static class ServeCommand
 
     private static readonly Option<string> Role = CreateRole();
 
-    /// <param name="load">Loads the models once the port is open.</param>
+    /// <param name="load">Loads the models, beside the web server's start.</param>
     public static Command Create(ModelLoader load)
     {
         Command command = new("serve", "Serve models with the OpenAI API (what r1 does without a verb).")
@@ -85,8 +86,17 @@ internal static class ServeCommand
             return 1;
         }
 
-        WebApplication app = ServeHost.Build(options, load, TimeProvider.System, Console.Out, Console.Error);
-        return await ServeHost.RunAsync(app, Console.Error);
+        // Beside the web server's own start; a gateway never needs it.
+        Task library = options.Role == ServeRole.Gateway ? Task.CompletedTask : OrtLibrary.LoadAsync();
+        try
+        {
+            WebApplication app = ServeHost.Build(options, load, TimeProvider.System, Console.Out, Console.Error);
+            return await ServeHost.RunAsync(app, Console.Error);
+        }
+        finally
+        {
+            await library;
+        }
     }
 
     private static ServeOptions Read(ParseResult arguments)

@@ -6,7 +6,7 @@ using R1Serverless.Runtime;
 
 namespace R1Serverless.Hosting;
 
-/// <summary>Loads the models once the port is open, opens the API, works off the queue, and disposes the engine when the host stops.</summary>
+/// <summary>Loads the models while the port is opened, opens the API, works off the queue, and disposes the engine when the host stops.</summary>
 internal sealed partial class ModelLoading(
     Serving serving,
     ServeOptions options,
@@ -26,18 +26,24 @@ internal sealed partial class ModelLoading(
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await PortOpen.WaitAsync(lifetime, stoppingToken);
-        timeline.Mark(StartupPhase.PortOpen);
-        report.Listening();
-
+        // Beside the web server's own start; what fails is told once the port answers.
+        Task<LoadedModels> loading = LoadAsync(stoppingToken);
         LoadedModels loaded;
         try
         {
-            // A worker without a queue is none; with everything in one process the queue can wait until questions are answered.
+            await PortOpen.WaitAsync(lifetime, stoppingToken);
+            timeline.Mark(StartupPhase.PortOpen);
+            report.Listening();
             if (options.Role == ServeRole.Worker) report.Connected((await connection.OpenAsync(stoppingToken)).Transport.Description);
-            Task<LoadedModels> loading = load(options, report, stoppingToken);
             if (options.Prewarms) await prewarm.RunWhileAsync(loading, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             loaded = await loading;
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // What was loaded all the same.
+            await ((Task)loading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (loading.IsCompletedSuccessfully) await FreeAsync((await loading).Inference);
+            throw;
         }
         catch (Exception fault) when (fault is InvalidModelException or ModelLoadException or IOException or UnauthorizedAccessException or TransportException)
         {
@@ -81,8 +87,17 @@ internal sealed partial class ModelLoading(
         finally
         {
             await early.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (engine is IAsyncDisposable disposable) await disposable.DisposeAsync();
+            await FreeAsync(engine);
         }
+    }
+
+    private static ValueTask FreeAsync(IInference engine) => engine is IAsyncDisposable disposable ? disposable.DisposeAsync() : ValueTask.CompletedTask;
+
+    private async Task<LoadedModels> LoadAsync(CancellationToken stoppingToken)
+    {
+        // A worker without a queue is none; with everything in one process the queue can wait until questions are answered.
+        if (options.Role == ServeRole.Worker) await connection.OpenAsync(stoppingToken);
+        return await load(options, report, stoppingToken);
     }
 
     private async Task WorkAsync(LoadedModels loaded, CancellationToken stoppingToken)

@@ -82,6 +82,8 @@ internal static class ServeHost
         catch (Exception fault) when (fault is IOException or InvalidOperationException or System.Net.Sockets.SocketException)
         {
             await errors.WriteLineAsync($"r1: cannot listen: {fault.Message}");
+            // Models are being loaded: a process that ends meanwhile crashes in ONNX Runtime's library.
+            await app.StopAsync();
             await app.DisposeAsync();
             return 1;
         }

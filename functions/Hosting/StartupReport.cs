@@ -9,6 +9,11 @@ namespace R1Serverless.Hosting;
 /// <summary>What the operator reads at the start. Plain lines, so that a log file or a script can read them too.</summary>
 internal sealed partial class StartupReport(IServer server, ServeOptions options, TextWriter output, StartupTimeline timeline, ILogger<StartupReport> log) : IProgress<string>
 {
+    private readonly Lock _gate = new();
+
+    /// <summary>What happens before the addresses are known is told after them.</summary>
+    private List<string>? _early = [];
+
     /// <summary>The addresses really bound, ports included.</summary>
     public IReadOnlyCollection<string> Addresses => [.. server.Features.Get<IServerAddressesFeature>()?.Addresses ?? []];
 
@@ -16,11 +21,26 @@ internal sealed partial class StartupReport(IServer server, ServeOptions options
     {
         foreach (string address in Addresses) output.WriteLine($"Listening on {address}{(options.AreKeysRequired ? " (API key required)" : "")}");
         if (options.Role != ServeRole.Gateway) output.WriteLine("Loading models; /health/ready answers 200 once they are warm.");
+        lock (_gate)
+        {
+            foreach (string line in _early ?? []) output.WriteLine(line);
+            _early = null;
+        }
+
         output.Flush();
     }
 
     public void Report(string value)
     {
+        lock (_gate)
+        {
+            if (_early is { } early)
+            {
+                early.Add(value);
+                return;
+            }
+        }
+
         output.WriteLine(value);
         output.Flush();
     }

@@ -113,6 +113,39 @@ public sealed class LifecycleTests
     }
 
     [Fact]
+    public async Task What_loading_tells_comes_after_the_address_however_early_it_happens()
+    {
+        await using TestServer server = await TestServer.StartLoadingAsync((_, progress, _) =>
+        {
+            progress.Report("Built r1-test.");
+            return Task.FromResult(new LoadedModels(FakeInference.Thoughtful(), () => [TestServer.Served()], () => default));
+        });
+        while (!server.Output.ToString().Contains("curl", StringComparison.Ordinal)) await Task.Yield();
+        string[] lines = server.Output.ToString().Split(Environment.NewLine);
+        Assert.StartsWith("Listening on ", lines[0], StringComparison.Ordinal);
+        Assert.Equal("Built r1-test.", Assert.Single(lines[2..], line => line.StartsWith("Built", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task What_was_loaded_for_a_port_that_cannot_be_opened_is_freed()
+    {
+        (StringWriter output, StringWriter errors) = (new(), new());
+        string data = Directory.CreateTempSubdirectory("r1-taken-").FullName;
+        await using TestServer other = await TestServer.StartAsync(FakeInference.Thoughtful());
+        ServeOptions options = new() { Urls = [other.Client.BaseAddress!.ToString()], Transport = new TransportOptions { DataFolder = data } };
+        FreedInference inference = new();
+        await using (Microsoft.AspNetCore.Builder.WebApplication app = ServeHost.Build(
+            options, (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [TestServer.Served()], () => default)), TimeProvider.System, output, errors))
+        {
+            Assert.Equal(1, await ServeHost.RunAsync(app, errors));
+        }
+
+        await inference.Freed.WaitAsync(TimeSpan.FromMinutes(1));
+        Assert.Contains("cannot listen", errors.ToString(), StringComparison.Ordinal);
+        Directory.Delete(data, recursive: true);
+    }
+
+    [Fact]
     public async Task A_model_that_cannot_be_loaded_stops_the_process_with_words()
     {
         (StringWriter output, StringWriter errors) = (new(), new());
@@ -126,5 +159,20 @@ public sealed class LifecycleTests
 
         Assert.Equal($"r1: no such folder{Environment.NewLine}", errors.ToString());
         Directory.Delete(data, recursive: true);
+    }
+
+    private sealed class FreedInference : IInference, IAsyncDisposable
+    {
+        private readonly TaskCompletionSource _freed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Freed => _freed.Task;
+
+        public IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, CancellationToken cancellationToken) => throw new InvalidOperationException("Nobody asks.");
+
+        public ValueTask DisposeAsync()
+        {
+            _freed.TrySetResult();
+            return ValueTask.CompletedTask;
+        }
     }
 }
