@@ -11,7 +11,8 @@ internal static class ColdStartPrinter
 
     private static readonly string[] Phases = ["port_open", "artifacts", "sessions", "warmed", "ready", "first_token"];
 
-    public static void Print(IAnsiConsole console, IReadOnlyList<ColdStartRow> rows)
+    /// <param name="restCost">Of this machine, as <see cref="RestCost"/> measures it.</param>
+    public static void Print(IAnsiConsole console, IReadOnlyList<ColdStartRow> rows, double restCost)
     {
         foreach (IGrouping<string, ColdStartRow> model in rows.GroupBy(row => row.Model))
         {
@@ -29,6 +30,8 @@ internal static class ColdStartPrinter
             console.Write(table);
             foreach (string bar in Bars(model.Key, [.. model])) console.WriteLine(bar);
         }
+
+        console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Any calculation of a millisecond takes {restCost:0.0} times as long on this machine after a rest of {ColdStartBench.Rest.TotalSeconds} s."));
     }
 
     private static IEnumerable<string> Bars(string model, IReadOnlyList<ColdStartRow> rows)
