@@ -50,7 +50,6 @@ internal static class BenchColdStartCommand
         ModelRepository repository = DataFolder.Repository(arguments.GetValue(Data));
         IAnsiConsole console = BenchConsole.Create(isJson);
         List<ColdStartRow> rows = [];
-        double restCost = await RestCost.MeasureAsync(ColdStartBench.Rest, TimeProvider.System, cancellation);
         await console.Status().StartAsync("Preparing the models", async status =>
         {
             foreach (string one in named)
@@ -61,7 +60,7 @@ internal static class BenchColdStartCommand
             }
         });
         if (isJson) Console.WriteLine(JsonSerializer.Serialize(rows, BenchJson.Default.ListColdStartRow));
-        else ColdStartPrinter.Print(console, rows, restCost);
+        else ColdStartPrinter.Print(console, rows, await RestCost.MeasureAsync(ColdStartBench.Rest, TimeProvider.System, cancellation));
         return 0;
     }
 

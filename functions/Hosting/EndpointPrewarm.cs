@@ -19,6 +19,9 @@ internal sealed class EndpointPrewarm(StartupReport report, PrewarmPass pass, Ti
     /// <summary>The models' first ask comes whatever it takes; none is begun that would end later.</summary>
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(0.4);
 
+    /// <summary>What takes longer than the largest model on the slowest machine hangs, and is left to clients to find out.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+
     /// <summary>Greedy and sampled, streamed and not, chat and text.</summary>
     private static readonly (string Path, string Ask)[] Asks =
     [
@@ -43,6 +46,8 @@ internal sealed class EndpointPrewarm(StartupReport report, PrewarmPass pass, Ti
     {
         if (Own(report.Addresses) is not { } address) return;
         string secret = pass.Open(inference);
+        using CancellationTokenSource patience = new(Patience, time);
+        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
         try
         {
             long began = time.GetTimestamp();
@@ -55,7 +60,7 @@ internal sealed class EndpointPrewarm(StartupReport report, PrewarmPass pass, Ti
                 {
                     TimeSpan passed = time.GetElapsedTime(began);
                     if (until is { IsCompleted: true } || (slowest > TimeSpan.Zero && passed + slowest > longest)) return;
-                    await AskAsync(address, path, $"{{\"model\":\"{model}\",\"max_tokens\":2,{ask}}}", secret, cancellationToken);
+                    await AskAsync(address, path, $"{{\"model\":\"{model}\",\"max_tokens\":2,{ask}}}", secret, either.Token);
                     Answered++;
                     TimeSpan took = time.GetElapsedTime(began) - passed;
                     if (took > slowest) slowest = took;
@@ -67,6 +72,10 @@ internal sealed class EndpointPrewarm(StartupReport report, PrewarmPass pass, Ti
         catch (Exception fault) when (fault is IOException or SocketException)
         {
             // An address that can't be reached from here.
+        }
+        catch (OperationCanceledException) when (patience.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            // Not warm, but ready.
         }
         finally
         {

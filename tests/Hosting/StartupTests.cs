@@ -138,6 +138,28 @@ public sealed class StartupTests
     }
 
     [Fact]
+    public async Task A_model_that_does_not_answer_the_process_keeps_it_from_being_ready_for_a_while_only()
+    {
+        FakeTimeProvider time = new(TimeProvider.System.GetUtcNow());
+        TaskCompletionSource asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        FakeInference inference = new((_, cancellation) => NeverAsync(cancellation));
+        await using TestServer server = await TestServer.StartLoadingAsync(
+            (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [TestServer.Served()], () => default) { PrewarmedModel = TestServer.Model }), time: time);
+        await asked.Task.WaitAsync(TimeSpan.FromMinutes(1));
+        Assert.Equal(ServingPhase.Loading, server.Serving.Phase);
+        time.Advance(EndpointPrewarm.Patience);
+        using CancellationTokenSource limit = new(TimeSpan.FromMinutes(1));
+        while (server.Serving.Phase != ServingPhase.Ready) await Task.Delay(1, limit.Token);
+
+        async IAsyncEnumerable<InferenceEvent> NeverAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
+        {
+            asked.TrySetResult();
+            await Task.Delay(Timeout.Infinite, cancellation);
+            yield break;
+        }
+    }
+
+    [Fact]
     public async Task While_the_models_load_a_stand_in_answers_the_process_and_nobody_else_is_let_in()
     {
         TaskCompletionSource held = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -37,7 +37,7 @@ internal sealed class VersionSwap(HostedModels models, ModelHostOptions options,
             var (names, refusal) = VersionGate.Judge(next.Name, next.Manifest.Variants, [.. old.Select(one => one.Variant)], loaded, models.Device, usual, isForward, options.LoadsMarked);
             if (refusal is not null) return SwapOutcome.Refused(refusal);
             candidates = models.Add(next);
-            wanted = [.. names.Select(variant => Array.Find(candidates, one => ReferenceEquals(one.Variant, variant))!)];
+            wanted = Fitting([.. names.Select(variant => Array.Find(candidates, one => ReferenceEquals(one.Variant, variant))!)]);
             // As if a request held them, so that none leaves for another's load.
             foreach (var one in wanted) one.Leases++;
         }
@@ -68,6 +68,21 @@ internal sealed class VersionSwap(HostedModels models, ModelHostOptions options,
             room.Pulse();
             return new SwapOutcome(null, GoneAsync(old));
         }
+    }
+
+    /// <summary>What only requests have brought into memory is left for requests to bring again, as much of it as memory has no room for. The first is the usual one, which stays.</summary>
+    private HostedVariant[] Fitting(HostedVariant[] wanted)
+    {
+        var needed = wanted.Sum(one => one.MemoryBytes);
+        List<HostedVariant> fitting = [.. wanted];
+        for (var i = wanted.Length - 1; i > 0 && needed > options.MemoryBytes; i--)
+        {
+            if (options.LoadsMarked && wanted[i].Variant.Preload) continue;
+            fitting.RemoveAt(i);
+            needed -= wanted[i].MemoryBytes;
+        }
+
+        return [.. fitting];
     }
 
     /// <summary>The old version stays: what was loaded of the new one goes, and what waits goes on. Under the lock.</summary>

@@ -78,7 +78,18 @@ public sealed class Housekeeping(IObjectStore store, TimeSpan retention)
     {
         if (await store.GetAsync(name, cancellationToken) is not { } stored) return false;
         string owner = name[IdempotencyKeys.Folder.Length..name.LastIndexOf('/')];
-        return await store.ExistsAsync($"{RequestRecords.Folder}{owner}/{IdempotencyKeys.Read(stored.Content.Span).Id}{Extension}", cancellationToken);
+        IdempotencyEntry entry;
+        try
+        {
+            entry = IdempotencyKeys.Read(stored.Content.Span);
+        }
+        catch (MalformedMessageException)
+        {
+            // It stands for nothing, and must not keep the rest from being purged.
+            return false;
+        }
+
+        return await store.ExistsAsync($"{RequestRecords.Folder}{owner}/{entry.Id}{Extension}", cancellationToken);
     }
 
     private async ValueTask<int> DeleteAsync(string name, CancellationToken cancellationToken) => await store.DeleteAsync(name, cancellationToken) ? 1 : 0;

@@ -110,6 +110,24 @@ public sealed partial class ModelHostTests
         Assert.Equal(loaded, Loaded(host));
     }
 
+    [Theory]
+    [InlineData(2, true, "a fp32", "a int8")]
+    [InlineData(2, false, "a fp32", "a int4")]
+    [InlineData(1, false, "a fp32")]
+    public async Task What_requests_brought_comes_with_the_next_version_as_far_as_there_is_room_and_what_is_marked_always(int room, bool isMarked, params string[] loaded)
+    {
+        using HandMadeModels others = new();
+        // Larger than the version before.
+        var next = others.Make(
+            "a", variant => variant with { Bytes = 28, Preload = isMarked && variant.Precision == Precision.Int8 }, Precision.Fp32, Precision.Int4, Precision.Int8) with { Version = "2" };
+        var host = Host(room: 3 * room, Folder("a", Precision.Fp32, Precision.Int8, Precision.Int4) with { Version = "1" });
+        foreach (var precision in (Precision[])[Precision.Fp32, Precision.Int8, Precision.Int4]) (await PlaceAsync(host, "a", precision)).Dispose();
+        var outcome = await host.SwapAsync(next, Usual, isForward: true, _ => { }, Cancellation);
+        Assert.Null(outcome.Refusal);
+        await outcome.Retired.WaitAsync(TimeSpan.FromMinutes(1), Cancellation);
+        Assert.Equal(loaded, Loaded(host));
+    }
+
     [Fact]
     public void What_is_to_be_loaded_together_is_added_up_first()
     {

@@ -96,11 +96,13 @@ public sealed class RequestStoreTests
         await new CancellationMarks(_store).SetAsync("ended", default);
         await new CancellationMarks(_store).SetAsync("batch_1", default);
         await _store.PutAsync("bodies/b", new byte[1], PutCondition.Always, default);
+        // Listed before the others.
+        await _store.PutAsync("idempotency/a/0-damaged.json", "{"u8.ToArray(), PutCondition.Always, default);
         Housekeeping housekeeping = new(_store, Retention);
 
         Assert.Equal(0, await housekeeping.RunAsync(default));
         _time.Advance(Retention + TimeSpan.FromSeconds(1));
-        Assert.Equal(4, await housekeeping.RunAsync(default));
+        Assert.Equal(5, await housekeeping.RunAsync(default));
         Assert.Null(await records.FindAsync("a", "ended", default));
         Assert.Null(await keys.FindAsync("a", "ended", default));
         Assert.Equal(["batch_1"], await new CancellationMarks(_store).ListAsync(default));
