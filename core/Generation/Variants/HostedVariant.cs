@@ -37,6 +37,9 @@ internal sealed class HostedVariant(ModelFolder folder, ModelVariant variant, Ho
     /// <summary>Why the last load failed; null after a good one.</summary>
     public Exception? Failure { get; set; }
 
+    /// <summary>The same in words. Clients read them too, whom it does not concern where this machine keeps its files.</summary>
+    public string? Reason => Failure?.Message.Replace(folder.Path + Path.DirectorySeparatorChar, "", StringComparison.Ordinal);
+
     /// <summary>When that was, as a timestamp.</summary>
     public long FailedAt { get; set; }
 
@@ -53,7 +56,7 @@ internal sealed class HostedVariant(ModelFolder folder, ModelVariant variant, Ho
 
     public bool IsIdle => Loaded is not null && Leases == 0;
 
-    public VariantStatus Status => new(folder, variant, memoryBytes, Loaded, IsLoading: Loading is not null, Failure?.Message) { Role = Role, WasLoaded = WasLoaded };
+    public VariantStatus Status => new(folder, variant, memoryBytes, Loaded, IsLoading: Loading is not null, Reason) { Role = Role, WasLoaded = WasLoaded };
 }
 
 /// <summary>Where a variant stands right now.</summary>

@@ -51,7 +51,7 @@ internal sealed class SwapLoads(
             if (loading is not null)
             {
                 // Not left alone: the version's files are in use until it ends.
-                return await loading ? null : SwapOutcome.Refused($"its {PrecisionName.Of(one.Variant.Precision)} variant could not be loaded: {one.Failure?.Message}");
+                return await loading ? null : SwapOutcome.Refused($"its {PrecisionName.Of(one.Variant.Precision)} variant could not be loaded: {one.Reason}");
             }
 
             if (wait != said) onWaiting(Reason(wait));
