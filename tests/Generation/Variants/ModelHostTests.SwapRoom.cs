@@ -118,8 +118,8 @@ public sealed partial class ModelHostTests
     {
         using HandMadeModels others = new();
         // Larger than the version before.
-        var next = others.Make(
-            "a", variant => variant with { Bytes = 28, Preload = isMarked && variant.Precision == Precision.Int8 }, Precision.Fp32, Precision.Int4, Precision.Int8) with { Version = "2" };
+        ModelVariant Larger(ModelVariant variant) => variant with { Bytes = 28, Preload = isMarked && variant.Precision == Precision.Int8 };
+        var next = others.Make("a", Larger, Precision.Fp32, Precision.Int4, Precision.Int8) with { Version = "2" };
         var host = Host(room: 3 * room, Folder("a", Precision.Fp32, Precision.Int8, Precision.Int4) with { Version = "1" });
         foreach (var precision in (Precision[])[Precision.Fp32, Precision.Int8, Precision.Int4]) (await PlaceAsync(host, "a", precision)).Dispose();
         var outcome = await host.SwapAsync(next, Usual, isForward: true, _ => { }, Cancellation);
