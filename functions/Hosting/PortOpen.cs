@@ -1,6 +1,6 @@
 namespace R1Serverless.Hosting;
 
-/// <summary>The moment from which the port answers: everything slow comes after it.</summary>
+/// <summary>The moment from which the port answers.</summary>
 internal static class PortOpen
 {
     public static async Task WaitAsync(IHostApplicationLifetime lifetime, CancellationToken cancellationToken)

@@ -2,7 +2,7 @@ using R1Serverless.Queues;
 
 namespace R1Serverless.Hosting;
 
-/// <summary>This process's way to the queue. Opened once, when the port is already open; closed last, after everything that uses it.</summary>
+/// <summary>This process's way to the queue. Opened once, by whoever needs it first; closed last, after everything that uses it.</summary>
 internal sealed partial class QueueConnection(ServeOptions options, TimeProvider time, ILoggerFactory logs, ILogger<QueueConnection> log) : IAsyncDisposable
 {
     private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(1), LongestRetry = TimeSpan.FromSeconds(10);

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace R1Serverless.Models.Tokenization;
 
-/// <summary>The patterns of the models that are served most, compiled with this program: else one more thing is compiled at each start.</summary>
+/// <summary>The patterns of the models that are served most, compiled with this program, not at each start.</summary>
 internal static partial class KnownPatterns
 {
     public const string Gpt2 = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
