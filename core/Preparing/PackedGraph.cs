@@ -122,7 +122,18 @@ internal sealed class PackedGraph
         }
 
         target.Flush(flushToDisk: true);
+        PackLargestFirst(model.Graph);
         File.WriteAllBytes(graph, model.ToByteArray());
+    }
+
+    /// <summary>Nodes are packed in their order in the file, each by one thread: the output layer, the largest weight, would be begun last and packed while the other threads wait. ONNX Runtime
+    /// sorts a graph itself before it runs it.</summary>
+    private static void PackLargestFirst(GraphProto graph)
+    {
+        var packed = graph.Initializer.Where(HasPacked).ToDictionary(t => t.Name, t => Number(t, Length), StringComparer.Ordinal);
+        List<NodeProto> nodes = [.. graph.Node.OrderByDescending(node => node.Input.Sum(input => packed.GetValueOrDefault(input)))];
+        graph.Node.Clear();
+        graph.Node.AddRange(nodes);
     }
 
     private static bool HasPacked(TensorProto tensor) => tensor.ExternalData.Any(e => e.Key.StartsWith(Packed, StringComparison.Ordinal));

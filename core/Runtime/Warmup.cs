@@ -15,10 +15,10 @@ internal static class Warmup
 {
     public const int MostRuns = 100;
 
-    /// <summary>Not begun where it would end later: a large model's long prompts take seconds, and whoever brings one waits as long for it as for the warming.</summary>
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(0.3);
+    /// <summary>Not begun where it would end later: what is cold after the first runs costs some ten milliseconds, whatever the model, and a run of a large one more than that.</summary>
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(0.2);
 
-    /// <param name="spent">What earlier runs took, which have warmed it too.</param>
+    /// <param name="spent">What a short prompt and a decode step took together, which have warmed it too; zero where there were none.</param>
     /// <exception cref="ModelLoadException">A run failed.</exception>
     public static WarmupResult Run(IModelRunner runner, SchedulerLimits limits, TimeSpan spent, TimeProvider time)
     {
@@ -34,7 +34,7 @@ internal static class Warmup
             {
                 if (steady[i].IsSteady || leftOut[i]) continue;
                 if (runs == MostRuns) return new WarmupResult(runs, false);
-                leftOut[i] = runs > 0 && spent + time.GetElapsedTime(began) + Expected(shapes, steady, i) > Longest;
+                leftOut[i] = spent + time.GetElapsedTime(began) + Expected(shapes, steady, i, spent) > Longest;
                 if (leftOut[i]) continue;
                 var needed = new KvShape(shapes[i].Rows, LengthBuckets.For(Math.Max(1, shapes[i].Tokens), limits.MaxSlotLength));
                 if (slots is not { } there || there.Slots < needed.Slots || there.Length != needed.Length)
@@ -53,15 +53,15 @@ internal static class Warmup
         return new WarmupResult(runs, !leftOut.Contains(true));
     }
 
-    /// <summary>As before; a shape that has not been run may cost as much more than the last that has as there are more tokens in it.</summary>
-    private static TimeSpan Expected(IReadOnlyList<PrewarmShape> shapes, SteadyLatency[] steady, int shape)
+    /// <summary>As before; a shape that has not been run may cost as much more than the last that has as there are more tokens in it, and the first as much as an earlier run.</summary>
+    private static TimeSpan Expected(IReadOnlyList<PrewarmShape> shapes, SteadyLatency[] steady, int shape, TimeSpan spent)
     {
         for (var i = shape; i >= 0; i--)
         {
             if (steady[i].Best > TimeSpan.Zero) return steady[i].Best * ((double)shapes[shape].Work / shapes[i].Work);
         }
 
-        return TimeSpan.Zero;
+        return spent / 2;
     }
 
     private static StepOutcome Run(IModelRunner runner, PrewarmShape shape)

@@ -138,6 +138,22 @@ public sealed class StartupTests
     }
 
     [Fact]
+    public async Task A_slow_model_is_asked_for_one_token_only()
+    {
+        FakeTimeProvider time = new(TimeProvider.System.GetUtcNow());
+        FakeInference inference = new((_, _) =>
+        {
+            time.Advance(TimeSpan.FromMilliseconds(90));
+            return FakeInference.Thoughtful().RunAsync(new InferenceRequest { Id = RequestId.New(), Model = TestServer.Model, Prompt = new Prompt.Text("") }, CancellationToken.None);
+        });
+        await using TestServer server = await TestServer.StartLoadingAsync(
+            (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [TestServer.Served()], () => default) { PrewarmedModel = TestServer.Model }), time: time);
+        using CancellationTokenSource limit = new(TimeSpan.FromMinutes(1));
+        while (server.Serving.Phase != ServingPhase.Ready) await Task.Delay(1, limit.Token);
+        lock (inference.Requests) Assert.Equal(1, Assert.Single(inference.Requests).MaxTokens);
+    }
+
+    [Fact]
     public async Task A_model_that_does_not_answer_the_process_keeps_it_from_being_ready_for_a_while_only()
     {
         FakeTimeProvider time = new(TimeProvider.System.GetUtcNow());

@@ -1,5 +1,6 @@
 using R1Serverless.Batching;
 using R1Serverless.Building;
+using R1Serverless.Building.Onnx;
 using R1Serverless.Generation;
 using R1Serverless.Models;
 using R1Serverless.Preparing;
@@ -47,6 +48,20 @@ public sealed class VariantPreparationTests : IDisposable
         if (precision == Precision.Int8) Assert.True(prepared.IsHollow);
         // Twice the weights would be there otherwise, plain and packed.
         if (prepared.IsHollow) Assert.InRange(prepared.Bytes, 0, variant.Bytes * 1.3);
+    }
+
+    [Fact]
+    public void The_largest_weight_is_packed_first()
+    {
+        var model = MakeWide(Precision.Int8);
+        var path = VariantPreparation.Prepare(model, Variant(model, Precision.Int8), Options, Cancellation).Path;
+        var graph = ModelProto.Parser.ParseFrom(File.ReadAllBytes(Path.Combine(path, PreparedManifest.GraphFile))).Graph;
+        var packed = graph.Initializer.Where(one => one.ExternalData.Any(entry => entry.Key.StartsWith("prepacked_", StringComparison.Ordinal)))
+            .ToDictionary(one => one.Name, one => one.Dims.Aggregate((product, next) => product * next), StringComparer.Ordinal);
+        var sizes = graph.Node.SelectMany(node => node.Input).Where(packed.ContainsKey).Select(input => packed[input]).ToArray();
+        Assert.Equal(packed.Count, sizes.Length);
+        Assert.True(sizes.Distinct().Count() > 1);
+        Assert.Equal(sizes.OrderDescending(), sizes);
     }
 
     [Fact]

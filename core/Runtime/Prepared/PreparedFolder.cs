@@ -13,7 +13,7 @@ public static class PreparedFolder
     public const string Name = PreparedManifest.FolderName;
 
     /// <summary>Raise it when the same graph would be prepared in another way.</summary>
-    private const int Form = 1;
+    private const int Form = 2;
 
     private const int KeyDigits = 12;
 
