@@ -3,7 +3,7 @@ using R1Serverless.Models;
 
 namespace R1Serverless.Building;
 
-/// <summary>A small tokenizer widened to a large vocabulary: the new entries are pairs of words, decode to text and never encode.</summary>
+/// <summary>A small tokenizer widened to a large vocabulary: the new entries are words put together, each with its merge, so that it takes as long to read as a real one of that size.</summary>
 internal static class SyntheticTokenizer
 {
     /// <summary>Writes tokenizer.json, and tokenizer_config.json where the source has one.</summary>
@@ -25,11 +25,16 @@ internal static class SyntheticTokenizer
             throw new InvalidModelException($"{path} has {next} entries, more than the vocabulary of {size}.");
         }
 
+        var merges = tokenizer["model"]!["merges"] as JsonArray ?? throw new InvalidModelException($"{path} is no byte-level BPE tokenizer: model.merges is missing.");
         var words = vocabulary.Select(entry => entry.Key).Where(word => word.All(char.IsAsciiLetterOrDigit)).ToList();
-        foreach (var word in words.SelectMany(first => words, (first, second) => first + second))
+        var (first, known) = (0, words.Count);
+        for (; next < size && first < words.Count; first++)
         {
-            if (next < size && vocabulary.TryAdd(word, next))
+            for (var second = 0; next < size && second < known; second++)
             {
+                if (!vocabulary.TryAdd(words[first] + words[second], next)) continue;
+                merges.Add(new JsonArray(words[first], words[second]));
+                words.Add(words[first] + words[second]);
                 next++;
             }
         }

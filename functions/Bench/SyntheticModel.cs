@@ -15,6 +15,9 @@ internal static class SyntheticModel
 
     private const int Seed = 1;
 
+    /// <summary>Raise it when the same shape and tokenizer would give another checkpoint.</summary>
+    private const int Form = 2;
+
     /// <summary>What the build took is kept in this file of the model's folder.</summary>
     private const string CostFile = "bench-build.json";
 
@@ -59,7 +62,7 @@ internal static class SyntheticModel
 
     private static string Stamp(SyntheticShape shape, string tokenizer)
     {
-        var stamp = new StringBuilder($"builder {ModelBuilder.Version}\n{shape}\nseed {Seed}\n");
+        var stamp = new StringBuilder($"builder {ModelBuilder.Version}\ncheckpoint {Form}\n{shape}\nseed {Seed}\n");
         foreach (var file in new[] { ModelFolder.TokenizerFile, ModelFolder.TokenizerConfigFile })
         {
             var path = Path.Combine(tokenizer, file);

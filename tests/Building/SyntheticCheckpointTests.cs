@@ -1,4 +1,5 @@
 using R1Serverless.Building;
+using R1Serverless.Models.Tokenization;
 
 namespace R1Serverless.Tests.Building;
 
@@ -25,6 +26,20 @@ public sealed class SyntheticCheckpointTests : IDisposable
         var norm = new float[32];
         checkpoint.Tensor("model.norm.weight", 32).Read(0, norm);
         Assert.All(norm, value => Assert.Equal(1, value));
+    }
+
+    /// <summary>As a real one of its size would be: a vocabulary that text reaches by merging.</summary>
+    [Fact]
+    public void Its_tokenizer_has_as_many_merges_as_its_vocabulary_needs()
+    {
+        const int Size = 20_000;
+        SyntheticTokenizer.Write(_folder, Size, TestModels.NanoCheckpoint);
+        var path = Path.Combine(_folder, "tokenizer.json");
+        var file = TokenizerFile.Read(path);
+        var tokenizer = HuggingFaceTokenizer.Load(path);
+        Assert.Equal(Size, tokenizer.VocabularySize);
+        Assert.InRange(file.Merges.Count, Size * 9 / 10, Size);
+        Assert.Equal([Size - 1], tokenizer.Encode(System.Text.Encoding.UTF8.GetString(tokenizer.Bytes(Size - 1)), recogniseAdded: false));
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

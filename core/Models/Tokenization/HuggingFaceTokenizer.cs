@@ -2,19 +2,14 @@ using System.Buffers;
 using System.Collections.Frozen;
 using System.Text;
 using System.Text.Unicode;
-using Microsoft.ML.Tokenizers;
 
 namespace R1Serverless.Models.Tokenization;
 
 /// <summary>Byte-level BPE as a Hugging Face tokenizer.json describes it (GPT-2, Llama 3, Qwen2, DeepSeek), with the same ids as their tokenizers.</summary>
 public sealed class HuggingFaceTokenizer : ITokenizer
 {
-    /// <summary>Characters from which on a piece goes to <see cref="LongPieceMerger"/>.</summary>
-    private const int LongPiece = 256;
-
     private readonly TextNormalizer _normalizer;
-    private readonly BpeTokenizer _merger;
-    private readonly LongPieceMerger _longMerger;
+    private readonly PieceMerger _merger;
     private readonly PreTokenizer _preTokenizer;
     private readonly AddedTokenFinder _rawAdded;
     private readonly AddedTokenFinder _normalizedAdded;
@@ -27,8 +22,7 @@ public sealed class HuggingFaceTokenizer : ITokenizer
     {
         _normalizer = file.Normalizer;
         _preTokenizer = file.PreTokenizer;
-        _merger = Merger(file);
-        _longMerger = new LongPieceMerger(file);
+        _merger = new PieceMerger(file);
         _rawAdded = new AddedTokenFinder(file.AddedTokens.Where(t => !t.Normalized));
         _normalizedAdded = new AddedTokenFinder(file.AddedTokens.Where(t => t.Normalized).Select(t => t with { Content = file.Normalizer.Normalize(t.Content) }));
         _addedIds = file.AddedTokens.ToFrozenDictionary(t => t.Content, t => t.Id);
@@ -104,19 +98,12 @@ public sealed class HuggingFaceTokenizer : ITokenizer
             {
                 ids.Add(id);
             }
-            else if (length >= LongPiece)
-            {
-                _longMerger.Append(piece, ids);
-            }
             else
             {
-                ids.AddRange(_merger.EncodeToIds(piece, considerPreTokenization: false, considerNormalization: false));
+                _merger.Append(piece, ids);
             }
         }
     }
-
-    internal static BpeTokenizer Merger(TokenizerFile file) =>
-        BpeTokenizer.Create(new BpeOptions(file.Vocabulary) { Merges = file.Merges.Select(m => m.Text), ByteLevel = true });
 
     /// <summary>The tokens that are whole texts: with <c>ignore_merges</c>, a piece that is one of them needs no merging.</summary>
     private Dictionary<string, int> WholePieces(TokenizerFile file)

@@ -132,7 +132,33 @@ public sealed class HuggingFaceTokenizerTests
         Assert.Equal(tokenizer.Encode("a\uFFFDb", recogniseAdded: false), tokenizer.Encode("a\uD83Db", recogniseAdded: false));
     }
 
+    [Fact]
+    public void The_order_of_the_members_and_the_length_of_tokens_do_not_matter()
+    {
+        var longest = Enumerable.Range(1, 10).Select(i => $"{new string('a', 1 << (i - 1))} {new string('a', 1 << (i - 1))}").ToArray();
+        var usual = TokenizerJson.Create([.. longest, "b c"], addedTokens: """[{"id":266,"content":"bc"}]""");
+        JsonObject turned = new()
+        {
+            ["model"] = new JsonObject(usual["model"]!.AsObject().Reverse().Select(one => KeyValuePair.Create(one.Key, one.Value?.DeepClone()))),
+            ["pre_tokenizer"] = usual["pre_tokenizer"]!.DeepClone(), ["added_tokens"] = usual["added_tokens"]!.DeepClone(),
+        };
+        Assert.Equal("merges", turned["model"]!.AsObject().First().Key);
+        var text = new string('a', 1 << 10) + "bc";
+        foreach (var json in (JsonObject[])[usual, turned])
+        {
+            var tokenizer = TokenizerJson.Load(json);
+            Assert.Equal($"{new string('a', 1 << 10)}|b|c", tokenizer.Pieces(text));
+            Assert.Equal([265, 266], tokenizer.Encode(text, recogniseAdded: true));
+        }
+    }
+
     [Theory]
+    [InlineData("""{"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":[["a","b","a"]]},"pre_tokenizer":{"type":"ByteLevel"}}""", "more than two")]
+    [InlineData("""{"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":[["a"]]},"pre_tokenizer":{"type":"ByteLevel"}}""", "tokenizer.json")]
+    [InlineData("""{"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":[7]},"pre_tokenizer":{"type":"ByteLevel"}}""", "tokenizer.json")]
+    [InlineData("""{"model":{"type":"BPE","vocab":{"a":"0"},"merges":[]},"pre_tokenizer":{"type":"ByteLevel"}}""", "tokenizer.json")]
+    [InlineData("""{"model":{"type":"BPE","vocab":{},"merges":["ab"]},"pre_tokenizer":{"type":"ByteLevel"}}""", "'ab'")]
+    [InlineData("""{"model":{"type":"BPE","vocab":{},"merges":[]},"pre_tokenizer":{"type":"ByteLevel"}} more""", "tokenizer.json")]
     [InlineData("""{"model":{"type":"Unigram","vocab":[]}}""", "Unigram")]
     [InlineData("""{"model":{"type":"WordPiece","vocab":{}}}""", "WordPiece")]
     [InlineData("""{"model":{"type":"BPE","vocab":{},"merges":[],"byte_fallback":true}}""", "byte_fallback")]
