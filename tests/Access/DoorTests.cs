@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
-using Microsoft.Extensions.Time.Testing;
 using R1Serverless.Access;
 using R1Serverless.Hosting;
 using R1Serverless.Tests.Hosting;
@@ -57,7 +56,7 @@ public sealed class DoorTests
     [Fact]
     public async Task What_a_key_owns_stays_its_own_when_it_is_rotated()
     {
-        FakeTimeProvider time = new();
+        WatchedTime time = new();
         IReadOnlyList<NamedKey> keys = [KeyRingTests.Key("app", "one")];
         FakeKeySource source = new() { Keys = keys };
         FakeInference inference = FakeInference.Thoughtful();
@@ -65,7 +64,10 @@ public sealed class DoorTests
         Assert.Equal(HttpStatusCode.OK, await AskAsync(server, "one"));
 
         source.Keys = KeyChanges.Rotate(keys, "app", KeySecret.Hash("two"), TimeSpan.FromHours(1), null, time.GetUtcNow());
-        while (await AskAsync(server, "two") != HttpStatusCode.OK) time.Advance(TimeSpan.FromSeconds(1));
+        // Until it has looked again.
+        time.Advance(await time.UntilAwaitedByAsync<KeyRefresh>());
+        await time.UntilAwaitedByAsync<KeyRefresh>();
+        Assert.Equal(HttpStatusCode.OK, await AskAsync(server, "two"));
         Assert.Equal(HttpStatusCode.OK, await AskAsync(server, "one"));
         time.Advance(TimeSpan.FromHours(1));
         Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(server, "one"));
@@ -76,16 +78,12 @@ public sealed class DoorTests
     [Fact]
     public async Task Before_the_first_keys_have_come_a_request_waits_and_then_is_told_so()
     {
-        FakeTimeProvider time = new();
+        WatchedTime time = new();
         FakeKeySource source = new() { Fault = "the vault is away" };
         await using TestServer server = await TestServer.StartAsync(FakeInference.Thoughtful(), new ServeOptions { Keys = source }, time);
         Task<HttpResponseMessage> waiting = server.Client.SendAsync(With("one"));
-        while (!waiting.IsCompleted)
-        {
-            time.Advance(TimeSpan.FromSeconds(1));
-            await Task.Yield();
-        }
-
+        Assert.Equal(Doorkeeper.LongestLoading, await time.UntilAwaitedByAsync<Doorkeeper>());
+        time.Advance(Doorkeeper.LongestLoading);
         HttpResponseMessage response = await waiting;
         Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
         Assert.NotNull(response.Headers.RetryAfter);
@@ -93,13 +91,9 @@ public sealed class DoorTests
 
         (source.Fault, source.Keys) = (null, [KeyRingTests.Key("app", "one")]);
         Task<HttpResponseMessage> second = server.Client.SendAsync(With("one"));
-        while (!second.IsCompleted)
-        {
-            time.Advance(TimeSpan.FromSeconds(1));
-            await Task.Yield();
-        }
-
-        Assert.Equal(HttpStatusCode.OK, (await second).StatusCode);
+        await time.UntilAwaitedByAsync<Doorkeeper>();
+        time.Advance(await time.UntilAwaitedByAsync<KeyRefresh>());
+        Assert.Equal(HttpStatusCode.OK, (await second.WaitAsync(TimeSpan.FromMinutes(1))).StatusCode);
     }
 
     private static HttpRequestMessage With(string key)

@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Time.Testing;
 using R1Serverless.Commands;
 using R1Serverless.Generation;
 using R1Serverless.Models;
@@ -85,25 +84,24 @@ public sealed class EvaluationRecordTests : IDisposable
     [Fact]
     public async Task A_writer_waits_for_another_but_not_for_ever()
     {
-        FakeTimeProvider time = new();
+        WatchedTime time = new();
         Task<string> kept, given;
         using (new FileStream(Path.Combine(_path, ".evaluation.lock"), FileMode.Create, FileAccess.ReadWrite, FileShare.None))
         {
             kept = EvaluationRecord.KeepAsync(_folder, EvaluationReports.Of(Precision.Fp32, Precision.Int8), time, Cancellation);
+            await time.UntilAwaitedByAsync<EvaluationLock>();
             time.Advance(TimeSpan.FromSeconds(9));
+            await time.UntilAwaitedByAsync<EvaluationLock>();
             Assert.False(kept.IsCompleted);
         }
 
-        time.Advance(TimeSpan.FromSeconds(0.5));
+        Assert.Equal(1, await time.PassAsync<EvaluationLock>(kept));
         Assert.StartsWith("Kept in ", await kept, StringComparison.Ordinal);
         using (new FileStream(Path.Combine(_path, ".evaluation.lock"), FileMode.Create, FileAccess.ReadWrite, FileShare.None))
         {
             given = EvaluationRecord.KeepAsync(_folder, EvaluationReports.Of(Precision.Fp32, Precision.Int8), time, Cancellation);
-            while (!given.IsCompleted)
-            {
-                time.Advance(TimeSpan.FromSeconds(1));
-                await Task.Yield();
-            }
+            // A look each 20 ms.
+            Assert.Equal(500, await time.PassAsync<EvaluationLock>(given));
         }
 
         Assert.Contains("another process has held .evaluation.lock for 10 seconds", (await Assert.ThrowsAsync<IOException>(() => given)).Message, StringComparison.Ordinal);

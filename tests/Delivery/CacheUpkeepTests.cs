@@ -69,14 +69,15 @@ public sealed class CacheUpkeepTests : IDisposable
         string path;
         using (CachedVersion first = await _world.FetchAsync("1")) path = Path.Combine(first.Path, "weights.bin");
         await File.WriteAllBytesAsync(path, DeliveryWorld.Content(2, 1000));
-        WaitingTime time = new();
+        WatchedTime time = new();
         Task<CachedVersion> fetching;
         using (new FileStream(Path.Combine(path, "..", "..", CacheFolders.UseFile), FileMode.Open, FileAccess.Read, FileShare.Read))
         {
             fetching = _world.FetchAsync("1", new ModelCache(_world.CacheFolder, 1L << 40, time));
-            await Task.WhenAny(fetching, time.Waits);
+            await time.UntilAwaitedByAsync<ModelCache>();
         }
 
+        Assert.Equal(1, await time.PassAsync<ModelCache>(fetching));
         using CachedVersion fetched = await fetching;
         Assert.Equal(DeliveryWorld.Content(1, 1000), await File.ReadAllBytesAsync(path));
     }
@@ -148,18 +149,4 @@ public sealed class CacheUpkeepTests : IDisposable
 
     private IEnumerable<string> Cached() => Versions().Select(path => Path.Combine(path, VersionManifest.FileName))
         .Select(path => VersionManifest.Read(File.ReadAllBytes(path), path).Version).Order(StringComparer.Ordinal);
-
-    /// <summary>Says when somebody waits.</summary>
-    private sealed class WaitingTime : TimeProvider
-    {
-        private readonly TaskCompletionSource _waits = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        public Task Waits => _waits.Task;
-
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
-        {
-            _waits.TrySetResult();
-            return base.CreateTimer(callback, state, dueTime, period);
-        }
-    }
 }

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text.Json;
 using System.Threading.Channels;
-using Microsoft.Extensions.Time.Testing;
 using R1Serverless.Hosting;
 using R1Serverless.Requests;
 using R1Serverless.Runtime;
@@ -56,22 +55,18 @@ public sealed class LifecycleTests
     [Fact]
     public async Task What_still_runs_after_the_grace_period_is_cut_off_with_an_error()
     {
-        FakeTimeProvider time = new();
+        WatchedTime time = new();
         Channel<InferenceEvent> channel = Channel.CreateUnbounded<InferenceEvent>();
         FakeInference inference = new((_, stop) => channel.Reader.ReadAllAsync(stop));
         await using TestServer server = await TestServer.StartAsync(inference, new ServeOptions { Grace = TimeSpan.FromSeconds(10) }, time);
         channel.Writer.TryWrite(new InferenceEvent.Admitted(1, FakeInference.Variant));
         HttpResponseMessage running = await server.PostAsync("/v1/chat/completions", TestServer.Chat(",\"stream\":true"));
         Task stopped = server.StopAsync();
-        while (server.Serving.Phase != ServingPhase.Draining) await Task.Yield();
-        Assert.False(stopped.IsCompleted);
-        while (!stopped.IsCompleted)
-        {
-            time.Advance(TimeSpan.FromSeconds(10));
-            await Task.Yield();
-        }
-
-        await inference.Cancelled;
+        Assert.Equal(TimeSpan.FromSeconds(10), await time.UntilAwaitedByAsync<Draining>());
+        Assert.Equal((ServingPhase.Draining, false), (server.Serving.Phase, stopped.IsCompleted));
+        // No more time passes: what was cut off ends by itself, and then the process stops.
+        time.Advance(TimeSpan.FromSeconds(10));
+        await inference.Cancelled.WaitAsync(TimeSpan.FromMinutes(1));
         string last = (await running.Content.ReadAsStringAsync()).Split("\n\n", StringSplitOptions.RemoveEmptyEntries)[^1];
         Assert.Equal("draining", JsonDocument.Parse(last["data: ".Length..]).RootElement.GetProperty("error").GetProperty("code").GetString());
         await stopped;

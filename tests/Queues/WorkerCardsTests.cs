@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Time.Testing;
 using R1Serverless.Queues;
 using R1Serverless.Requests;
 
@@ -7,7 +6,7 @@ namespace R1Serverless.Tests.Queues;
 
 public sealed class WorkerCardsTests
 {
-    private readonly FakeTimeProvider _time = new();
+    private readonly WatchedTime _time = new();
     private readonly FakeBroker _broker;
     private readonly WorkerCards _cards;
     private readonly LiveWorkers _workers;
@@ -106,20 +105,29 @@ public sealed class WorkerCardsTests
         using CancellationTokenSource end = new();
         WorkerPresence presence = new(_cards, () => [Model("m", new VariantLife(TimeSpan.Zero, TimeSpan.Zero, ++running, 0))], _time, NullLogger.Instance);
         Task published = presence.RunAsync(end.Token);
-        await UntilAsync(1, 1);
+        await _time.UntilAwaitedByAsync<WorkerPresence>();
+        await ShowsAsync(1, 1);
         _broker.IsDown = true;
-        _time.Advance(WorkerCards.Interval);
-        while (Volatile.Read(ref running) < 2) await Task.Yield();
+        await PassAsync();
+        Assert.Equal(2, running);
         _broker.IsDown = false;
-        _time.Advance(WorkerCards.Interval);
-        await UntilAsync(3, 3);
+        await PassAsync();
+        await ShowsAsync(3, 3);
         await end.CancelAsync();
         await published;
         Assert.Empty(await _cards.ListAsync(CancellationToken.None));
 
-        async Task UntilAsync(long count, int load)
+        // Until it waits again: the broker is for one thread at a time.
+        async Task PassAsync()
         {
-            while (await _cards.ListAsync(CancellationToken.None) is not [{ Card: var card }] || (card.Count, card.Models[0].Variants[0].Loaded!.Running) != (count, load)) await Task.Yield();
+            _time.Advance(WorkerCards.Interval);
+            await _time.UntilAwaitedByAsync<WorkerPresence>();
+        }
+
+        async Task ShowsAsync(long count, int load)
+        {
+            WorkerCard card = Assert.Single(await _cards.ListAsync(CancellationToken.None)).Card;
+            Assert.Equal((count, load), (card.Count, card.Models[0].Variants[0].Loaded!.Running));
         }
     }
 

@@ -3,10 +3,10 @@ using System.Diagnostics;
 using System.Net;
 using System.Text;
 using System.Text.Json;
-using Microsoft.Extensions.Time.Testing;
 using R1Serverless.Hosting;
 using R1Serverless.Queues;
 using R1Serverless.Tests.Hosting;
+using R1Serverless.Triggers;
 
 namespace R1Serverless.Tests.Triggers;
 
@@ -73,19 +73,21 @@ public sealed class TriggerTests
     [Fact]
     public async Task A_store_that_is_away_is_waited_for_and_then_the_message_is_given_back()
     {
-        FakeTimeProvider time = new();
+        WatchedTime time = new();
         await using TestServer server = await TestServer.StartLoadingAsync((_, _, _) => throw new InvalidOperationException(), new ServeOptions { Role = ServeRole.Gateway, IsBehindHost = true }, time);
         while (server.Serving.Phase != ServingPhase.Ready) await Task.Yield();
         // A file where a folder should be.
         string inTheWay = Path.Combine(server.DataFolder, "queue", "store", "jobs");
         await File.WriteAllTextAsync(inTheWay, "");
         Task<(HttpStatusCode Status, JsonElement Body)> lost = InvokeAsync(server, "InferenceJobs", Fine);
-        await PassAsync(time, lost);
+        // Twenty seconds in pauses of two.
+        Assert.Equal(10, await time.PassAsync<JobTrigger>(lost));
         Assert.Equal((HttpStatusCode.ServiceUnavailable, "queue_unreachable"), ((await lost).Status, (await lost).Body.GetProperty("error").GetProperty("code").GetString()));
 
         Task<(HttpStatusCode Status, JsonElement Body)> kept = InvokeAsync(server, "InferenceJobs", Fine);
+        await time.UntilAwaitedByAsync<JobTrigger>();
         File.Delete(inTheWay);
-        await PassAsync(time, kept);
+        Assert.Equal(1, await time.PassAsync<JobTrigger>(kept));
         Assert.Equal(HttpStatusCode.OK, (await kept).Status);
     }
 
@@ -113,15 +115,6 @@ public sealed class TriggerTests
         while (names.Except(told).Any())
         {
             limit.Token.ThrowIfCancellationRequested();
-            await Task.Yield();
-        }
-    }
-
-    private static async Task PassAsync(FakeTimeProvider time, Task call)
-    {
-        while (!call.IsCompleted)
-        {
-            time.Advance(TimeSpan.FromMilliseconds(100));
             await Task.Yield();
         }
     }

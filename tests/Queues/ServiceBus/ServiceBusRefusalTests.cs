@@ -1,7 +1,5 @@
-using System.Threading.Channels;
 using Azure.Core;
 using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Time.Testing;
 using R1Serverless.Queues;
 using R1Serverless.Queues.ServiceBus;
 using R1Serverless.Requests;
@@ -82,7 +80,7 @@ public sealed class ServiceBusRefusalTests
         for (int number = 2; number <= 4; number++)
         {
             string token = $"token {number}";
-            await time.Waits.Reader.ReadAsync(Stop);
+            await time.UntilAwaitedByAsync<AccessClaims>();
             time.Advance(Tokens.Life * 0.8);
             while ((await ShownAsync(fixture, token)).Count < 4) await fixture.Broker.PassAsync();
             await fixture.Broker.PassAsync();
@@ -95,19 +93,6 @@ public sealed class ServiceBusRefusalTests
 
     private static Task<List<string>> ShownAsync(ServiceBusFixture fixture, string token) =>
         fixture.Broker.AskAsync(() => fixture.Broker.Claims.History.Where(shown => shown.Token == token).Select(shown => shown.Address).ToList());
-
-    /// <summary>Tells when somebody begins to wait for minutes, as for a token to age.</summary>
-    private sealed class WatchedTime() : FakeTimeProvider(System.GetUtcNow())
-    {
-        public Channel<TimeSpan> Waits { get; } = Channel.CreateUnbounded<TimeSpan>();
-
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
-        {
-            ITimer timer = base.CreateTimer(callback, state, dueTime, period);
-            if (dueTime > TimeSpan.FromMinutes(5)) Waits.Writer.TryWrite(dueTime);
-            return timer;
-        }
-    }
 
     private sealed class Tokens(TimeProvider time) : TokenCredential
     {
