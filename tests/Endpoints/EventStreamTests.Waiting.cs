@@ -1,7 +1,6 @@
 using System.Net;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
-using Microsoft.Extensions.Time.Testing;
 using R1Serverless.Endpoints;
 using R1Serverless.Requests;
 using R1Serverless.Tests.Hosting;
@@ -14,12 +13,12 @@ public sealed partial class EventStreamTests
     [Fact]
     public async Task A_request_that_waits_for_its_model_gets_its_stream_and_heartbeats_when_the_first_is_due()
     {
-        FakeTimeProvider time = new();
+        WatchedTime time = new();
         (FakeInference inference, Channel<InferenceEvent> events, Task asked) = Scripted();
         await using TestServer server = await TestServer.StartAsync(inference, time: time);
         Task<HttpResponseMessage> sent = server.PostAsync("/v1/chat/completions", TestServer.Chat(",\"stream\":true"));
         await asked;
-        HttpResponseMessage response = await AdvanceUntilAsync(time, sent);
+        HttpResponseMessage response = await UntilDueAsync(time, sent);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         Assert.Equal("text/event-stream", response.Content.Headers.ContentType!.MediaType);
         using StreamReader reader = new(await response.Content.ReadAsStreamAsync());
@@ -30,14 +29,13 @@ public sealed partial class EventStreamTests
             Assert.Equal("", await reader.ReadLineAsync());
         }
 
-        // While the first was awaited, the test's clock may have gone further than it needed.
         foreach (InferenceEvent one in (InferenceEvent[])[new InferenceEvent.Admitted(1, FakeInference.Variant), new InferenceEvent.Delta(0, DeltaKind.Answer, "42"),
             new InferenceEvent.ChoiceFinished(0, FinishReason.Stop), new InferenceEvent.Finished(SomeUsage)])
         {
             events.Writer.TryWrite(one);
         }
 
-        string[] lines = [.. (await reader.ReadToEndAsync()).Split("\n\n", StringSplitOptions.RemoveEmptyEntries).Where(line => line != ": heartbeat")];
+        string[] lines = [.. (await reader.ReadToEndAsync()).Split("\n\n", StringSplitOptions.RemoveEmptyEntries)];
         Assert.Equal("assistant", Delta(lines[0]).GetProperty("role").GetString());
         Assert.Equal("42", Delta(lines[1]).GetProperty("content").GetString());
         Assert.Equal("data: [DONE]", lines[^1]);
@@ -46,26 +44,30 @@ public sealed partial class EventStreamTests
     [Fact]
     public async Task A_refusal_after_the_stream_has_begun_is_an_error_event()
     {
-        FakeTimeProvider time = new();
+        WatchedTime time = new();
         (FakeInference inference, Channel<InferenceEvent> events, Task asked) = Scripted();
         await using TestServer server = await TestServer.StartAsync(inference, time: time);
         Task<HttpResponseMessage> sent = server.PostAsync("/v1/completions", TestServer.Completion(",\"stream\":true"));
         await asked;
-        HttpResponseMessage response = await AdvanceUntilAsync(time, sent);
+        HttpResponseMessage response = await UntilDueAsync(time, sent);
+        using StreamReader reader = new(await response.Content.ReadAsStreamAsync());
+        // The headers go ahead of it.
+        Assert.Equal(": heartbeat", await reader.ReadLineAsync().WaitAsync(TimeSpan.FromMinutes(1)));
+        Assert.Equal("", await reader.ReadLineAsync());
         events.Writer.TryWrite(new InferenceEvent.Failed(new InferenceError(InferenceErrorKind.Unavailable, "Other models are busy.")));
-        string[] lines = (await response.Content.ReadAsStringAsync()).Split("\n\n", StringSplitOptions.RemoveEmptyEntries);
-        Assert.Equal(": heartbeat", lines[0]);
+        string[] lines = (await reader.ReadToEndAsync()).Split("\n\n", StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal("Other models are busy.", Chunk(lines[^1]).GetProperty("error").GetProperty("message").GetString());
     }
 
     [Fact]
     public async Task A_refusal_before_the_first_heartbeat_keeps_its_status()
     {
-        FakeTimeProvider time = new();
+        WatchedTime time = new();
         (FakeInference inference, Channel<InferenceEvent> events, Task asked) = Scripted();
         await using TestServer server = await TestServer.StartAsync(inference, time: time);
         Task<HttpResponseMessage> sent = server.PostAsync("/v1/completions", TestServer.Completion(",\"stream\":true"));
         await asked;
+        await time.UntilAwaitedByAsync<CompletionEndpoints>();
         time.Advance(EventStream.HeartbeatInterval - TimeSpan.FromSeconds(1));
         Assert.False(sent.IsCompleted);
         events.Writer.TryWrite(new InferenceEvent.Failed(new InferenceError(InferenceErrorKind.Unavailable, "Other models are busy.")));
@@ -100,15 +102,12 @@ public sealed partial class EventStreamTests
         }
     }
 
-    /// <summary>The server may still be on its way to its timer when the engine has been asked.</summary>
-    private static async Task<HttpResponseMessage> AdvanceUntilAsync(FakeTimeProvider time, Task<HttpResponseMessage> sent)
+    /// <summary>The answer that begins when the first heartbeat is due. The server may still be on its way to its timer when the engine has been asked.</summary>
+    private static async Task<HttpResponseMessage> UntilDueAsync(WatchedTime time, Task<HttpResponseMessage> sent)
     {
-        while (!sent.IsCompleted)
-        {
-            time.Advance(TimeSpan.FromSeconds(1));
-            await Task.Yield();
-        }
-
-        return await sent;
+        Assert.Equal(EventStream.HeartbeatInterval, await time.UntilAwaitedByAsync<CompletionEndpoints>());
+        Assert.False(sent.IsCompleted);
+        time.Advance(EventStream.HeartbeatInterval);
+        return await sent.WaitAsync(TimeSpan.FromMinutes(1));
     }
 }
