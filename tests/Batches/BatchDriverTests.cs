@@ -50,15 +50,15 @@ public sealed class BatchDriverTests
         {
             done += await world.WorkAsync(request => long.Parse(request.Request.Id.Value.Split('-')[^1]) % 3 == 0);
             return done >= 30;
-        });
+        }, inStep: true);
         if (code == "batch_cancelled")
         {
             Assert.Equal(BatchState.Cancelling, (await world.Jobs.CancelAsync(created.Id, default))!.State);
-            await world.UntilAsync(async () => (await world.JobAsync(created.Id)).IsEnded);
+            await world.UntilAsync(async () => (await world.JobAsync(created.Id)).IsEnded, inStep: true);
         }
         else
         {
-            await world.UntilAsync(async () => (await world.JobAsync(created.Id)).IsEnded, TimeSpan.FromMinutes(1));
+            await world.UntilAsync(async () => (await world.JobAsync(created.Id)).IsEnded, TimeSpan.FromMinutes(1), inStep: true);
         }
 
         BatchJob job = await world.JobAsync(created.Id);
@@ -117,8 +117,8 @@ public sealed class BatchDriverTests
         await using BatchWorld world = new();
         BatchJob created = await world.CreateAsync(BatchWorld.Lines(1000));
         world.StartDriver();
-        await world.UntilAsync(() => world.Queue.Count >= world.Limits.Outstanding);
-        await world.PassAsync();
+        await world.UntilAsync(() => world.Queue.Count >= world.Limits.Outstanding, inStep: true);
+        await world.PassAsync(inStep: true);
         Assert.Equal(world.Limits.Outstanding, world.Queue.Count);
 
         // The first line takes for ever: the others go on up to the span, and no further.
@@ -132,8 +132,8 @@ public sealed class BatchDriverTests
                 return number != 1;
             });
             return furthest >= world.Limits.Span;
-        });
-        await world.PassAsync();
+        }, inStep: true);
+        await world.PassAsync(inStep: true);
         Assert.Empty(world.Queue);
         Assert.Equal(world.Limits.Span, furthest);
         BatchJob job = await world.JobAsync(created.Id);
@@ -146,10 +146,10 @@ public sealed class BatchDriverTests
         await using BatchWorld world = new();
         BatchJob created = await world.CreateAsync(BatchWorld.Lines(10));
         world.StartDriver();
-        await world.UntilAsync(() => world.Queue.Count == 10);
+        await world.UntilAsync(() => world.Queue.Count == 10, inStep: true);
         await world.WorkAsync(request => !request.Request.Id.Value.EndsWith("-7", StringComparison.Ordinal));
         Assert.Empty(world.Queue);
-        await world.UntilAsync(() => !world.Queue.IsEmpty, TimeSpan.FromMinutes(1));
+        await world.UntilAsync(() => !world.Queue.IsEmpty, TimeSpan.FromMinutes(1), inStep: true);
         Assert.Equal($"{created.Id}-7", Assert.Single(world.Queue).Request.Id.Value);
         Assert.Equal(BatchState.Completed, (await world.UntilEndedAsync(created.Id)).State);
     }
@@ -161,7 +161,7 @@ public sealed class BatchDriverTests
         BatchJob created = await world.CreateAsync(BatchWorld.Lines(1), TimeSpan.FromHours(2));
         world.Time.Advance(TimeSpan.FromHours(1.5));
         world.StartDriver();
-        await world.UntilAsync(() => !world.Queue.IsEmpty, TimeSpan.FromMilliseconds(2));
+        await world.UntilAsync(() => !world.Queue.IsEmpty, inStep: true);
         var request = Assert.Single(world.Queue);
         Assert.Equal((BatchWorld.Owner, created.Id, R1Serverless.Queues.WorkClass.Bulk, null), (request.Request.Owner, request.Batch, request.Class, request.ReplyTo));
         Assert.InRange(request.Request.Deadline!.Value, TimeSpan.FromMinutes(25), TimeSpan.FromMinutes(30));

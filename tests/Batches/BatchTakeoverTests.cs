@@ -54,7 +54,7 @@ public sealed class BatchTakeoverTests
         Assert.Null((await world.JobAsync(created.Id)).Driver);
         world.StartDriver();
         DateTimeOffset before = world.Time.GetUtcNow();
-        Assert.Equal(BatchState.Completed, (await world.UntilEndedAsync(created.Id, Small)).State);
+        Assert.Equal(BatchState.Completed, (await world.UntilEndedAsync(created.Id, inStep: true)).State);
         Assert.True(world.Time.GetUtcNow() - before < world.Limits.Silence);
     }
 

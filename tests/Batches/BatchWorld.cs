@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Time.Testing;
 using R1Serverless.Batches;
 using R1Serverless.Hosting;
 using R1Serverless.Queues;
@@ -28,7 +27,7 @@ internal sealed class BatchWorld : IAsyncDisposable
         Results = new ResultStore(Store);
     }
 
-    public FakeTimeProvider Time { get; } = new(new DateTimeOffset(2026, 11, 24, 0, 0, 0, TimeSpan.Zero));
+    public WatchedTime Time { get; } = new(new DateTimeOffset(2026, 11, 24, 0, 0, 0, TimeSpan.Zero));
 
     public MemoryStore Store { get; }
 
@@ -118,39 +117,36 @@ internal sealed class BatchWorld : IAsyncDisposable
 
     public async Task<BatchJob> JobAsync(string id) => (await Jobs.GetAsync(id, default))!.Job;
 
-    /// <summary>Lets time pass in small steps until something is so. The drivers run meanwhile, on other threads: where it counts how much time passes, steps are
-    /// so small that they can keep up on a busy machine.</summary>
-    public async Task UntilAsync(Func<Task<bool>> isSo, TimeSpan? step = null)
+    /// <summary>Lets time pass in small steps until something is so. The drivers run meanwhile, on other threads.</summary>
+    /// <param name="inStep">For where it counts how much time passes, and one batch is driven: none passes while its driver is on its way to it, or at work.</param>
+    public async Task UntilAsync(Func<Task<bool>> isSo, TimeSpan? step = null, bool inStep = false)
     {
         Stopwatch watch = Stopwatch.StartNew();
         while (!await isSo())
         {
             if (watch.Elapsed > Patience) throw new TimeoutException("It never came to be.");
-            Time.Advance(step ?? TimeSpan.FromMilliseconds(100));
+            if (!inStep || Time.IsAwaited) Time.Advance(step ?? TimeSpan.FromMilliseconds(100));
             for (int i = 0; i < 20; i++) await Task.Yield();
         }
     }
 
     /// <summary>Lets ten seconds pass, for what must not happen.</summary>
-    public async Task PassAsync()
+    public Task PassAsync(bool inStep = false)
     {
-        for (int i = 0; i < 100; i++)
-        {
-            Time.Advance(TimeSpan.FromMilliseconds(100));
-            for (int yields = 0; yields < 20; yields++) await Task.Yield();
-        }
+        DateTimeOffset end = Time.GetUtcNow() + TimeSpan.FromSeconds(10);
+        return UntilAsync(() => Time.GetUtcNow() >= end && (!inStep || Time.IsAwaited), inStep: inStep);
     }
 
-    public Task UntilAsync(Func<bool> isSo, TimeSpan? step = null) => UntilAsync(() => Task.FromResult(isSo()), step);
+    public Task UntilAsync(Func<bool> isSo, TimeSpan? step = null, bool inStep = false) => UntilAsync(() => Task.FromResult(isSo()), step, inStep);
 
     /// <summary>Works and lets time pass until the batch has ended.</summary>
-    public async Task<BatchJob> UntilEndedAsync(string id, TimeSpan? step = null)
+    public async Task<BatchJob> UntilEndedAsync(string id, bool inStep = false)
     {
         await UntilAsync(async () =>
         {
             await WorkAsync();
             return (await JobAsync(id)).IsEnded;
-        }, step);
+        }, inStep: inStep);
         return await JobAsync(id);
     }
 

@@ -5,6 +5,7 @@ namespace R1Serverless.Tests.Batches;
 /// <summary>One process's way to a store that others use, too. Paused, every call of it hangs, as if the process were frozen or killed.</summary>
 internal sealed class PausableStore(IObjectStore inner) : IObjectStore
 {
+    private readonly Lock _door = new();
     private volatile TaskCompletionSource? _pause;
 
     /// <summary>Called before each write with the object's name: may pause.</summary>
@@ -12,15 +13,29 @@ internal sealed class PausableStore(IObjectStore inner) : IObjectStore
 
     public bool IsPaused => _pause is not null;
 
-    public void Pause() => _pause ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+    /// <summary>From now on: a write of the process's is either done or hangs, wherever its thread is.</summary>
+    public void Pause()
+    {
+        lock (_door) _pause ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
 
     public void Resume() => Interlocked.Exchange(ref _pause, null)?.SetResult();
 
     public async ValueTask<string?> PutAsync(string name, ReadOnlyMemory<byte> content, PutCondition condition, CancellationToken cancellationToken)
     {
         BeforePut?.Invoke(name);
-        await GateAsync();
-        return await inner.PutAsync(name, content, condition, cancellationToken);
+        while (true)
+        {
+            await GateAsync();
+            ValueTask<string?> put;
+            lock (_door)
+            {
+                if (IsPaused) continue;
+                put = inner.PutAsync(name, content, condition, cancellationToken);
+            }
+
+            return await put;
+        }
     }
 
     public async ValueTask PutAsync(string name, Stream content, CancellationToken cancellationToken)
