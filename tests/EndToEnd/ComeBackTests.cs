@@ -60,8 +60,9 @@ public sealed class ComeBackTests : IDisposable
     [Fact]
     public async Task A_webhook_is_called_until_it_takes_the_result_by_a_gateway_that_was_killed_before()
     {
-        (HttpListener listener, int port) = Listen();
-        using HttpListener listening = listener;
+        int port = QuietPorts.Take();
+        using HttpListener listener = new() { Prefixes = { $"http://127.0.0.1:{port}/" } };
+        listener.Start();
         string id;
         await using (ServeProcess first = await StartAsync("gateway", "--webhook-host", "127.0.0.1"))
         {
@@ -126,26 +127,6 @@ public sealed class ComeBackTests : IDisposable
     public void Dispose() => Directory.Delete(_data, recursive: true);
 
     private Task<ServeProcess> StartAsync(string role, params string[] more) => ServeProcess.StartInAsync(_data, new Dictionary<string, string> { ["R1_WEBHOOK_SECRET"] = "whsec_" + Secret }, ["--role", role, "--lease", "3", .. more]);
-
-    /// <summary>On a port that clients' connections do not take.</summary>
-    private static (HttpListener Listener, int Port) Listen()
-    {
-        while (true)
-        {
-            int port = RandomNumberGenerator.GetInt32(20_000, 32_000);
-            HttpListener listener = new() { Prefixes = { $"http://127.0.0.1:{port}/" } };
-            try
-            {
-                listener.Start();
-                return (listener, port);
-            }
-            catch (HttpListenerException)
-            {
-                // One whose start failed can't be used again.
-                listener.Close();
-            }
-        }
-    }
 
     private static async Task<HttpResponseMessage> SendAsync(ServeProcess process, string question, string more, params (string Name, string Value)[] headers)
     {

@@ -21,7 +21,7 @@ internal sealed class StandInHost : IAsyncDisposable
         using JsonDocument host = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "host.json")));
         JsonElement started = host.RootElement.GetProperty("customHandler").GetProperty("description");
         Functions = FunctionFile.In(folder);
-        int port = FreePort();
+        int port = QuietPorts.Take();
         Address = new Uri($"http://127.0.0.1:{port}");
         ProcessStartInfo start = new(Path.Combine(folder, started.GetProperty("defaultExecutablePath").GetString()!))
         {
@@ -118,13 +118,6 @@ internal sealed class StandInHost : IAsyncDisposable
         Direct.Dispose();
         if (!_handler.HasExited) await KillAsync();
         _handler.Dispose();
-    }
-
-    private static int FreePort()
-    {
-        using TcpListener probe = new(System.Net.IPAddress.Loopback, 0);
-        probe.Start();
-        return ((System.Net.IPEndPoint)probe.LocalEndpoint).Port;
     }
 
     private async Task UntilUpAsync()

@@ -1,12 +1,11 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
-using System.Text.RegularExpressions;
 
 namespace R1Serverless.Tests.Queues.AzureStorage;
 
 /// <summary>A running Azurite, the stand-in for Azure Storage, of its own on free ports.</summary>
-internal sealed partial class Azurite : IAsyncDisposable
+internal sealed class Azurite : IAsyncDisposable
 {
     private const string Account = "r1tests";
     private static readonly TimeSpan MostStartTime = TimeSpan.FromSeconds(60);
@@ -22,9 +21,9 @@ internal sealed partial class Azurite : IAsyncDisposable
     public string ConnectionString => $"DefaultEndpointsProtocol=http;AccountName={Account};AccountKey={key};"
         + $"BlobEndpoint=http://127.0.0.1:{BlobPort}/{Account};QueueEndpoint=http://127.0.0.1:{QueuePort}/{Account};";
 
-    public int BlobPort { get; private set; }
+    public int BlobPort { get; } = QuietPorts.Take();
 
-    public int QueuePort { get; private set; }
+    public int QueuePort { get; } = QuietPorts.Take();
 
     /// <param name="folder">Where what it holds outlives the process; null for memory.</param>
     public static async Task<Azurite> StartAsync(string? folder)
@@ -62,11 +61,7 @@ internal sealed partial class Azurite : IAsyncDisposable
         for (int ready = 0; ready < 3;)
         {
             string line = await process.StandardOutput.ReadLineAsync(late.Token) ?? throw new InvalidOperationException("Azurite ended before it was ready.");
-            if (Listening().Match(line) is not { Success: true } match) continue;
-            int port = int.Parse(match.Groups["port"].Value, CultureInfo.InvariantCulture);
-            if (match.Groups["service"].Value == "Blob") BlobPort = port;
-            else if (match.Groups["service"].Value == "Queue") QueuePort = port;
-            ready++;
+            if (line.Contains("service is successfully listening at http://127.0.0.1:", StringComparison.Ordinal)) ready++;
         }
     }
 
@@ -104,7 +99,4 @@ internal sealed partial class Azurite : IAsyncDisposable
     }
 
     private static string Number(int port) => port.ToString(CultureInfo.InvariantCulture);
-
-    [GeneratedRegex(@"Azurite (?<service>Blob|Queue|Table) service is successfully listening at http://127\.0\.0\.1:(?<port>\d+)", RegexOptions.ExplicitCapture, 1000)]
-    private static partial Regex Listening();
 }

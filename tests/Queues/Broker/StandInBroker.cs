@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
 using Amqp;
@@ -29,7 +28,7 @@ internal sealed class StandInBroker : IAsyncDisposable, ILinkProcessor
     public StandInBroker(BrokerOptions options, int port = 0)
     {
         _options = options;
-        Port = port == 0 ? FreePort() : port;
+        Port = port == 0 ? QuietPorts.Take() : port;
         foreach (string name in options.Queues)
         {
             BrokerQueue queue = new(name, options, () => options.Clock.GetUtcNow().UtcDateTime);
@@ -162,13 +161,6 @@ internal sealed class StandInBroker : IAsyncDisposable, ILinkProcessor
         await _working;
         foreach (Socket socket in _sockets) socket.Dispose();
         _stop.Dispose();
-    }
-
-    private static int FreePort()
-    {
-        using TcpListener probe = new(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
     }
 
     private static Dictionary<string, object> DeadLetterProperties(Error? error)
