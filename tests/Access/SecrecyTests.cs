@@ -59,7 +59,10 @@ public sealed class SecrecyTests
         source.Content = Encoding.UTF8.GetBytes($$"""{"version":1,"keys":[{"name":"a","id":"00000000000000aa","sha256":"{{known}}","scopes":["inference"]}]}""");
         while (!told.Any(one => one.Contains("keys[0].sha256 must be", StringComparison.Ordinal))) await Task.Yield();
         told.Add(server.Output.ToString() + server.Errors);
-        foreach (string file in Directory.EnumerateFiles(server.DataFolder, "*", SearchOption.AllDirectories)) told.Add(await ReadAsync(file));
+        // While it works, which takes files away, too, and what it leaves.
+        foreach (string file in Files(server)) told.Add(await ReadAsync(file, mayBeGone: true));
+        await server.StopAsync();
+        foreach (string file in Files(server)) told.Add(await ReadAsync(file, mayBeGone: false));
 
         Assert.Contains(told, one => one.Contains("permission_error", StringComparison.Ordinal));
         Assert.Contains(told, one => one.Contains("Microsoft.AspNetCore.Hosting.HttpRequestIn", StringComparison.Ordinal));
@@ -81,11 +84,20 @@ public sealed class SecrecyTests
         return $"{response.Headers} {response.Content.Headers} {await response.Content.ReadAsStringAsync()}";
     }
 
-    private static async Task<string> ReadAsync(string file)
+    private static string[] Files(TestServer server) => Directory.GetFiles(server.DataFolder, "*", SearchOption.AllDirectories);
+
+    private static async Task<string> ReadAsync(string file, bool mayBeGone)
     {
-        await using FileStream stream = new(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        using StreamReader reader = new(stream, Encoding.Latin1);
-        return await reader.ReadToEndAsync();
+        try
+        {
+            await using FileStream stream = new(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            using StreamReader reader = new(stream, Encoding.Latin1);
+            return await reader.ReadToEndAsync();
+        }
+        catch (FileNotFoundException) when (mayBeGone)
+        {
+            return "";
+        }
     }
 
     /// <summary>Every activity of the server's: what an exporter of traces would see. Those of the test's own client are not the product's.</summary>

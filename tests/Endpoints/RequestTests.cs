@@ -48,7 +48,7 @@ public sealed class QueuedRequestTests : RequestTests
         HttpResponseMessage deleted = await server.Client.DeleteAsync($"/v1/requests/{Header(response, "x-r1-request-id")}");
         Assert.Equal("cancelled", (await TestServer.JsonAsync(deleted)).GetProperty("status").GetString());
         Assert.Contains("cancelled", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-        await inference.Cancelled.WaitAsync(TimeSpan.FromSeconds(10));
+        await inference.Cancelled.WaitAsync(TimeSpan.FromMinutes(1));
     }
 }
 
