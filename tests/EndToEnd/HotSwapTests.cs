@@ -56,8 +56,8 @@ public sealed class HotSwapTests(AzuriteFixture azurite, ITestOutputHelper outpu
         Assert.Empty(failures);
         Assert.DoesNotContain("3", served.Keys);
         Assert.DoesNotContain("4", served.Keys);
-        Assert.Contains("r1-nano 3 is not served: ", server.Output, StringComparison.Ordinal);
-        Assert.Contains("Unloaded r1-nano 1 fp32 as its version is served no more.", server.Output, StringComparison.Ordinal);
+        await server.UntilSaidAsync("r1-nano 3 is not served: ");
+        await server.UntilSaidAsync("Unloaded r1-nano 1 fp32 as its version is served no more.");
         server.SendTerminate();
         Assert.Equal(0, await server.ExitAsync());
 

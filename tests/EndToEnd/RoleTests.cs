@@ -15,7 +15,7 @@ public sealed class RoleTests : IDisposable
     public async Task A_gateway_loads_no_model_takes_requests_before_a_worker_is_there_and_knows_its_workers()
     {
         await using ServeProcess gateway = await StartAsync("gateway");
-        Assert.Contains("no worker is there yet", gateway.Output, StringComparison.Ordinal);
+        await gateway.UntilSaidAsync("no worker is there yet");
         Assert.Equal(0, (await GetAsync(gateway, "/health/ready")).GetProperty("workers").GetInt32());
         HttpResponseMessage late = await gateway.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?", ",\"deadline\":0.2"));
         // No worker was there in time: that is not the request's fault.

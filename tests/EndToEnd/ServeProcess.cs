@@ -48,6 +48,17 @@ public sealed partial class ServeProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Returns when the process has said this: its answers come another way, and may be here first.</summary>
+    public async Task UntilSaidAsync(string text)
+    {
+        using CancellationTokenSource limit = new(TimeSpan.FromMinutes(1));
+        while (!Output.Contains(text, StringComparison.Ordinal))
+        {
+            Assert.False(limit.IsCancellationRequested, $"'{text}' was not said: {Output}");
+            await Task.Delay(1);
+        }
+    }
+
     /// <summary>Starts and waits until it is ready.</summary>
     public static Task<ServeProcess> StartAsync(params string[] arguments) => StartInAsync(null, arguments);
 

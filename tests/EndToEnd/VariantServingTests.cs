@@ -34,7 +34,7 @@ public sealed class VariantServingTests : IDisposable
             Assert.Equal((a + b).ToString(CultureInfo.InvariantCulture), answer.Trim());
             Assert.Equal(served, usage.GetProperty("variant").GetProperty("precision").GetString());
         });
-        Assert.Contains("Unloaded ", server.Output, StringComparison.Ordinal);
+        await server.UntilSaidAsync("Unloaded ");
         Assert.InRange((await LoadedAsync(server)).Length, 1, 2);
     }
 
@@ -52,7 +52,7 @@ public sealed class VariantServingTests : IDisposable
         string rest = await running.Content.ReadAsStringAsync();
         Assert.EndsWith("data: [DONE]\n\n", rest, StringComparison.Ordinal);
         Assert.DoesNotContain("\"error\"", rest, StringComparison.Ordinal);
-        Assert.Contains("Unloaded two ", server.Output, StringComparison.Ordinal);
+        await server.UntilSaidAsync("Unloaded two ");
         Assert.DoesNotContain("Unloaded one fp32", server.Output, StringComparison.Ordinal);
     }
 

@@ -13,7 +13,8 @@ namespace R1Serverless.Tests.Triggers;
 /// <summary>The host's own calls, to a gateway in this process.</summary>
 public sealed class TriggerTests
 {
-    private static readonly string[] Names = ["InferenceJobs", "InferenceJobsServiceBus", "Housekeeping", "Warmup"];
+    /// <summary>Housekeeping before there is a job, which it would drive for a minute as long as no worker is there.</summary>
+    private static readonly string[] Names = ["Housekeeping", "Warmup", "InferenceJobs", "InferenceJobsServiceBus"];
 
     private const string Fine = """{"Data":{"job":"{\"id\":\"order-7\",\"body\":{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"ask\"}]}}"},"Metadata":{"Id":"\"79e2\"","DequeueCount":"1"}}""";
 
