@@ -15,7 +15,7 @@ internal static class Warmup
 {
     public const int MostRuns = 100;
 
-    /// <summary>Not begun where it would end later: what is cold after the first runs costs some ten milliseconds, whatever the model, and a run of a large one more than that.</summary>
+    /// <summary>Not begun where it would end later: more runs cost a large model more than they save its first request (docs/cold-start.md).</summary>
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(0.2);
 
     /// <param name="spent">What a short prompt and a decode step took together, which have warmed it too; zero where there were none.</param>

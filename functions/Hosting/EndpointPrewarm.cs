@@ -16,7 +16,7 @@ internal sealed class EndpointPrewarm(StartupReport report, PrewarmPass pass, Ti
 {
     private const int MostRounds = 12;
 
-    /// <summary>The models' first ask comes whatever it takes; none is begun that would end later: what is cold then costs a request some milliseconds, whatever the model.</summary>
+    /// <summary>The models' first ask comes whatever it takes; none is begun that would end later: a large model would lose more by it than its first request wins (docs/cold-start.md).</summary>
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(0.15);
 
     /// <summary>What takes longer than the largest model on the slowest machine hangs, and is left to clients to find out.</summary>

@@ -45,7 +45,7 @@ public sealed class KeyTests : IDisposable
         // A slip of the pen changes nothing, and is said.
         string good = await File.ReadAllTextAsync(Keys);
         await File.WriteAllTextAsync(Keys, good.Replace("\"scopes\"", "\"scoops\"", StringComparison.Ordinal));
-        await UntilAsync(() => Task.FromResult(server.Output.Contains("keys[0].scopes is missing", StringComparison.Ordinal)));
+        await server.UntilSaidAsync("keys[0].scopes is missing");
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(server, second));
         await File.WriteAllTextAsync(Keys, good);
         await KeysAsync("revoke", "app");

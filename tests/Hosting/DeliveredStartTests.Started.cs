@@ -36,8 +36,10 @@ public sealed partial class DeliveredStartTests
         {
             _loaded = loaded;
             _listener.Start();
-            loaded.Begin();
         }
+
+        /// <summary>Lets it look at the repository from now on.</summary>
+        public void Begin() => _loaded!.Begin();
 
         public IEnumerable<(string Version, VersionState State)> Versions(string model) =>
             _loaded!.Models().Single(one => one.Id == model).Versions.Where(one => one.State != VersionState.Retiring).Select(one => (one.Version, one.State));

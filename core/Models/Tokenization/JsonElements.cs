@@ -9,6 +9,10 @@ internal static class JsonElements
     public static JsonElement? Member(this JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var member) && member.ValueKind != JsonValueKind.Null ? member : null;
 
+    /// <summary>The member, or null where it is missing or null.</summary>
+    public static JsonElement? Member(this IReadOnlyDictionary<string, JsonElement> members, string name) =>
+        members.TryGetValue(name, out var member) && member.ValueKind != JsonValueKind.Null ? member : null;
+
     /// <summary>A member's text; empty where it is missing or null.</summary>
     public static string Text(this JsonElement element, string name) => element.Member(name)?.GetString() ?? string.Empty;
 

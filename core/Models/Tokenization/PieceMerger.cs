@@ -8,7 +8,7 @@ namespace R1Serverless.Models.Tokenization;
 /// </summary>
 internal sealed class PieceMerger
 {
-    /// <summary>Bytes of a word: up to these, looking through all pairs is faster than a queue.</summary>
+    /// <summary>Bytes up to which all pairs are looked through for each merge, which is quadratic.</summary>
     private const int Word = 64;
 
     private const int NoToken = -1;
@@ -52,7 +52,7 @@ internal sealed class PieceMerger
 
     private void MergeWord(Span<int> symbols, List<int> ids)
     {
-        // Of each symbol and the next; no merge is weaker than all.
+        // Of each symbol and the next; what does not merge is weaker than all that does.
         Span<(int Rank, int Merged)> pairs = stackalloc (int, int)[symbols.Length];
         for (var i = 0; i + 1 < symbols.Length; i++) pairs[i] = Pair(symbols, i);
         while (symbols.Length > 1)

@@ -8,7 +8,7 @@ namespace R1Serverless.Models.Tokenization;
 /// </summary>
 internal sealed partial class TokenizerFileReader
 {
-    /// <summary>Characters.</summary>
+    /// <summary>Characters that merges rarely exceed.</summary>
     private const int UsualMerge = 256;
 
     /// <summary>Bytes of the file per token of the vocabulary, its merge included.</summary>
@@ -79,41 +79,38 @@ internal sealed partial class TokenizerFileReader
     {
         if (!_hasModel) throw new UnsupportedTokenizerException("tokenizer.json has no model; a byte-level BPE is supported.");
         // GPT-2's first files do not name the type; BPE alone has merges.
-        if (Member(_model, "type")?.GetString() is { } type ? type != "BPE" : _merges is null)
+        if (_model.Member("type")?.GetString() is { } type ? type != "BPE" : _merges is null)
         {
-            throw new UnsupportedTokenizerException($"The model of tokenizer.json is '{Member(_model, "type")?.GetString()}'; byte-level BPE is supported.");
+            throw new UnsupportedTokenizerException($"The model of tokenizer.json is '{_model.Member("type")?.GetString()}'; byte-level BPE is supported.");
         }
 
         foreach (var option in (string[])["continuing_subword_prefix", "end_of_word_suffix"])
         {
-            if (Member(_model, option)?.GetString() is { Length: > 0 })
+            if (_model.Member(option)?.GetString() is { Length: > 0 })
             {
                 throw new UnsupportedTokenizerException($"The model of tokenizer.json has a {option}; byte-level BPE without one is supported.");
             }
         }
 
-        if (Member(_model, "byte_fallback")?.GetBoolean() == true)
+        if (_model.Member("byte_fallback")?.GetBoolean() == true)
         {
             throw new UnsupportedTokenizerException("The model of tokenizer.json is BPE with byte_fallback (SentencePiece); byte-level BPE is supported.");
         }
 
-        var added = Member(_members, "added_tokens")?.Deserialize(Json.Default.ListAddedToken) ?? [];
+        var added = _members.Member("added_tokens")?.Deserialize(Json.Default.ListAddedToken) ?? [];
         var reserved = added.Select(t => t.Content).ToHashSet(StringComparer.Ordinal);
         if (_vocabulary is not { } vocabulary || _merges is not { } merges) throw new JsonException("its model has no vocab or no merges");
         foreach (var token in reserved) vocabulary.Remove(token);
         return new TokenizerFile
         {
             AddedTokens = added,
-            Normalizer = TextNormalizer.Parse(Member(_members, "normalizer")),
-            PreTokenizer = PreTokenizer.Parse(Member(_members, "pre_tokenizer")),
+            Normalizer = TextNormalizer.Parse(_members.Member("normalizer")),
+            PreTokenizer = PreTokenizer.Parse(_members.Member("pre_tokenizer")),
             Vocabulary = vocabulary,
             Merges = Pairs(merges.Span, vocabulary, reserved),
-            IgnoreMerges = Member(_model, "ignore_merges")?.GetBoolean() ?? false,
+            IgnoreMerges = _model.Member("ignore_merges")?.GetBoolean() ?? false,
         };
     }
-
-    private static JsonElement? Member(Dictionary<string, JsonElement> members, string name) =>
-        members.TryGetValue(name, out var member) && member.ValueKind != JsonValueKind.Null ? member : null;
 
     private static Dictionary<string, int> Tokens(ref Utf8JsonReader reader, int capacity)
     {
