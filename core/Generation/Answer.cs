@@ -115,7 +115,7 @@ internal sealed class Answer
             Prompt = prompt.Ids,
             Sampler = new Sampler(request.Sampling, generation, model.Folder.Config.VocabularySize, RandomStream.SeedOf(seed, choice), request.TopLogprobs),
             MaxTokens = Math.Min(request.MaxTokens ?? room, room),
-            EndTokens = request.IgnoreEndOfSequence ? [] : generation.EndTokens,
+            EndTokens = request.IgnoreEndOfSequence ? [] : [.. generation.EndTokens],
             Output = output,
         };
     }

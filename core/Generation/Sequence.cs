@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Threading.Channels;
 using R1Serverless.Batching;
 using R1Serverless.Requests;
@@ -18,8 +19,8 @@ internal sealed class Sequence : ScheduledSequence
     /// <summary>Tokens to generate at most; the caller has made sure that they fit the context.</summary>
     public required int MaxTokens { get; init; }
 
-    /// <summary>Tokens that end the answer; empty where the client ignores them.</summary>
-    public required IReadOnlyList<int> EndTokens { get; init; }
+    /// <summary>Tokens that end the answer; empty where the client ignores them. Not as an interface: an array behind one has methods that the first request would have to wait for.</summary>
+    public required ImmutableArray<int> EndTokens { get; init; }
 
     /// <summary>Where tokens go. Shared by the choices of a request, written by one <see cref="Publisher"/> only, never full.</summary>
     public required ChannelWriter<SequenceOutput> Output { get; init; }

@@ -167,7 +167,7 @@ internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, stri
         sequence.Generated++;
         Interlocked.Increment(ref _generated);
         Instruments.OnToken(model);
-        FinishReason? end = sequence.EndTokens.Contains(token.Id) ? FinishReason.Stop
+        FinishReason? end = sequence.EndTokens.AsSpan().Contains(token.Id) ? FinishReason.Stop
             : sequence.Generated >= sequence.MaxTokens ? FinishReason.Length
             : null;
         if (end is null) publisher.Add(sequence, new SequenceOutput(sequence.Choice, token));

@@ -28,10 +28,10 @@ internal sealed class EndpointPrewarm(StartupReport report, PrewarmPass pass, Ti
     /// <summary>Greedy and sampled, streamed and not, chat and text.</summary>
     private static readonly (string Path, string Ask)[] Asks =
     [
-        ("/v1/chat/completions", "\"messages\":[{\"role\":\"user\",\"content\":\"1 + 1?\"}],\"max_tokens\":2,\"temperature\":0,\"stream\":true"),
-        ("/v1/chat/completions", "\"messages\":[{\"role\":\"user\",\"content\":\"1 + 1?\"}],\"max_tokens\":2,\"temperature\":0.6,\"top_p\":0.95"),
-        ("/v1/completions", "\"prompt\":\"1 + 1\",\"max_tokens\":2,\"temperature\":0"),
-        ("/v1/completions", "\"prompt\":\"1 + 1\",\"max_tokens\":2,\"temperature\":0.6,\"top_p\":0.95,\"top_k\":20,\"stream\":true,\"stream_options\":{\"include_usage\":true}"),
+        ("/v1/chat/completions", "\"messages\":[{\"role\":\"user\",\"content\":\"1 + 1?\"}],\"max_tokens\":4,\"temperature\":0,\"ignore_eos\":true,\"stream\":true"),
+        ("/v1/chat/completions", "\"messages\":[{\"role\":\"user\",\"content\":\"1 + 1?\"}],\"max_tokens\":4,\"temperature\":0.6,\"top_p\":0.95"),
+        ("/v1/completions", "\"prompt\":\"1 + 1\",\"max_tokens\":4,\"temperature\":0"),
+        ("/v1/completions", "\"prompt\":\"1 + 1\",\"max_tokens\":4,\"temperature\":0.6,\"top_p\":0.95,\"top_k\":20,\"stream\":true,\"stream_options\":{\"include_usage\":true}"),
     ];
 
     /// <summary>Answers that this process has given itself.</summary>

@@ -76,8 +76,7 @@ internal sealed partial class ModelLoading(
             if (options.Role == ServeRole.All) early = WorkAsync(loaded, stoppingToken);
             FirstTokenWatch answering = new(new DeadlineInference(loaded.Inference, time), first);
             report.Loaded(loaded.Models());
-            if (loaded.PrewarmedModel is { } model) await prewarm.RunAsync(new FirstTokenWatch(new DeadlineInference(engine, time), first), model, stoppingToken);
-            answering.Begin();
+            if (loaded.PrewarmedModel is { } model) await prewarm.RunAsync(new FirstTokenRehearsal(new DeadlineInference(engine, time), time), model, stoppingToken);
             timeline.Mark(StartupPhase.Ready);
             serving.Open(answering, _ => ValueTask.FromResult(loaded.Models()));
             report.Ready(loaded.Models());
@@ -106,7 +105,7 @@ internal sealed partial class ModelLoading(
         {
             OpenQueue queue = await connection.OpenAsync(stoppingToken);
             if (options.Role == ServeRole.All) report.Connected(queue.Transport.Description);
-            await work.RunAsync(queue, loaded with { Inference = new FirstTokenWatch(loaded.Inference, first).Begin() });
+            await work.RunAsync(queue, loaded with { Inference = new FirstTokenWatch(loaded.Inference, first) });
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {

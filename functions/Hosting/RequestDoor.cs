@@ -27,7 +27,7 @@ internal sealed class RequestDoor(Serving serving, ServeOptions options, QueueCo
         if (terms.IsAsync) return await durable.SubmitAsync(call, terms, cancellationToken);
         Entrance entrance = comesBack ? await durable.RunAsync(call, terms.Key, terms.BodyHash, cancellationToken) : durable.Run(call);
         // What is worked off the queue is watched where that is done: elsewhere, if this is a gateway.
-        return isGateway && entrance is Entrance.Answering answer ? answer with { Run = stop => first.WatchAsync(answer.Run(stop), counts: true, stop) } : entrance;
+        return isGateway && entrance is Entrance.Answering answer ? answer with { Run = stop => first.WatchAsync(answer.Run(stop), stop) } : entrance;
     }
 
     private Entrance Direct(CompletionCall call, IInference inference)

@@ -34,7 +34,7 @@ internal static class ServeHost
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Grace + StopTime);
         builder.Services
             .AddSingleton(options).AddSingleton(time).AddSingleton(load).AddSingleton<Serving>()
-            .AddSingleton(timeline).AddSingleton<FirstToken>().AddSingleton<PrewarmPass>().AddSingleton<EndpointPrewarm>()
+            .AddSingleton(timeline).AddSingleton(services => new FirstToken(timeline, services.GetRequiredService<StartupReport>(), time)).AddSingleton<PrewarmPass>().AddSingleton<EndpointPrewarm>()
             .AddSingleton(new CurrentKeys(options.ApiKeys, options.Keys is not null)).AddSingleton(new AccessRules(options.AreKeysRequired, IsOpenWithout: !options.IsBehindHost))
             .AddSingleton<Doorkeeper>().AddSingleton<RateLimits>().AddSingleton<TokenMeter>()
             .AddSingleton(services => ActivatorUtilities.CreateInstance<StartupReport>(services, output))

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using R1Serverless.Queues;
@@ -51,9 +52,6 @@ internal sealed partial class StartupReport(IServer server, ServeOptions options
     /// <summary>How far the start has come, for those who ask meanwhile.</summary>
     public void Mark(StartupPhase phase) => timeline.Mark(phase);
 
-    /// <summary>The first answer has begun.</summary>
-    public void FirstToken() => Report($"Since the process's start: first token {timeline.Reached[^1].Seconds.ToString("F2", CultureInfo.InvariantCulture)} s");
-
     /// <summary>What the operator should act on, into the log.</summary>
     public void Warn(string sentence) => LogWarning(sentence);
 
@@ -84,18 +82,20 @@ internal sealed partial class StartupReport(IServer server, ServeOptions options
     /// <param name="models">As in <see cref="Loaded"/>.</param>
     public void Ready(IReadOnlyList<ServedModel> models)
     {
-        output.WriteLine($"Since the process's start: {timeline.Line}");
+        StringBuilder lines = new StringBuilder("Since the process's start: ").AppendLine(timeline.Line);
         if (models.Count > 0 && Addresses.FirstOrDefault() is { } address)
         {
             string key = options.AreKeysRequired ? " -H \"Authorization: Bearer $R1_API_KEY\"" : "";
-            output.WriteLine("Ready. Try:");
-            output.WriteLine($$"""  curl {{address}}/v1/chat/completions -H "Content-Type: application/json"{{key}} -d '{"model":"{{models[0].Id}}","messages":[{"role":"user","content":"What is 127 + 45?"}]}'""");
+            lines.AppendLine("Ready. Try:");
+            lines.Append($$"""  curl {{address}}/v1/chat/completions -H "Content-Type: application/json"{{key}} -d '{"model":"{{models[0].Id}}","messages":[{"role":"user","content":"What is 127 + 45?"}]}'""");
         }
         else
         {
-            output.WriteLine("Ready; no worker is there yet.");
+            lines.Append("Ready; no worker is there yet.");
         }
 
+        // At once, for the same reason.
+        output.WriteLine(lines);
         output.Flush();
     }
 

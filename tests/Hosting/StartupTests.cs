@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
@@ -87,31 +88,29 @@ public sealed class StartupTests
         }
     }
 
-    [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task The_first_token_is_handed_on_before_it_is_marked(bool goesOn)
+    [Fact]
+    public async Task The_first_token_is_marked_when_it_comes_and_told_once_a_little_later()
     {
-        TaskCompletionSource<LoadedModels> never = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using TestServer server = await TestServer.StartLoadingAsync((_, _, stop) => never.Task.WaitAsync(stop));
-        StartupTimeline timeline = new(TimeProvider.System);
-        FirstTokenWatch watch = new(FakeInference.Thoughtful(), new FirstToken(timeline, server.Services.GetRequiredService<StartupReport>()));
-        await foreach (InferenceEvent _ in watch.RunAsync(new InferenceRequest { Id = RequestId.New(), Model = TestServer.Model, Prompt = new Prompt.Text("own") }, CancellationToken.None)) { }
-        Assert.Empty(timeline.Reached);
-        watch.Begin();
-        IAsyncEnumerator<InferenceEvent> events = watch.RunAsync(
-            new InferenceRequest { Id = RequestId.New(), Model = TestServer.Model, Prompt = new Prompt.Text("a client's") }, CancellationToken.None).GetAsyncEnumerator();
-        do
+        FakeTimeProvider time = new();
+        StartupTimeline timeline = new(time);
+        Said said = new();
+        FirstTokenWatch watch = new(FakeInference.Thoughtful(), new FirstToken(timeline, said, time));
+        InferenceRequest request = new() { Id = RequestId.New(), Model = TestServer.Model, Prompt = new Prompt.Text("a client's") };
+        // Both have begun before either has a token.
+        IAsyncEnumerator<InferenceEvent>[] both = [watch.RunAsync(request, CancellationToken.None).GetAsyncEnumerator(), watch.RunAsync(request, CancellationToken.None).GetAsyncEnumerator()];
+        foreach (IAsyncEnumerator<InferenceEvent> events in both)
         {
-            Assert.True(await events.MoveNextAsync());
-            Assert.Empty(timeline.Reached);
+            do Assert.True(await events.MoveNextAsync());
+            while (events.Current is not InferenceEvent.Delta);
+            Assert.Equal("first_token", Assert.Single(timeline.Reached).Phase);
+            while (await events.MoveNextAsync()) { }
+            await events.DisposeAsync();
         }
-        while (events.Current is not InferenceEvent.Delta);
-        if (goesOn) await events.MoveNextAsync();
-        else await events.DisposeAsync();
-        Assert.Equal("first_token", Assert.Single(timeline.Reached).Phase);
-        await events.DisposeAsync();
-        await server.StopAsync();
+
+        Assert.Empty(said.Lines);
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Contains(": first token ", await said.First.WaitAsync(TimeSpan.FromMinutes(1)), StringComparison.Ordinal);
+        Assert.Single(said.Lines);
     }
 
     [Theory]
@@ -245,6 +244,21 @@ public sealed class StartupTests
         ModelFolder a = models.Make("a", variant => variant, Precision.Fp32, Precision.Int8), b = models.Make("b", variant => variant with { Preload = variant.Precision == Precision.Int8 }, Precision.Fp32, Precision.Int8);
         Assert.Equal([("a", null), ("b", Precision.Int8)], PreloadNames.Read(new ServeOptions(), [a, b]).Select(one => (one.Model, one.Wish.Named)));
         Assert.Equal([("a", Precision.Fp32)], PreloadNames.Read(new ServeOptions { Load = ["a:fp32"] }, [a, b]).Select(one => (one.Model, one.Wish.Named)));
+    }
+
+    private sealed class Said : IProgress<string>
+    {
+        private readonly TaskCompletionSource<string> _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public ConcurrentQueue<string> Lines { get; } = [];
+
+        public Task<string> First => _first.Task;
+
+        public void Report(string value)
+        {
+            Lines.Enqueue(value);
+            _first.TrySetResult(value);
+        }
     }
 
     private static async Task UntilAsync(Func<Task<bool>> holds, string what = "what was waited for")
