@@ -38,6 +38,25 @@ public sealed record PreparedKey
     };
 }
 
+/// <summary>Zeros with one set byte, of which weights without a plain form are windows.</summary>
+/// <param name="Bytes">Its length.</param>
+/// <param name="Mark">Where the set byte is, which is 1.</param>
+/// <param name="Windows">One for each such weight.</param>
+public sealed record PreparedHole(long Bytes, long Mark, IReadOnlyList<HoleWindow> Windows)
+{
+    /// <summary>Whether everything lies inside, and the whole inside <paramref name="file"/> bytes.</summary>
+    public bool FitsIn(long file) => Bytes <= file && IsInside(Mark) && Windows.All(window => IsInside(window.At));
+
+    private bool IsInside(long at) => at >= 0 && at < Bytes;
+}
+
+/// <summary>A weight's part of the hole.</summary>
+/// <param name="Name">The weight's.</param>
+/// <param name="Type">ONNX's number for the type of its elements.</param>
+/// <param name="Shape">Its dimensions.</param>
+/// <param name="At">The window's first byte, from the hole's start.</param>
+public sealed record HoleWindow(string Name, int Type, IReadOnlyList<long> Shape, long At);
+
 /// <summary>What stands beside a prepared graph: the file <c>prepared.json</c>.</summary>
 public sealed record PreparedManifest
 {
@@ -56,6 +75,9 @@ public sealed record PreparedManifest
 
     /// <summary>Bytes on the disk of both.</summary>
     public required long Bytes { get; init; }
+
+    /// <summary>What stands for the plain forms of weights that have only a packed one; null where all have both.</summary>
+    public PreparedHole? Hole { get; init; }
 
     /// <summary>Some of the logits that the plain graph gave for a known prompt: what the prepared one must give when it is loaded.</summary>
     public required IReadOnlyList<float> Canary { get; init; }

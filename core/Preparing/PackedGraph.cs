@@ -1,6 +1,7 @@
 using System.Globalization;
 using Google.Protobuf;
 using R1Serverless.Building.Onnx;
+using R1Serverless.Models;
 
 namespace R1Serverless.Preparing;
 
@@ -8,7 +9,8 @@ namespace R1Serverless.Preparing;
 /// A graph as ONNX Runtime writes it with packed weights: each weight stands in its file twice, plain and packed, and the packed form has a key, the kernel's
 /// name and a hash of what packing gives. A session packs the plain weight whatever is there, looks the hash up, and uses the packed form of the file, mapped
 /// into memory. Reading the plain form costs half of the disk's time. So the plain forms of large weights are given up here for windows of one hole in the
-/// file, each with its one set byte at another place: packing a hole needs no disk. The key then is the hole's.
+/// file, each with its one set byte at another place: packing a hole needs no disk. The key then is the hole's. A session that is given the same hole in memory
+/// needs not even map it; as it does not look at those weights in the file then, their packed forms are listed with another constant, which does no harm: they are looked up by key.
 /// </summary>
 internal sealed class PackedGraph
 {
@@ -28,6 +30,9 @@ internal sealed class PackedGraph
 
     /// <summary>Bytes of the hole: room for the largest window, and a page for each to begin at.</summary>
     public long HoleBytes { get; private init; }
+
+    /// <summary>The hole, for sessions; null where nothing is hollow.</summary>
+    public PreparedHole? Hole => HasHollow ? new(HoleBytes, Mark, [.. _hollow.Select((tensor, i) => new HoleWindow(tensor.Name, tensor.DataType, [.. tensor.Dims], i * Page))]) : null;
 
     /// <summary>Whether any weight is large enough to be given up.</summary>
     public bool HasHollow => _hollow.Count > 0;
@@ -60,7 +65,7 @@ internal sealed class PackedGraph
         var windows = Windows();
         foreach (var tensor in model.Graph.Initializer)
         {
-            foreach (var entry in tensor.ExternalData.Where(e => e.Key.StartsWith(Packed, StringComparison.Ordinal)).ToList()) tensor.ExternalData.Remove(entry);
+            foreach (var entry in tensor.ExternalData.Where(IsPacked).ToList()) tensor.ExternalData.Remove(entry);
             if (!windows.TryGetValue(tensor.Name, out var at)) continue;
             Set(tensor, Location, Path.GetFileName(hole));
             Set(tensor, Offset, at);
@@ -92,7 +97,7 @@ internal sealed class PackedGraph
         {
             if (!windows.ContainsKey(tensor.Name)) Set(tensor, Offset, Copy(source, target, Number(tensor, Offset), Number(tensor, Length)));
             Set(tensor, Location, Path.GetFileName(weights));
-            foreach (var entry in tensor.ExternalData.Where(e => e.Key.StartsWith(Packed, StringComparison.Ordinal)))
+            foreach (var entry in tensor.ExternalData.Where(IsPacked))
             {
                 // KEY|offset;bytes;alignment|…
                 var parts = entry.Value.Split('|');
@@ -122,21 +127,40 @@ internal sealed class PackedGraph
         }
 
         target.Flush(flushToDisk: true);
-        PackLargestFirst(model.Graph);
+        Order(model.Graph);
+        if (windows.Count > 0) ListElsewhere(model.Graph, windows);
         File.WriteAllBytes(graph, model.ToByteArray());
     }
 
-    /// <summary>Nodes are packed in their order in the file, each by one thread: the output layer, the largest weight, would be begun last and packed while the other threads wait. ONNX Runtime
-    /// sorts a graph itself before it runs it.</summary>
-    private static void PackLargestFirst(GraphProto graph)
+    private static void Order(GraphProto graph)
     {
-        var packed = graph.Initializer.Where(HasPacked).ToDictionary(t => t.Name, t => Number(t, Length), StringComparer.Ordinal);
-        List<NodeProto> nodes = [.. graph.Node.OrderByDescending(node => node.Input.Sum(input => packed.GetValueOrDefault(input)))];
+        var sizes = graph.Initializer.Where(HasPacked).ToDictionary(t => t.Name, t => Number(t, Length), StringComparer.Ordinal);
+        var nodes = graph.Node.ToLookup(node => node.Input.Any(sizes.ContainsKey));
+        NodeProto[] packed = [.. nodes[true]], others = [.. nodes[false]];
+        var order = PackOrder.Of([.. packed.Select(node => node.Input.Sum(input => sizes.GetValueOrDefault(input)))]);
         graph.Node.Clear();
-        graph.Node.AddRange(nodes);
+        graph.Node.AddRange([.. order.Select(i => packed[i]), .. others]);
     }
 
-    private static bool HasPacked(TensorProto tensor) => tensor.ExternalData.Any(e => e.Key.StartsWith(Packed, StringComparison.Ordinal));
+    /// <summary>Packed forms of hollow weights with the first constant that is in the file and has none.</summary>
+    /// <exception cref="InvalidDataException">There is none.</exception>
+    private static void ListElsewhere(GraphProto graph, Dictionary<string, long> windows)
+    {
+        var other = graph.Initializer.FirstOrDefault(t => t.ExternalData.Count > 0 && !HasPacked(t)) ?? throw new InvalidDataException("No constant in the file is without a packed form.");
+        var listed = 0;
+        foreach (var tensor in graph.Initializer.Where(t => windows.ContainsKey(t.Name)))
+        {
+            foreach (var entry in tensor.ExternalData.Where(IsPacked).ToList())
+            {
+                tensor.ExternalData.Remove(entry);
+                other.ExternalData.Add(new StringStringEntryProto { Key = $"{Packed}{listed++}", Value = entry.Value });
+            }
+        }
+    }
+
+    private static bool HasPacked(TensorProto tensor) => tensor.ExternalData.Any(IsPacked);
+
+    private static bool IsPacked(StringStringEntryProto entry) => entry.Key.StartsWith(Packed, StringComparison.Ordinal);
 
     private static long Number(TensorProto tensor, string key) => long.Parse(tensor.ExternalData.First(e => e.Key == key).Value, CultureInfo.InvariantCulture);
 

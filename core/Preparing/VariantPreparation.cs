@@ -45,15 +45,15 @@ public static class VariantPreparation
         cancellation.ThrowIfCancellationRequested();
         var done = Directory.CreateDirectory(Path.Combine(work, "done")).FullName;
         var source = PackedGraph.Read(packed, data);
-        var isHollow = TryWriteHollow(source, done, work, options, cancellation) && IsSame(expected, done, folder, options);
+        var isHollow = TryWriteHollow(source, done, work, options, cancellation) && IsSame(expected, done, source.Hole, folder, options);
         if (!isHollow)
         {
             source.WriteWhole(Path.Combine(done, PreparedManifest.GraphFile), Path.Combine(done, PreparedManifest.WeightsFile));
-            if (!IsSame(expected, done, folder, options)) throw new ModelLoadException($"what ONNX Runtime prepared of '{folder.GraphPath(variant)}' gives other answers; the plain model stays in use");
+            if (!IsSame(expected, done, null, folder, options)) throw new ModelLoadException($"what ONNX Runtime prepared of '{folder.GraphPath(variant)}' gives other answers; the plain model stays in use");
         }
 
         cancellation.ThrowIfCancellationRequested();
-        return Finish(folder, variant, key, Canary.Sample(expected), done, isHollow ? source.HoleBytes : 0);
+        return Finish(folder, variant, key, Canary.Sample(expected), done, isHollow ? source.Hole : null);
     }
 
     private static bool TryWriteHollow(PackedGraph graph, string done, string work, RuntimeOptions options, CancellationToken cancellation)
@@ -85,18 +85,18 @@ public static class VariantPreparation
         return Canary.Run(runner, folder.Config.ContextLength);
     }
 
-    private static bool IsSame(float[] expected, string done, ModelFolder folder, RuntimeOptions options) =>
-        Answers(() => PreparedRunner.Open(Path.Combine(done, PreparedManifest.GraphFile), folder, options), folder).AsSpan().SequenceEqual(expected);
+    private static bool IsSame(float[] expected, string done, PreparedHole? hole, ModelFolder folder, RuntimeOptions options) =>
+        Answers(() => PreparedRunner.Open(Path.Combine(done, PreparedManifest.GraphFile), hole, folder, options), folder).AsSpan().SequenceEqual(expected);
 
-    private static PreparedVariant Finish(ModelFolder folder, ModelVariant variant, PreparedKey key, float[] canary, string done, long hole)
+    private static PreparedVariant Finish(ModelFolder folder, ModelVariant variant, PreparedKey key, float[] canary, string done, PreparedHole? hole)
     {
         string graph = Path.Combine(done, PreparedManifest.GraphFile), weights = Path.Combine(done, PreparedManifest.WeightsFile);
         if (!File.Exists(weights)) File.Create(weights).Dispose();
         var length = new FileInfo(weights).Length;
-        var bytes = new FileInfo(graph).Length + length - hole;
+        var bytes = new FileInfo(graph).Length + length - (hole?.Bytes ?? 0);
         new PreparedManifest
         {
-            Key = key, Graph = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(graph))), WeightBytes = length, Bytes = bytes, Canary = canary,
+            Key = key, Graph = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(graph))), WeightBytes = length, Bytes = bytes, Hole = hole, Canary = canary,
         }.Save(Path.Combine(done, PreparedManifest.FileName));
         var target = PreparedFolder.PathOf(folder, variant, key);
         // What this machine can't use any more goes; what was prepared for other processors may be in use there.
@@ -107,6 +107,6 @@ public static class VariantPreparation
 
         if (Directory.Exists(target)) Directory.Delete(target, recursive: true);
         Directory.Move(done, target);
-        return new PreparedVariant(target, bytes, hole > 0);
+        return new PreparedVariant(target, bytes, hole is not null);
     }
 }

@@ -1,4 +1,5 @@
 using Microsoft.ML.OnnxRuntime;
+using R1Serverless.Models;
 
 namespace R1Serverless.Runtime;
 
@@ -8,7 +9,10 @@ internal sealed class OrtSession : IDisposable
     /// <summary>Bytes below which a constant stays in the graph's file.</summary>
     private const int SmallConstant = 1024;
 
-    private OrtSession(InferenceSession session, ExecutionProvider provider, RuntimeOptions options) => (Session, Provider, Options) = (session, provider, options);
+    private readonly HollowWeights? _hollow;
+
+    private OrtSession(InferenceSession session, ExecutionProvider provider, RuntimeOptions options, HollowWeights? hollow = null) =>
+        (Session, Provider, Options, _hollow) = (session, provider, options, hollow);
 
     public InferenceSession Session { get; }
 
@@ -44,13 +48,24 @@ internal sealed class OrtSession : IDisposable
     }
 
     /// <summary>A session of a graph that was optimised for this device and machine before.</summary>
-    internal static OrtSession OpenPrepared(string path, RuntimeOptions options, ExecutionProvider provider)
+    /// <param name="hole">What stands for the plain forms of its weights; null where they are in the file.</param>
+    internal static OrtSession OpenPrepared(string path, PreparedHole? hole, RuntimeOptions options, ExecutionProvider provider)
     {
         using var settings = Settings(options, provider);
         settings.GraphOptimizationLevel = GraphOptimizationLevel.ORT_DISABLE_ALL;
         // Each weight is packed and hashed all the same, to find its packed form in the file: by all threads. Of a plain graph the packed forms would have to be kept as well, all at once.
         settings.AddSessionConfigEntry("session.prepack.enable_parallel", "1");
-        return new OrtSession(new InferenceSession(path, settings), provider, options);
+        var hollow = hole is null ? null : new HollowWeights(hole);
+        try
+        {
+            hollow?.AddTo(settings);
+            return new OrtSession(new InferenceSession(path, settings), provider, options, hollow);
+        }
+        catch
+        {
+            hollow?.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Writes a graph as it is after optimisation for this device and machine, with its weights, plain and packed, in one file beside it.</summary>
@@ -88,7 +103,11 @@ internal sealed class OrtSession : IDisposable
         return new InferenceSession(graph, settings);
     }
 
-    public void Dispose() => Session.Dispose();
+    public void Dispose()
+    {
+        Session.Dispose();
+        _hollow?.Dispose();
+    }
 
     private static SessionOptions Settings(RuntimeOptions options, ExecutionProvider provider)
     {

@@ -13,7 +13,7 @@ public static class PreparedFolder
     public const string Name = PreparedManifest.FolderName;
 
     /// <summary>Raise it when the same graph would be prepared in another way.</summary>
-    private const int Form = 2;
+    private const int Form = 3;
 
     private const int KeyDigits = 12;
 
@@ -86,6 +86,7 @@ public static class PreparedFolder
     {
         var weights = new FileInfo(Path.Combine(path, PreparedManifest.WeightsFile));
         if (!weights.Exists || weights.Length != manifest.WeightBytes) return $"{weights.FullName} is not whole";
+        if (manifest.Hole is { } hole && !hole.FitsIn(manifest.WeightBytes)) return $"{Path.Combine(path, PreparedManifest.FileName)} is damaged";
         var graph = Path.Combine(path, PreparedManifest.GraphFile);
         if (!File.Exists(graph)) return $"{graph} is not there";
         using var stream = File.OpenRead(graph);

@@ -18,9 +18,9 @@ internal static class PreparedRunner
         OrtModelRunner? runner = null;
         try
         {
-            runner = Open(graph, folder, options);
+            runner = Open(graph, state.Manifest!.Hole, folder, options);
             var began = Stopwatch.GetTimestamp();
-            var isSame = Canary.IsSame(state.Manifest!.Canary, Canary.Sample(Canary.Run(runner, folder.Config.ContextLength)));
+            var isSame = Canary.IsSame(state.Manifest.Canary, Canary.Sample(Canary.Run(runner, folder.Config.ContextLength)));
             runner.ProofTime = Stopwatch.GetElapsedTime(began);
             if (isSame) return runner;
             refusal = "it does not give the answers that the plain model gave";
@@ -35,11 +35,12 @@ internal static class PreparedRunner
     }
 
     /// <summary>A graph that is optimised already.</summary>
+    /// <param name="hole">What stands for the plain forms of its weights; null where they are in the file.</param>
     /// <exception cref="OnnxRuntimeException">It can't be loaded.</exception>
     /// <exception cref="ModelLoadException">It is no decoder graph.</exception>
-    public static OrtModelRunner Open(string graph, ModelFolder folder, RuntimeOptions options)
+    public static OrtModelRunner Open(string graph, PreparedHole? hole, ModelFolder folder, RuntimeOptions options)
     {
-        var session = OrtSession.OpenPrepared(graph, options, ExecutionProvider.Preferred(options));
+        var session = OrtSession.OpenPrepared(graph, hole, options, ExecutionProvider.Preferred(options));
         try
         {
             return new OrtModelRunner(session, GraphSignature.Read(session.Session, folder.Names)) { IsPrepared = true };

@@ -1,0 +1,55 @@
+using System.Runtime.InteropServices;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+using R1Serverless.Models;
+
+namespace R1Serverless.Runtime;
+
+/// <summary>
+/// A prepared graph's hole in memory, and its windows as a session's weights. A session packs and hashes them all the same; but of memory that was never written the system has one page of zeros, which
+/// the processor's cache holds, where windows of a file would be mapped and read page by page.
+/// </summary>
+internal sealed unsafe partial class HollowWeights : IDisposable
+{
+    /// <summary>Of a huge page on x64, and enough for any other.</summary>
+    private const nuint Alignment = 2 << 20;
+
+    private const int HugePages = 14;
+
+    private readonly byte* _memory;
+    private readonly List<OrtValue> _values = [];
+
+    public HollowWeights(PreparedHole hole)
+    {
+        // Not the aligned kind, which can't be had cleared: clearing it would take real memory.
+        _memory = (byte*)NativeMemory.AllocZeroed((nuint)hole.Bytes + Alignment);
+        var start = (byte*)(((nuint)_memory + Alignment - 1) / Alignment * Alignment);
+        // Where the system has no such pages, small ones do as well, a tenth slower.
+        if (OperatingSystem.IsLinux()) _ = Advise(start, (nuint)hole.Bytes, HugePages);
+        start[hole.Mark] = 1;
+        foreach (var window in hole.Windows)
+        {
+            var bytes = hole.Bytes - window.At;
+            _values.Add(OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, (TensorElementType)window.Type, [.. window.Shape], (nint)(start + window.At), bytes));
+        }
+
+        Names = [.. hole.Windows.Select(window => window.Name)];
+    }
+
+    private IReadOnlyList<string> Names { get; }
+
+    /// <summary>For a session that is made with these settings; this must outlive it.</summary>
+    public void AddTo(SessionOptions settings)
+    {
+        for (var i = 0; i < Names.Count; i++) settings.AddInitializer(Names[i], _values[i]);
+    }
+
+    public void Dispose()
+    {
+        foreach (var value in _values) value.Dispose();
+        NativeMemory.Free(_memory);
+    }
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    private static partial int Advise(void* start, nuint length, int advice);
+}
