@@ -102,10 +102,19 @@ internal sealed class Checkpoint : IDisposable
     }
 }
 
-/// <summary>A tensor and the file that holds it.</summary>
+/// <summary>A tensor, or some of its rows, and the file that holds it.</summary>
 internal readonly record struct CheckpointTensor(SafeTensors File, SafeTensor Tensor)
 {
-    public IReadOnlyList<long> Shape => Tensor.Shape;
+    private long FirstRow { get; init; }
 
-    public void Read(long first, Span<float> destination) => File.Read(Tensor, first, destination);
+    private long? RowCount { get; init; }
+
+    public IReadOnlyList<long> Shape => RowCount is { } rows ? [rows, .. Tensor.Shape.Skip(1)] : Tensor.Shape;
+
+    /// <summary>A part of a tensor with two dimensions.</summary>
+    public CheckpointTensor Rows(long first, long count) => this with { FirstRow = FirstRow + first, RowCount = count };
+
+    /// <param name="first">An element of this part.</param>
+    /// <param name="destination">Gets as many elements as it has room for.</param>
+    public void Read(long first, Span<float> destination) => File.Read(Tensor, (FirstRow * Tensor.Shape[^1]) + first, destination);
 }

@@ -12,7 +12,7 @@ public readonly record struct BuildProgress(long WrittenBytes, long TotalBytes);
 public static class ModelBuilder
 {
     /// <summary>Part of every fingerprint: raise it when the same checkpoint would give another graph.</summary>
-    public const string Version = "3";
+    public const string Version = "4";
 
     private static readonly string[] CopiedFiles =
         [ModelFolder.ConfigFile, ModelFolder.GenerationFile, ModelFolder.TokenizerFile, ModelFolder.TokenizerConfigFile, ModelFolder.EvaluationFile];

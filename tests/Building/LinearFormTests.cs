@@ -66,6 +66,34 @@ public sealed class LinearFormTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_large_vocabulary_in_parts_gives_the_same_logits(bool unsigned)
+    {
+        const int inputs = 96, rows = 3 * 64;
+        var (weights, states) = (Draw(rows * inputs), Draw(Tokens * inputs));
+        var layout = new QuantizedLayout.Rows(QuantizedLayout.SafeLimit, unsigned);
+        float[] Logits(int headBytes, int nodes)
+        {
+            var path = Path.Combine(_folder, $"head{headBytes}.safetensors");
+            TinySafeTensors.Write(path, ("w", weights, [rows, inputs]));
+            using var file = SafeTensors.Open(path);
+            return Run(rows, states, inputs, graph =>
+            {
+                new RowForm(graph, layout, headBytes).Logits("y", "x", new CheckpointTensor(file, file.Tensors["w"]), tied: false);
+                Assert.Equal(nodes, graph.ToModel("test").Graph.Node.Count(node => node.OpType == "MatMulIntegerToFloat"));
+                // However it is parted, it is one tensor of the checkpoint.
+                Assert.Equal(rows * inputs, graph.Parameters);
+            });
+        }
+
+        var whole = Logits(rows * inputs, 1);
+        // Two whole parts of 64 or 128 and what is left, and parts that are never below 64.
+        Assert.Equal(whole, Logits((128 * inputs) + 5, 2));
+        Assert.Equal(whole, Logits(1, 3));
+    }
+
     private static float[] Rounded(float[] values, int width, int limit) => [.. values.Chunk(width).SelectMany(row =>
     {
         var scale = MathF.Max(row.Max(MathF.Abs), 1e-10f) / limit;
@@ -96,10 +124,16 @@ public sealed class LinearFormTests : IDisposable
         var path = Path.Combine(_folder, "w.safetensors");
         TinySafeTensors.Write(path, ("w", weights, [Outputs, inputs]), ("b", bias, [Outputs]));
         using var file = SafeTensors.Open(path);
+        return Run(
+            Outputs, states, inputs, graph => create(graph).Product("y", "x", [new CheckpointTensor(file, file.Tensors["w"])], [new CheckpointTensor(file, file.Tensors["b"])]));
+    }
+
+    private float[] Run(int width, float[] states, int inputs, Action<OnnxGraph> build)
+    {
         var graph = new OnnxGraph("layer");
         graph.Input("x", DataType.Float, "tokens", inputs);
-        graph.Output("y", DataType.Float, "tokens", Outputs);
-        create(graph).Product("y", "x", [new CheckpointTensor(file, file.Tensors["w"])], [new CheckpointTensor(file, file.Tensors["b"])]);
+        graph.Output("y", DataType.Float, "tokens", width);
+        build(graph);
         var model = Path.GetRandomFileName() + ".onnx";
         OnnxWriter.Write(graph, _folder, model, "test", new Progress<long>(), CancellationToken.None);
         using var session = new InferenceSession(Path.Combine(_folder, model));

@@ -6,8 +6,15 @@ namespace R1Serverless.Building;
 /// Weights in 8 bits with a scale for each output; activations in 8 bits with a scale for each token, made while running. Sums of products are whole numbers, so that
 /// a token's result depends neither on its neighbours nor on the order of adding.
 /// </summary>
-internal sealed class RowForm(OnnxGraph graph, QuantizedLayout.Rows layout) : LinearForm(graph, DataType.Float)
+/// <param name="headBytes">The most that a part of the product with the vocabulary has, in bytes.</param>
+internal sealed class RowForm(OnnxGraph graph, QuantizedLayout.Rows layout, int headBytes = RowForm.HeadBytes) : LinearForm(graph, DataType.Float)
 {
+    /// <summary>As other layers have: a much larger one is packed by a single thread while the others wait, into memory that is new to the process (docs/cold-start.md).</summary>
+    private const int HeadBytes = 16 << 20;
+
+    /// <summary>Outputs that kernels compute together.</summary>
+    private const int Together = 64;
+
     /// <summary>Of an activation that is divided by its token's greatest.</summary>
     private const float ActivationStep = 1f / 127;
 
@@ -37,8 +44,17 @@ internal sealed class RowForm(OnnxGraph graph, QuantizedLayout.Rows layout) : Li
         return biases.Count > 0 ? Graph.Node("Add", name, [product, Plain($"{name}.bias", biases)]) : product;
     }
 
-    /// <summary>A tied embedding is stored twice: rows for looking up, columns for the product.</summary>
-    public override string Logits(string name, string input, CheckpointTensor head, bool tied) => Product(name, input, [head], []);
+    /// <summary>A tied embedding is stored twice: rows for looking up, columns for the product. Parts of a large one are products of their own, put together again, which costs a step nothing that
+    /// could be measured.</summary>
+    public override string Logits(string name, string input, CheckpointTensor head, bool tied)
+    {
+        var (tokens, most) = (head.Shape[0], Math.Max(1, headBytes / head.Shape[1] / Together) * Together);
+        if (tokens <= most) return Product(name, input, [head], []);
+        List<string> parts = [];
+        for (var first = 0L; first < tokens; first += most)
+            parts.Add(Product($"{name}/{parts.Count}", input, [head.Rows(first, Math.Min(most, tokens - first))], []));
+        return Graph.Node("Concat", name, parts, "", ("axis", -1));
+    }
 
     /// <summary>
     /// Activations as uint8 around 128, and each token's greatest magnitude [.., 1]; made once for all products of one input. At one token a node costs its call, so
