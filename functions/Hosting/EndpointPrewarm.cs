@@ -8,44 +8,40 @@ using R1Serverless.Requests;
 namespace R1Serverless.Hosting;
 
 /// <summary>
-/// Asks this very server, over its own port, before anybody else may: while the models load, answered by a stand-in, so that sockets, HTTP, routing, JSON and streams are
-/// compiled and connected on a core that loading leaves idle; then answered by the models, so that tokenizer, engine and sampling have run too when the first
-/// client comes. Bare sockets, as an HTTP client would be one more thing to load. What fails here fails no start.
+/// Asks this very server, over its own port, before anybody else may, so that sockets, HTTP, routing, JSON, streams, tokenizer, engine and sampling have run when the first client comes. Not while the
+/// models load, which takes all processors: with two of them that made a large model later by more than its first request won, and a small one no earlier (docs/cold-start.md). Bare
+/// sockets, as an HTTP client would be one more thing to load. What fails here fails no start.
 /// </summary>
 internal sealed class EndpointPrewarm(StartupReport report, PrewarmPass pass, TimeProvider time)
 {
     private const int MostRounds = 12;
 
-    /// <summary>The models' first ask comes whatever it takes; none is begun that would end later: a large model would lose more by it than its first request wins (docs/cold-start.md).</summary>
+    /// <summary>The first ask comes whatever it takes; none is begun that would end later: a large model would lose more by it than its first request wins (docs/cold-start.md).</summary>
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(0.15);
 
     /// <summary>What takes longer than the largest model on the slowest machine hangs, and is left to clients to find out.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
-    /// <summary>One step of the model: what proves that it answers must cost a large one no more.</summary>
-    private static readonly (string Path, string Ask) Shortest = ("/v1/completions", "\"prompt\":\"1\",\"max_tokens\":1,\"temperature\":0");
-
-    /// <summary>Greedy and sampled, streamed and not, chat and text.</summary>
-    private static readonly (string Path, string Ask)[] Asks =
+    /// <summary>A step of the model each: what proves that it answers must cost a large one no more. The first runs nearly all of the program's code, the second shows what a step takes without that.</summary>
+    private static readonly Ask[] Short =
     [
-        ("/v1/chat/completions", "\"messages\":[{\"role\":\"user\",\"content\":\"1 + 1?\"}],\"max_tokens\":4,\"temperature\":0,\"ignore_eos\":true,\"stream\":true"),
-        ("/v1/chat/completions", "\"messages\":[{\"role\":\"user\",\"content\":\"1 + 1?\"}],\"max_tokens\":4,\"temperature\":0.6,\"top_p\":0.95"),
-        ("/v1/completions", "\"prompt\":\"1 + 1\",\"max_tokens\":4,\"temperature\":0"),
-        ("/v1/completions", "\"prompt\":\"1 + 1\",\"max_tokens\":4,\"temperature\":0.6,\"top_p\":0.95,\"top_k\":20,\"stream\":true,\"stream_options\":{\"include_usage\":true}"),
+        new("/v1/chat/completions", 1, "\"messages\":[{\"role\":\"user\",\"content\":\"1\"}],\"temperature\":0,\"stream\":true"),
+        new("/v1/completions", 1, "\"prompt\":\"1\",\"temperature\":0"),
     ];
 
-    /// <summary>Answers that this process has given itself.</summary>
-    public int Answered { get; private set; }
+    /// <summary>Greedy and sampled, streamed and not, chat and text.</summary>
+    private static readonly Ask[] Whole =
+    [
+        new("/v1/chat/completions", 4, "\"messages\":[{\"role\":\"user\",\"content\":\"1 + 1?\"}],\"temperature\":0,\"ignore_eos\":true,\"stream\":true"),
+        new("/v1/chat/completions", 4, "\"messages\":[{\"role\":\"user\",\"content\":\"1 + 1?\"}],\"temperature\":0.6,\"top_p\":0.95"),
+        new("/v1/completions", 4, "\"prompt\":\"1 + 1\",\"temperature\":0"),
+        new("/v1/completions", 4, "\"prompt\":\"1 + 1\",\"temperature\":0.6,\"top_p\":0.95,\"top_k\":20,\"stream\":true,\"stream_options\":{\"include_usage\":true}"),
+    ];
 
-    /// <summary>Asks a stand-in until it answers steadily, or until <paramref name="loading"/> is over.</summary>
-    public Task RunWhileAsync(Task loading, CancellationToken cancellationToken) =>
-        RunAsync(new PrewarmInference(), "prewarm", TimeSpan.MaxValue, loading, cancellationToken);
-
+    /// <summary>Asks until the answers are steady, or take too long.</summary>
     /// <param name="inference">Answers; its requests are not counted.</param>
     /// <param name="model">Whom to ask.</param>
-    public Task RunAsync(IInference inference, string model, CancellationToken cancellationToken) => RunAsync(inference, model, Longest, null, cancellationToken);
-
-    private async Task RunAsync(IInference inference, string model, TimeSpan longest, Task? until, CancellationToken cancellationToken)
+    public async Task RunAsync(IInference inference, string model, CancellationToken cancellationToken)
     {
         if (Own(report.Addresses) is not { } address) return;
         string secret = pass.Open(inference);
@@ -55,21 +51,19 @@ internal sealed class EndpointPrewarm(StartupReport report, PrewarmPass pass, Ti
         {
             long began = time.GetTimestamp();
             SteadyLatency steady = new();
-            TimeSpan slowest = TimeSpan.Zero;
+            TimeSpan step = TimeSpan.Zero;
             for (int round = 0; round < MostRounds && !steady.IsSteady; round++)
             {
                 long start = time.GetTimestamp();
-                foreach ((string path, string ask) in round == 0 ? [Shortest, .. Asks] : Asks)
+                foreach (Ask ask in round == 0 ? Short : Whole)
                 {
                     TimeSpan passed = time.GetElapsedTime(began);
-                    if (until is { IsCompleted: true } || (slowest > TimeSpan.Zero && passed + slowest > longest)) return;
-                    await AskAsync(address, path, $"{{\"model\":\"{model}\",{ask}}}", secret, either.Token);
-                    Answered++;
-                    TimeSpan took = time.GetElapsedTime(began) - passed;
-                    if (took > slowest) slowest = took;
+                    if (step > TimeSpan.Zero && passed + (step * ask.Tokens) > Longest) return;
+                    await AskAsync(address, ask.Path, $"{{\"model\":\"{model}\",\"max_tokens\":{ask.Tokens},{ask.Rest}}}", secret, either.Token);
+                    step = (time.GetElapsedTime(began) - passed) / ask.Tokens;
                 }
 
-                steady.Observe(time.GetElapsedTime(start));
+                if (round > 0) steady.Observe(time.GetElapsedTime(start));
             }
         }
         catch (Exception fault) when (fault is IOException or SocketException)
@@ -115,4 +109,7 @@ internal sealed class EndpointPrewarm(StartupReport report, PrewarmPass pass, Ti
             // Read to its end, as a client does.
         }
     }
+
+    /// <param name="Rest">Of the body's fields.</param>
+    private readonly record struct Ask(string Path, int Tokens, string Rest);
 }

@@ -35,7 +35,6 @@ internal sealed partial class ModelLoading(
             timeline.Mark(StartupPhase.PortOpen);
             report.Listening();
             if (options.Role == ServeRole.Worker) report.Connected((await connection.OpenAsync(stoppingToken)).Transport.Description);
-            if (options.Prewarms) await prewarm.RunWhileAsync(loading, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             loaded = await loading;
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
