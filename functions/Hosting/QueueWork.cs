@@ -10,10 +10,10 @@ internal sealed class QueueWork(ServeOptions options, TimeProvider time, ILogger
     private readonly CancellationTokenSource _stopLeasing = new();
     private Task? _running;
 
-    /// <summary>Until the drain has begun and what was leased has ended.</summary>
+    /// <summary>Until the drain has begun and what was leased has ended; not at all where it has begun before, also where all this is gone already.</summary>
     public Task RunAsync(OpenQueue queue, LoadedModels loaded)
     {
-        lock (_gate) return _running ??= RunOnceAsync(queue, loaded, _stopLeasing.Token);
+        lock (_gate) return _running ??= _stopLeasing.IsCancellationRequested ? Task.CompletedTask : RunOnceAsync(queue, loaded, _stopLeasing.Token);
     }
 
     /// <summary>Leases no more from now on; the task ends, without an exception, when what was leased has ended or been handed back.</summary>

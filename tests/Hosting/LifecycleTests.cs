@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using System.Threading.Channels;
+using Microsoft.Extensions.Logging.Abstractions;
 using R1Serverless.Hosting;
 using R1Serverless.Requests;
 using R1Serverless.Runtime;
@@ -92,6 +93,15 @@ public sealed class LifecycleTests
         channel.Writer.TryWrite(new InferenceEvent.Finished(new Usage(1, 1, 0)));
         await running.Content.ReadAsStringAsync();
         await stopped;
+    }
+
+    [Fact]
+    public async Task Work_that_would_begin_after_the_end_does_not()
+    {
+        QueueWork work = new(new ServeOptions(), TimeProvider.System, NullLoggerFactory.Instance);
+        await work.DisposeAsync();
+        // Neither is looked at.
+        await work.RunAsync(null!, null!);
     }
 
     [Fact]
