@@ -22,6 +22,9 @@ internal sealed class ColdStartBench(string executable, ModelFolder model, Model
 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
+    /// <summary>In the start that is not counted: the asking code is compiled anew while it is young, and that is not what is measured.</summary>
+    private static readonly TimeSpan Practice = TimeSpan.FromSeconds(1);
+
     /// <summary>Before each of the requests that come after one.</summary>
     public static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(100);
 
@@ -39,7 +42,7 @@ internal sealed class ColdStartBench(string executable, ModelFolder model, Model
             if (way.Cold) Drop(files);
             double read = files.Files.Sum(file => PageCache.Read(file.Path, file.Bytes));
             if (way.Cold) Drop(files);
-            ColdStartSample sample = await StartAsync(way, read, cancellation);
+            ColdStartSample sample = await StartAsync(way, read, round < 0 ? Practice : TimeSpan.Zero, cancellation);
             if (round >= 0) samples.Add(sample);
         }
 
@@ -53,7 +56,8 @@ internal sealed class ColdStartBench(string executable, ModelFolder model, Model
         foreach ((string path, _) in files.Files) PageCache.Drop(path);
     }
 
-    private async Task<ColdStartSample> StartAsync(ColdStartWay way, double read, CancellationToken cancellation)
+    /// <param name="practice">For how long the process is asked some more.</param>
+    private async Task<ColdStartSample> StartAsync(ColdStartWay way, double read, TimeSpan practice, CancellationToken cancellation)
     {
         string data = Directory.CreateTempSubdirectory("r1-start-").FullName;
         IPEndPoint address = new(IPAddress.Loopback, FreePort());
@@ -73,6 +77,7 @@ internal sealed class ColdStartBench(string executable, ModelFolder model, Model
             double first = await AskAsync(address, cancellation);
             List<double> later = [];
             for (int i = 0; i < LaterRequests; i++) later.Add(await AskAsync(address, cancellation));
+            for (long began = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(began) < practice;) await AskAsync(address, cancellation);
             List<double> rested = [];
             for (int i = 0; i < RestedRequests; i++)
             {
