@@ -6,12 +6,12 @@ namespace R1Serverless.Hosting;
 /// first time is slow, and no other request would have run it.</summary>
 internal sealed class FirstTokenRehearsal(IInference inner, TimeProvider time) : IInference
 {
-    private static readonly Progress Nobody = new();
+    private static readonly Nobody Silent = new();
 
     public IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, CancellationToken cancellationToken) =>
-        new FirstTokenWatch(inner, new FirstToken(new StartupTimeline(time), Nobody, time)).RunAsync(request, cancellationToken);
+        new FirstTokenWatch(inner, new FirstToken(new StartupTimeline(time), Silent, time)).RunAsync(request, cancellationToken);
 
-    private sealed class Progress : IProgress<string>
+    private sealed class Nobody : IProgress<string>
     {
         public void Report(string value)
         {

@@ -174,23 +174,25 @@ public sealed class StartupTests
         }
     }
 
-    [Fact]
-    public async Task A_model_of_medium_size_is_asked_as_long_as_the_next_answer_would_end_in_time()
+    [Theory]
+    [InlineData(10, 50, "1 1 4 4")]
+    [InlineData(20, 40, "1 1")]
+    public async Task A_model_of_medium_size_is_asked_as_long_as_the_next_answer_would_end_in_time(int token, int first, string expected)
     {
         FakeTimeProvider time = new(TimeProvider.System.GetUtcNow());
         int asked = 0;
         FakeInference inference = new((request, _) =>
         {
-            // 10 ms a token, and at first what code takes that has never run.
-            time.Advance(TimeSpan.FromMilliseconds((request.MaxTokens!.Value * 10) + (asked++ == 0 ? 50 : 0)));
+            // At first what code takes that has never run.
+            time.Advance(TimeSpan.FromMilliseconds((request.MaxTokens!.Value * token) + (asked++ == 0 ? first : 0)));
             return FakeInference.Thoughtful().RunAsync(request, CancellationToken.None);
         });
         await using TestServer server = await TestServer.StartLoadingAsync(
             (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [TestServer.Served()], () => default) { PrewarmedModel = TestServer.Model }), time: time);
         using CancellationTokenSource limit = new(TimeSpan.FromMinutes(1));
         while (server.Serving.Phase != ServingPhase.Ready) await Task.Delay(1, limit.Token);
-        // 60 + 10 + 40; with one more it would be 150, which is not later than 150.
-        lock (inference.Requests) Assert.Equal([1, 1, 4, 4], inference.Requests.Select(one => one.MaxTokens!.Value));
+        // 60 + 10 + 40 + 40 are 150, which is not later than 150; 60 + 20 + 80 would be 160.
+        lock (inference.Requests) Assert.Equal(expected, string.Join(' ', inference.Requests.Select(one => one.MaxTokens!.Value)));
     }
 
     [Fact]

@@ -17,8 +17,9 @@ internal sealed unsafe partial class HollowWeights : IDisposable
     private const int HugePages = 14;
 
     private readonly byte* _memory;
-    private readonly List<OrtValue> _values = [];
+    private readonly List<(string Name, OrtValue Value)> _weights = [];
 
+    /// <exception cref="OnnxRuntimeException">A window is too short for its shape.</exception>
     public HollowWeights(PreparedHole hole)
     {
         // Not the aligned kind, which can't be had cleared: clearing it would take real memory.
@@ -27,28 +28,31 @@ internal sealed unsafe partial class HollowWeights : IDisposable
         // Where the system has no such pages, small ones do as well, a tenth slower.
         if (OperatingSystem.IsLinux()) _ = Advise(start, (nuint)hole.Bytes, HugePages);
         start[hole.Mark] = 1;
-        foreach (var window in hole.Windows)
+        try
         {
-            var bytes = hole.Bytes - window.At;
-            _values.Add(OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, (TensorElementType)window.Type, [.. window.Shape], (nint)(start + window.At), bytes));
+            foreach (var window in hole.Windows) _weights.Add((window.Name, Weight(window, start + window.At, hole.Bytes - window.At)));
         }
-
-        Names = [.. hole.Windows.Select(window => window.Name)];
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
-
-    private IReadOnlyList<string> Names { get; }
 
     /// <summary>For a session that is made with these settings; this must outlive it.</summary>
     public void AddTo(SessionOptions settings)
     {
-        for (var i = 0; i < Names.Count; i++) settings.AddInitializer(Names[i], _values[i]);
+        foreach (var (name, value) in _weights) settings.AddInitializer(name, value);
     }
 
     public void Dispose()
     {
-        foreach (var value in _values) value.Dispose();
+        foreach (var (_, value) in _weights) value.Dispose();
         NativeMemory.Free(_memory);
     }
+
+    private static OrtValue Weight(HoleWindow window, byte* at, long bytes) =>
+        OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, (TensorElementType)window.Type, [.. window.Shape], (nint)at, bytes);
 
     [LibraryImport("libc", EntryPoint = "madvise")]
     private static partial int Advise(void* start, nuint length, int advice);
