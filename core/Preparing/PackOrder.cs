@@ -3,7 +3,7 @@ namespace R1Serverless.Preparing;
 /// <summary>
 /// In which order weights are best packed. ONNX Runtime 1.31 packs nodes in their order in the file, several at a time, each by one thread, and hashes what was packed one at a time; it sorts a graph itself
 /// before it runs it. The smallest come first: the memory that they are packed into is given back at once and used again by the next, in the processor's cache still. Behind the
-/// largest, the output layer, stands as much as it has: to hash that takes about as long as to make room for it and to pack it. (Measured, docs/cold-start.md.)
+/// largest, an output layer that `r1 model build` did not part, stands as much as it has: to hash that takes about as long as to make room for it and to pack it. (Measured, docs/cold-start.md.)
 /// </summary>
 internal static class PackOrder
 {

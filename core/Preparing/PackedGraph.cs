@@ -77,7 +77,7 @@ internal sealed class PackedGraph
 
     /// <summary>Writes the graph with the keys of its hollow form, and the weights' file with all that is left of it, and the hole.</summary>
     /// <param name="keys">The graph that packing the hollow form gave.</param>
-    /// <exception cref="InvalidDataException">Two weights have one key, or one has none: they could not be told apart.</exception>
+    /// <exception cref="InvalidDataException">Two weights have one key, or one has none: they could not be told apart; or no constant is left to list packed forms with.</exception>
     public void WriteMerged(string keys, string graph, string weights)
     {
         var keyed = ModelProto.Parser.ParseFrom(File.ReadAllBytes(keys)).Graph.Initializer.ToDictionary(t => t.Name, StringComparer.Ordinal);
@@ -192,7 +192,7 @@ internal sealed class PackedGraph
     }
 
     /// <summary>Where each window begins, from the hole's start.</summary>
-    private Dictionary<string, long> Windows() => _hollow.Select((tensor, i) => (tensor.Name, At: i * Page)).ToDictionary(one => one.Name, one => one.At, StringComparer.Ordinal);
+    private Dictionary<string, long> Windows() => (Hole?.Windows ?? []).ToDictionary(window => window.Name, window => window.At, StringComparer.Ordinal);
 
     /// <summary>A hole takes no room on disks whose file systems know them.</summary>
     private void Dig(FileStream file, long at)

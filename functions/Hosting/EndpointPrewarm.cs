@@ -58,7 +58,7 @@ internal sealed class EndpointPrewarm(StartupReport report, PrewarmPass pass, Ti
                 foreach (Ask ask in round == 0 ? Short : Whole)
                 {
                     TimeSpan passed = time.GetElapsedTime(began);
-                    if (step > TimeSpan.Zero && passed + (step * ask.Tokens) > Longest) return;
+                    if (passed + (step * ask.Tokens) > Longest) return;
                     await AskAsync(address, ask.Path, $"{{\"model\":\"{model}\",\"max_tokens\":{ask.Tokens},{ask.Rest}}}", secret, either.Token);
                     step = (time.GetElapsedTime(began) - passed) / ask.Tokens;
                 }

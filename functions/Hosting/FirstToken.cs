@@ -21,14 +21,12 @@ internal sealed class FirstToken(StartupTimeline timeline, IProgress<string> rep
     {
         await foreach (InferenceEvent happened in events.WithCancellation(cancellationToken))
         {
-            if (_seen || happened is not InferenceEvent.Delta)
+            if (!_seen && happened is InferenceEvent.Delta)
             {
-                yield return happened;
-                continue;
+                _seen = true;
+                if (timeline.TryMark(StartupPhase.FirstToken, timeline.Now)) _ = SayAsync();
             }
 
-            _seen = true;
-            if (timeline.TryMark(StartupPhase.FirstToken, timeline.Now)) _ = SayAsync();
             yield return happened;
         }
     }

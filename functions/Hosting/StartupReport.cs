@@ -94,7 +94,7 @@ internal sealed partial class StartupReport(IServer server, ServeOptions options
             lines.Append("Ready; no worker is there yet.");
         }
 
-        // At once, for the same reason.
+        // In one write: whoever waits for the first line asks when it comes.
         output.WriteLine(lines);
         output.Flush();
     }

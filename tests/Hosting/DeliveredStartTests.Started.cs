@@ -74,19 +74,4 @@ public sealed partial class DeliveredStartTests
             if (_loaded?.Inference is IAsyncDisposable engine) await engine.DisposeAsync();
         }
     }
-
-    private sealed class Said : IProgress<string>
-    {
-        private readonly ConcurrentQueue<string> _lines = [];
-
-        public IReadOnlyCollection<string> Lines => _lines;
-
-        public Action<string> OnLine { get; set; } = _ => { };
-
-        public void Report(string value)
-        {
-            _lines.Enqueue(value);
-            OnLine(value);
-        }
-    }
 }

@@ -187,7 +187,7 @@ public sealed class ModelUpdatesTests : IAsyncDisposable
     private async Task StartAsync(string version, ModelHostOptions? tight = null)
     {
         await ActivateAsync(version, differs: version != "1");
-        Said said = new(_said);
+        Said said = new() { OnLine = _said.Enqueue };
         ModelDelivery delivery = new(_world.Repository, _world.Cache(), new LastServed(Path.Combine(_world.CacheFolder, "served")), said, _time);
         ModelHostOptions options = new() { MemoryBytes = 1L << 30, Progress = said };
         EngineOptions engine = new() { KvMemory = 1 << 20 };
@@ -247,10 +247,5 @@ public sealed class ModelUpdatesTests : IAsyncDisposable
             Assert.True(TimeProvider.System.GetElapsedTime(began) < Patience, $"{string.Join(' ', Versions)}; {string.Join('\n', _said)}");
             await LookAsync();
         }
-    }
-
-    private sealed class Said(ConcurrentQueue<string> lines) : IProgress<string>
-    {
-        public void Report(string value) => lines.Enqueue(value);
     }
 }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Net;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
@@ -93,7 +92,8 @@ public sealed class StartupTests
     {
         FakeTimeProvider time = new();
         StartupTimeline timeline = new(time);
-        Said said = new();
+        TaskCompletionSource<string> told = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Said said = new() { OnLine = line => told.TrySetResult(line) };
         FirstTokenWatch watch = new(FakeInference.Thoughtful(), new FirstToken(timeline, said, time));
         InferenceRequest request = new() { Id = RequestId.New(), Model = TestServer.Model, Prompt = new Prompt.Text("a client's") };
         // Both have begun before either has a token.
@@ -109,7 +109,7 @@ public sealed class StartupTests
 
         Assert.Empty(said.Lines);
         time.Advance(TimeSpan.FromSeconds(1));
-        Assert.Contains(": first token ", await said.First.WaitAsync(TimeSpan.FromMinutes(1)), StringComparison.Ordinal);
+        Assert.Contains(": first token ", await told.Task.WaitAsync(TimeSpan.FromMinutes(1)), StringComparison.Ordinal);
         Assert.Single(said.Lines);
     }
 
@@ -243,21 +243,6 @@ public sealed class StartupTests
         ModelFolder a = models.Make("a", variant => variant, Precision.Fp32, Precision.Int8), b = models.Make("b", variant => variant with { Preload = variant.Precision == Precision.Int8 }, Precision.Fp32, Precision.Int8);
         Assert.Equal([("a", null), ("b", Precision.Int8)], PreloadNames.Read(new ServeOptions(), [a, b]).Select(one => (one.Model, one.Wish.Named)));
         Assert.Equal([("a", Precision.Fp32)], PreloadNames.Read(new ServeOptions { Load = ["a:fp32"] }, [a, b]).Select(one => (one.Model, one.Wish.Named)));
-    }
-
-    private sealed class Said : IProgress<string>
-    {
-        private readonly TaskCompletionSource<string> _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        public ConcurrentQueue<string> Lines { get; } = [];
-
-        public Task<string> First => _first.Task;
-
-        public void Report(string value)
-        {
-            Lines.Enqueue(value);
-            _first.TrySetResult(value);
-        }
     }
 
     private static async Task UntilAsync(Func<Task<bool>> holds, string what = "what was waited for")
