@@ -45,9 +45,10 @@ internal sealed class PackedGraph
     public static PackedGraph Read(string graph, string data)
     {
         var model = ModelProto.Parser.ParseFrom(File.ReadAllBytes(graph));
+        var readers = model.Graph.Node.SelectMany(node => node.Input.Select(input => (Input: input, node.OpType))).ToLookup(one => one.Input, one => one.OpType, StringComparer.Ordinal);
         // The largest first, while the marks of all fit into the smallest.
         List<TensorProto> hollow = [];
-        foreach (var tensor in model.Graph.Initializer.Where(t => HasPacked(t) && Number(t, Length) >= Smallest).OrderByDescending(t => Number(t, Length)))
+        foreach (var tensor in model.Graph.Initializer.Where(t => IsOnlyPacked(t, readers[t.Name]) && Number(t, Length) >= Smallest).OrderByDescending(t => Number(t, Length)))
         {
             if ((hollow.Count + 1) * Page >= Number(tensor, Length)) break;
             hollow.Add(tensor);
@@ -156,6 +157,14 @@ internal sealed class PackedGraph
                 other.ExternalData.Add(new StringStringEntryProto { Key = $"{Packed}{listed++}", Value = entry.Value });
             }
         }
+    }
+
+    /// <summary>Whether every node that reads it reads its packed form. The tied embedding of a floating-point variant is looked up in its plain form too.</summary>
+    private static bool IsOnlyPacked(TensorProto tensor, IEnumerable<string> readers)
+    {
+        // OPERATOR+hash|…
+        string[] packers = [.. tensor.ExternalData.Where(IsPacked).Select(entry => entry.Value.Split('+')[0])];
+        return packers.Length > 0 && readers.All(packers.Contains);
     }
 
     private static bool HasPacked(TensorProto tensor) => tensor.ExternalData.Any(IsPacked);
