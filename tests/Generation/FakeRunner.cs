@@ -20,6 +20,8 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
 
     public bool IsDisposed { get; private set; }
 
+    public Action OnDispose { get; set; } = () => { };
+
     public int Steps { get; private set; }
 
     public int LargestBatch { get; private set; }
@@ -109,7 +111,11 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
         return logits;
     }
 
-    public void Dispose() => IsDisposed = true;
+    public void Dispose()
+    {
+        IsDisposed = true;
+        OnDispose();
+    }
 
     private static int[] NewSlot(int length)
     {

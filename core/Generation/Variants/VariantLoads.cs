@@ -1,4 +1,5 @@
 using R1Serverless.Requests;
+using R1Serverless.Runtime;
 
 namespace R1Serverless.Generation;
 
@@ -70,6 +71,7 @@ internal sealed class VariantLoads(HostedModels models, ModelHostOptions options
         }
         catch (Exception fault)
         {
+            FreedMemory.Return();
             lock (gate)
             {
                 (one.Loading, one.Failure, one.FailedAt) = (null, fault, time.GetTimestamp());
@@ -101,6 +103,8 @@ internal sealed class VariantLoads(HostedModels models, ModelHostOptions options
         try
         {
             await loaded.DisposeAsync();
+            // Before anything is loaded in its place, as what that allocates may not fit into what this one left.
+            FreedMemory.Return();
         }
         finally
         {
