@@ -2,6 +2,7 @@ using R1Serverless.Building;
 using R1Serverless.Generation;
 using R1Serverless.Models;
 using R1Serverless.Queues;
+using R1Serverless.Requests;
 using R1Serverless.Runtime;
 
 namespace R1Serverless.Hosting;
@@ -33,7 +34,7 @@ internal static class LocalModels
             (progress as StartupReport)?.Mark(StartupPhase.Artifacts);
             var first = PreloadNames.Read(options, folders, delivered?.Names);
             var served = host = new ModelHost(folders, rules.Limits, options.Runtime, rules.Engine, TimeProvider.System);
-            host.EnsureFit(first);
+            first = Fitting(host.Fit(first), isDelivered: delivered is not null, rules);
             var updates = delivered?.Watch(host, progress);
             await Task.WhenAll(first.Select(one => updates is null ? served.LoadAsync(one.Model, one.Wish, cancellationToken) : updates.LoadAsync(one.Model, one.Wish, cancellationToken)));
             // The device that a load really got, where the preferred one would not do.
@@ -84,6 +85,16 @@ internal static class LocalModels
         var folder = repository.EnsureBuilt(checkpoint, name, TimeProvider.System, cancellation: cancellationToken);
         if (folder.Manifest.Fingerprint != before) progress.Report($"Built {name} from its checkpoint into {folder.Path}.");
         return folder;
+    }
+
+    /// <summary>Versions change while their servers stay as they were started: what has no room beside others must not keep the next server from its start.</summary>
+    /// <exception cref="ModelLoadException">Not all has room, and it is the operator who named it.</exception>
+    private static IReadOnlyList<(string Model, PrecisionWish Wish)> Fitting(StartFit fit, bool isDelivered, StartRules rules)
+    {
+        if (fit.Refusal is null) return fit.Fitting;
+        if (!isDelivered) throw new ModelLoadException(fit.Refusal);
+        rules.Limits.Warn?.Invoke($"{fit.Refusal}. When it is asked for, this is loaded in another's place: {string.Join(", ", fit.Left)}.");
+        return fit.Fitting;
     }
 
     private static StartRules Rules(ServeOptions options, IProgress<string> progress)

@@ -44,6 +44,9 @@ public sealed partial class DeliveredStartTests
         public IEnumerable<(string Version, VersionState State)> Versions(string model) =>
             _loaded!.Models().Single(one => one.Id == model).Versions.Where(one => one.State != VersionState.Retiring).Select(one => (one.Version, one.State));
 
+        /// <summary>The models with something in memory.</summary>
+        public IEnumerable<string> Loaded => _loaded!.Models().Where(model => model.Variants.Any(variant => variant.Loaded is not null)).Select(model => model.Id);
+
         public int Failures(string model) => _failures.Count(one => one == model);
 
         /// <summary>The version that answered; null for an error.</summary>

@@ -62,6 +62,25 @@ public sealed partial class DeliveredStartTests : IDisposable
     }
 
     [Fact]
+    public async Task A_version_whose_marks_do_not_fit_together_leaves_the_one_before_and_models_that_do_not_start_with_what_has_room()
+    {
+        ModelVariant Marked(ModelVariant variant) => variant with { Bytes = 600 << 20, Preload = true };
+        await PushAsync("m", "1", Marked);
+        await PushAsync("m", "2", Marked, Precision.Fp32, Precision.Int8);
+        await using (Started alone = await StartAsync(new ServeOptions { Models = ["m"] }))
+        {
+            Assert.Equal([("1", VersionState.Active), ("2", VersionState.Failed)], alone.Versions("m"));
+            Assert.Contains(_said.Lines, line => line.StartsWith("m 2 is not served: what is to be loaded at the start needs 1202 MiB with its keys and values (m fp32 601 MiB, m int8 601 MiB), and models may take 1024 MiB", StringComparison.Ordinal));
+        }
+
+        await PushAsync("other", "1", Marked);
+        await using Started both = await StartAsync(new ServeOptions { Models = ["m", "other"] });
+        Assert.Contains(_said.Lines, line => line.EndsWith("a manifest's marks count). When it is asked for, this is loaded in another's place: other fp32.", StringComparison.Ordinal));
+        Assert.Equal(["m"], both.Loaded);
+        Assert.Equal("1", await both.AnswerAsync("other"));
+    }
+
+    [Fact]
     public async Task A_version_that_there_is_no_room_for_in_the_cache_leaves_the_one_before()
     {
         await PushAsync("m", "1");

@@ -106,7 +106,8 @@ internal sealed class HostedModels
         return new InferenceError(InferenceErrorKind.Unavailable, $"{name} could not be loaded; the server's log says why.", RetryAfter: left);
     }
 
-    private static IEnumerable<HostedVariant> Variants(ModelFolder folder, string device, long kvMemory)
+    /// <summary>What a version would bring, none of it loaded.</summary>
+    public static IEnumerable<HostedVariant> Variants(ModelFolder folder, string device, long kvMemory)
     {
         var text = new HostedText(folder);
         foreach (var variant in folder.Manifest.Variants)

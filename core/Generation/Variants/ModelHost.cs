@@ -60,8 +60,10 @@ public sealed class ModelHost : IAsyncDisposable
         }
     }
 
-    /// <summary>Why a host with these options would not take a model; null where it would.</summary>
-    public static string? Misfit(ModelFolder model, ModelHostOptions options, EngineOptions engine) => HostedModels.Misfit(model, options, engine.KvMemory);
+    /// <summary>Why a host with these options would not take a version of a model; null where it would.</summary>
+    /// <param name="usual">What requests get that name no precision.</param>
+    public static string? Misfit(ModelFolder version, PrecisionWish usual, ModelHostOptions options, EngineOptions engine) =>
+        HostedModels.Misfit(version, options, engine.KvMemory) ?? PreloadFit.Refusal(version, usual, options, engine.KvMemory);
 
     /// <summary>A host of variants that are open already, at least one, whose ownership it takes; it loads and unloads nothing.</summary>
     public static ModelHost Of(IReadOnlyList<LoadedVariant> variants)
@@ -73,13 +75,9 @@ public sealed class ModelHost : IAsyncDisposable
     }
 
     /// <summary>To be asked before several are loaded that are to stay: one that left for another would not be missed before a request is.</summary>
-    /// <exception cref="ModelLoadException">There is no room for all of them together.</exception>
-    public void EnsureFit(IEnumerable<(string Model, PrecisionWish Wish)> together)
+    public StartFit Fit(IReadOnlyList<(string Model, PrecisionWish Wish)> together)
     {
-        lock (_gate)
-        {
-            if (PreloadFit.Refusal(_models, together, _options.MemoryBytes) is { } refusal) throw new ModelLoadException(refusal);
-        }
+        lock (_gate) return PreloadFit.Choose(_models, together, _options.MemoryBytes);
     }
 
     /// <summary>Loads the variant that a request with this wish would get, unless it is loaded.</summary>

@@ -1,3 +1,4 @@
+using R1Serverless.Models;
 using R1Serverless.Requests;
 
 namespace R1Serverless.Generation;
@@ -5,20 +6,56 @@ namespace R1Serverless.Generation;
 /// <summary>Whether variants that are to be in memory from the start have room there together.</summary>
 internal static class PreloadFit
 {
-    /// <summary>Why they have not, with what can be done; null where they have. What is no variant, or too large by itself, is left to the loading to say. Under the host's lock, before anything is loaded.</summary>
-    public static string? Refusal(HostedModels models, IEnumerable<(string Model, PrecisionWish Wish)> together, long budget)
+    /// <summary>Chooses of them, in their order, as many as have room; the first always. What is no variant is left to the loading to say. Under the host's lock, before anything is loaded.</summary>
+    public static StartFit Choose(HostedModels models, IReadOnlyList<(string Model, PrecisionWish Wish)> together, long budget)
     {
         List<HostedVariant> chosen = [];
+        List<(string, PrecisionWish)> fitting = [];
+        List<string> left = [];
+        var taken = 0L;
         foreach (var (model, wish) in together)
         {
-            if (models.Choose(model, wish, out var one, out _) is null && !chosen.Contains(one!)) chosen.Add(one!);
+            if (models.Choose(model, wish, out var one, out _) is null && !chosen.Contains(one!))
+            {
+                chosen.Add(one!);
+                if (taken > 0 && taken + one!.MemoryBytes > budget)
+                {
+                    left.Add(Name(one));
+                    continue;
+                }
+
+                taken += one!.MemoryBytes;
+            }
+
+            fitting.Add((model, wish));
         }
 
+        return new StartFit(fitting, left, Refusal(chosen, budget));
+    }
+
+    /// <summary>Why a version would not be taken over while another serves: what is usual and what its manifest marks have no room together; null where they have, or where marks don't count.</summary>
+    public static string? Refusal(ModelFolder version, PrecisionWish usual, ModelHostOptions options, long kvMemory)
+    {
+        if (!options.LoadsMarked) return null;
+        var (wanted, _) = VersionGate.Judge(version.Name, version.Manifest.Variants, [], [], options.Device, usual, isForward: false);
+        return Refusal([.. HostedModels.Variants(version, options.Device, kvMemory).Where(one => wanted.Contains(one.Variant))], options.MemoryBytes);
+    }
+
+    private static string? Refusal(IReadOnlyList<HostedVariant> chosen, long budget)
+    {
         var needed = chosen.Sum(one => one.MemoryBytes);
         if (needed <= budget) return null;
-        var each = string.Join(", ", chosen.Select(one => $"{one.Folder.Name} {PrecisionName.Of(one.Variant.Precision)} {Mebibytes(one.MemoryBytes)}"));
+        var each = string.Join(", ", chosen.Select(one => $"{Name(one)} {Mebibytes(one.MemoryBytes)}"));
         return $"what is to be loaded at the start needs {Mebibytes(needed)} with its keys and values ({each}), and models may take {Mebibytes(budget)}: raise --memory, lower --kv-memory, or preload less (--load names what; else a manifest's marks count)";
     }
 
+    private static string Name(HostedVariant one) => $"{one.Folder.Name} {PrecisionName.Of(one.Variant.Precision)}";
+
     private static string Mebibytes(long bytes) => $"{(bytes + (1 << 20) - 1) >> 20} MiB";
 }
+
+/// <summary>What is loaded at a start of what was to be.</summary>
+/// <param name="Fitting">As much as has room, in the order in which it was given.</param>
+/// <param name="Left">The names of what has none.</param>
+/// <param name="Refusal">The sizes and what can be done; null where all has room.</param>
+public sealed record StartFit(IReadOnlyList<(string Model, PrecisionWish Wish)> Fitting, IReadOnlyList<string> Left, string? Refusal);

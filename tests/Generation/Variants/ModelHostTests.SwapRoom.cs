@@ -1,7 +1,6 @@
 using R1Serverless.Generation;
 using R1Serverless.Models;
 using R1Serverless.Requests;
-using R1Serverless.Runtime;
 
 namespace R1Serverless.Tests.Generation;
 
@@ -133,12 +132,31 @@ public sealed partial class ModelHostTests
     {
         (string, PrecisionWish) a = ("a", new PrecisionWish()), same = ("a", new PrecisionWish(Precision.Fp32)), int8 = ("a", new PrecisionWish(Precision.Int8)), b = ("b", new PrecisionWish());
         var host = Host(room: 2, Folder("a", Precision.Fp32, Precision.Int8), Folder("b", Precision.Fp32));
-        host.EnsureFit([a, same, b]);
+        var all = host.Fit([a, same, b]);
+        Assert.Null(all.Refusal);
+        Assert.Equal([a, same, b], all.Fitting);
         // What is not there is said when it is loaded.
-        host.EnsureFit([a, b, ("c", new PrecisionWish()), ("b", new PrecisionWish(Precision.Int4))]);
-        var refusal = Assert.Throws<ModelLoadException>(() => host.EnsureFit([a, int8, b])).Message;
-        Assert.Contains("(a fp32 1 MiB, a int8 1 MiB, b fp32 1 MiB)", refusal, StringComparison.Ordinal);
-        Assert.Contains("raise --memory", refusal, StringComparison.Ordinal);
+        Assert.Null(host.Fit([a, b, ("c", new PrecisionWish()), ("b", new PrecisionWish(Precision.Int4))]).Refusal);
+        var fit = host.Fit([a, int8, b, same]);
+        Assert.Contains("(a fp32 1 MiB, a int8 1 MiB, b fp32 1 MiB)", fit.Refusal, StringComparison.Ordinal);
+        Assert.Contains("raise --memory", fit.Refusal, StringComparison.Ordinal);
+        Assert.Equal([a, int8, same], fit.Fitting);
+        Assert.Equal(["b fp32"], fit.Left);
+    }
+
+    [Theory]
+    [InlineData(true, 3, null)]
+    [InlineData(true, 2, "needs 1 MiB with its keys and values (a fp32 1 MiB, a int8 1 MiB, a int4 1 MiB), and models may take 1 MiB")]
+    [InlineData(false, 2, null)]
+    [InlineData(false, 0, "even the smallest variant of a needs 1 MiB")]
+    public void A_version_whose_marks_have_no_room_together_is_a_misfit_as_in_a_swap(bool loadsMarked, int room, string? reason)
+    {
+        using HandMadeModels others = new();
+        var version = others.Make("a", variant => variant with { Bytes = 8, Preload = variant.Precision != Precision.Fp32 }, Precision.Fp32, Precision.Int8, Precision.Int4);
+        var options = new ModelHostOptions { MemoryBytes = room * VariantBytes, LoadsMarked = loadsMarked };
+        var misfit = ModelHost.Misfit(version, Usual, options, new EngineOptions { KvMemory = 2 });
+        if (reason is null) Assert.Null(misfit);
+        else Assert.Contains(reason, misfit, StringComparison.Ordinal);
     }
 
     /// <param name="bytes">Of all, keys and values too.</param>
