@@ -117,7 +117,7 @@ internal sealed class DeliveredModels : IDisposable
     {
         if (await _delivery.FindKnownAsync(named, cancellationToken) is not { } version) return null;
         VersionChoice choice = _rules.Choose(named, [new MeasuredVersion(version.Version, version.Pushed, version.Folder.Manifest.Variants)]);
-        if ((choice.Refused is [var refused] ? refused.Reason : _rules.Misfit(version.Folder)) is { } reason)
+        if ((choice.Refused is [var refused] ? refused.Reason : _rules.Misfit(named, version.Folder.Manifest.Variants)) is { } reason)
         {
             version.Dispose();
             _warn($"{named} {version.Version} is in the cache, but can't be served: {reason}");

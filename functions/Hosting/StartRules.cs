@@ -17,6 +17,6 @@ internal sealed record StartRules(ServeOptions Options, ModelHostOptions Limits,
     public VersionChoice Choose(string model, IReadOnlyList<MeasuredVersion> versions) =>
         VersionChoice.Of(model, versions, variants => PreloadNames.Precisions(Options.Load, model, variants), Limits.Device, Usual);
 
-    /// <summary>Why a version that is on this machine can't be held in memory, or not with all that it marks for a start; null where it can.</summary>
-    public string? Misfit(ModelFolder folder) => ModelHost.Misfit(folder, Usual, Limits, Engine);
+    /// <summary>Why a version can't be held in memory, or not with all that it marks for a start; null where it can.</summary>
+    public string? Misfit(string model, IReadOnlyList<ModelVariant> variants) => ModelHost.Misfit(model, variants, Usual, Limits, Engine);
 }

@@ -74,7 +74,7 @@ internal sealed class VersionLine(ModelDelivery delivery, string model, IReadOnl
     /// <summary>Whether its folder, now that it is here, says nothing against it.</summary>
     private bool Accepts(Entry next, DeliveredVersion opened)
     {
-        if (rules.Misfit(opened.Folder) is { } misfit)
+        if (rules.Misfit(model, opened.Folder.Manifest.Variants) is { } misfit)
         {
             Refuse(next.Version, misfit);
             return false;
@@ -111,7 +111,10 @@ internal sealed class VersionLine(ModelDelivery delivery, string model, IReadOnl
         try
         {
             one.Found = await delivery.FindAsync(model, one.Version, cancellationToken);
-            if (withVariants) one.Variants = await VariantsAsync(one.Found.Value, cancellationToken);
+            if (!withVariants) return;
+            one.Variants = await VariantsAsync(one.Found.Value, cancellationToken);
+            // What has no room need not come.
+            if (one.Variants is not null) one.Fault = rules.Misfit(model, one.Variants);
         }
         catch (Exception fault) when (fault is InvalidModelException or IOException or UnauthorizedAccessException)
         {

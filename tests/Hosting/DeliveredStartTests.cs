@@ -71,6 +71,8 @@ public sealed partial class DeliveredStartTests : IDisposable
         {
             Assert.Equal([("1", VersionState.Active), ("2", VersionState.Failed)], alone.Versions("m"));
             Assert.Contains(_said.Lines, line => line.StartsWith("m 2 is not served: what is to be loaded at the start needs 1202 MiB with its keys and values (m fp32 601 MiB, m int8 601 MiB), and models may take 1024 MiB", StringComparison.Ordinal));
+            // What is not served is not fetched.
+            Assert.DoesNotContain(_said.Lines, line => line.StartsWith("Fetched m 2", StringComparison.Ordinal));
         }
 
         await PushAsync("other", "1", Marked);

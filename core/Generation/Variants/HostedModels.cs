@@ -32,15 +32,18 @@ internal sealed class HostedModels
         if (folders.GroupBy(folder => folder.Name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new ModelLoadException($"two models have the name '{twice.Key}'; a request could not tell them apart");
         var models = new HostedModels([.. folders.SelectMany(folder => Variants(folder, options.Device, kvMemory))], options, time, kvMemory);
-        if (folders.Select(folder => Misfit(folder, options, kvMemory)).FirstOrDefault(misfit => misfit is not null) is { } misfit) throw new ModelLoadException(misfit);
+        if (folders.Select(folder => Misfit(folder.Name, folder.Manifest.Variants, options, kvMemory)).FirstOrDefault(misfit => misfit is not null) is { } misfit) throw new ModelLoadException(misfit);
         return models;
     }
 
     /// <summary>Why no variant of a model fits into the memory; null where one does.</summary>
-    public static string? Misfit(ModelFolder folder, ModelHostOptions options, long kvMemory) =>
-        Variants(folder, options.Device, kvMemory).Min(one => one.MemoryBytes) is var smallest && smallest > options.MemoryBytes
-            ? $"even the smallest variant of {folder.Name} needs {Mebibytes(smallest)} with its keys and values, and models may take {Mebibytes(options.MemoryBytes)}: give them more memory, or less to keys and values"
+    public static string? Misfit(string model, IReadOnlyList<ModelVariant> variants, ModelHostOptions options, long kvMemory) =>
+        variants.Min(one => MemoryOf(one, options.Device, kvMemory)) is var smallest && smallest > options.MemoryBytes
+            ? $"even the smallest variant of {model} needs {Mebibytes(smallest)} with its keys and values, and models may take {Mebibytes(options.MemoryBytes)}: give them more memory, or less to keys and values"
             : null;
+
+    /// <summary>What it grew to when it was measured, or at least its weights, as a graph's working memory is not known before; and its keys and values.</summary>
+    public static long MemoryOf(ModelVariant variant, string device, long kvMemory) => Math.Max(variant.Bytes, VariantSelection.On(variant, device)?.MemoryBytes ?? 0) + kvMemory;
 
     /// <summary>The variants of another version, of which nothing is loaded yet.</summary>
     public HostedVariant[] Add(ModelFolder next)
@@ -106,16 +109,10 @@ internal sealed class HostedModels
         return new InferenceError(InferenceErrorKind.Unavailable, $"{name} could not be loaded; the server's log says why.", RetryAfter: left);
     }
 
-    /// <summary>What a version would bring, none of it loaded.</summary>
-    public static IEnumerable<HostedVariant> Variants(ModelFolder folder, string device, long kvMemory)
+    private static IEnumerable<HostedVariant> Variants(ModelFolder folder, string device, long kvMemory)
     {
         var text = new HostedText(folder);
-        foreach (var variant in folder.Manifest.Variants)
-        {
-            // What it grew to when it was measured, or at least its weights: a graph's working memory is not known before.
-            var grown = VariantSelection.On(variant, device)?.MemoryBytes ?? 0;
-            yield return new HostedVariant(folder, variant, text, Math.Max(variant.Bytes, grown) + kvMemory);
-        }
+        foreach (var variant in folder.Manifest.Variants) yield return new HostedVariant(folder, variant, text, MemoryOf(variant, device, kvMemory));
     }
 
     private static string Mebibytes(long bytes) => $"{(bytes + (1 << 20) - 1) >> 20} MiB";

@@ -61,9 +61,10 @@ public sealed class ModelHost : IAsyncDisposable
     }
 
     /// <summary>Why a host with these options would not take a version of a model; null where it would.</summary>
+    /// <param name="variants">Of the version.</param>
     /// <param name="usual">What requests get that name no precision.</param>
-    public static string? Misfit(ModelFolder version, PrecisionWish usual, ModelHostOptions options, EngineOptions engine) =>
-        HostedModels.Misfit(version, options, engine.KvMemory) ?? PreloadFit.Refusal(version, usual, options, engine.KvMemory);
+    public static string? Misfit(string model, IReadOnlyList<ModelVariant> variants, PrecisionWish usual, ModelHostOptions options, EngineOptions engine) =>
+        HostedModels.Misfit(model, variants, options, engine.KvMemory) ?? PreloadFit.Refusal(model, variants, usual, options, engine.KvMemory);
 
     /// <summary>A host of variants that are open already, at least one, whose ownership it takes; it loads and unloads nothing.</summary>
     public static ModelHost Of(IReadOnlyList<LoadedVariant> variants)

@@ -20,7 +20,7 @@ internal static class PreloadFit
                 chosen.Add(one!);
                 if (taken > 0 && taken + one!.MemoryBytes > budget)
                 {
-                    left.Add(Name(one));
+                    left.Add(Name(model, one.Variant));
                     continue;
                 }
 
@@ -30,26 +30,26 @@ internal static class PreloadFit
             fitting.Add((model, wish));
         }
 
-        return new StartFit(fitting, left, Refusal(chosen, budget));
+        return new StartFit(fitting, left, Refusal([.. chosen.Select(one => (Name(one.Folder.Name, one.Variant), one.MemoryBytes))], budget));
     }
 
     /// <summary>Why a version would not be taken over while another serves: what is usual and what its manifest marks have no room together; null where they have, or where marks don't count.</summary>
-    public static string? Refusal(ModelFolder version, PrecisionWish usual, ModelHostOptions options, long kvMemory)
+    public static string? Refusal(string model, IReadOnlyList<ModelVariant> variants, PrecisionWish usual, ModelHostOptions options, long kvMemory)
     {
         if (!options.LoadsMarked) return null;
-        var (wanted, _) = VersionGate.Judge(version.Name, version.Manifest.Variants, [], [], options.Device, usual, isForward: false);
-        return Refusal([.. HostedModels.Variants(version, options.Device, kvMemory).Where(one => wanted.Contains(one.Variant))], options.MemoryBytes);
+        var (wanted, _) = VersionGate.Judge(model, variants, [], [], options.Device, usual, isForward: false);
+        return Refusal([.. wanted.Select(one => (Name(model, one), HostedModels.MemoryOf(one, options.Device, kvMemory)))], options.MemoryBytes);
     }
 
-    private static string? Refusal(IReadOnlyList<HostedVariant> chosen, long budget)
+    private static string? Refusal(IReadOnlyList<(string Name, long Bytes)> chosen, long budget)
     {
-        var needed = chosen.Sum(one => one.MemoryBytes);
+        var needed = chosen.Sum(one => one.Bytes);
         if (needed <= budget) return null;
-        var each = string.Join(", ", chosen.Select(one => $"{Name(one)} {Mebibytes(one.MemoryBytes)}"));
+        var each = string.Join(", ", chosen.Select(one => $"{one.Name} {Mebibytes(one.Bytes)}"));
         return $"what is to be loaded at the start needs {Mebibytes(needed)} with its keys and values ({each}), and models may take {Mebibytes(budget)}: raise --memory, lower --kv-memory, or preload less (--load names what; else a manifest's marks count)";
     }
 
-    private static string Name(HostedVariant one) => $"{one.Folder.Name} {PrecisionName.Of(one.Variant.Precision)}";
+    private static string Name(string model, ModelVariant variant) => $"{model} {PrecisionName.Of(variant.Precision)}";
 
     private static string Mebibytes(long bytes) => $"{(bytes + (1 << 20) - 1) >> 20} MiB";
 }

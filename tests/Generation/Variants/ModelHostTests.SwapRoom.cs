@@ -154,7 +154,7 @@ public sealed partial class ModelHostTests
         using HandMadeModels others = new();
         var version = others.Make("a", variant => variant with { Bytes = 8, Preload = variant.Precision != Precision.Fp32 }, Precision.Fp32, Precision.Int8, Precision.Int4);
         var options = new ModelHostOptions { MemoryBytes = room * VariantBytes, LoadsMarked = loadsMarked };
-        var misfit = ModelHost.Misfit(version, Usual, options, new EngineOptions { KvMemory = 2 });
+        var misfit = ModelHost.Misfit("a", version.Manifest.Variants, Usual, options, new EngineOptions { KvMemory = 2 });
         if (reason is null) Assert.Null(misfit);
         else Assert.Contains(reason, misfit, StringComparison.Ordinal);
     }
