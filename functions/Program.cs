@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using R1Serverless.Commands;
 using R1Serverless.Hosting;
 
@@ -15,7 +17,15 @@ ParseResult command = root.Parse(arguments);
 bool handlesSignals = command.CommandResult.Command.Name is Serve or Chat;
 InvocationConfiguration configuration = new() { EnableDefaultExceptionHandler = false };
 if (handlesSignals) configuration.ProcessTerminationTimeout = null;
-return await command.InvokeAsync(configuration);
+if (command.Action is not ParseErrorAction refusal) return await command.InvokeAsync(configuration);
+
+// A long list of options would push what is wrong off the screen; which verbs there are is told at once.
+refusal.ShowHelp = command.CommandResult.Command.Subcommands.Count > 0;
+int code = await command.InvokeAsync(configuration);
+if (!refusal.ShowHelp) Console.Error.WriteLine($"`{Call(command.CommandResult)} --help` explains the options.");
+return code;
+
+static string Call(CommandResult result) => result.Parent is CommandResult parent ? $"{Call(parent)} {result.Command.Name}" : "r1";
 
 static Command[] Verbs() =>
 [

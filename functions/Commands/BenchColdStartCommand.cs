@@ -20,7 +20,7 @@ internal static class BenchColdStartCommand
         HelpName = "NAME",
     };
 
-    private static readonly Option<int> Rounds = new("--rounds") { Description = "How often each way is started; medians are printed.", HelpName = "N", DefaultValueFactory = _ => 5 };
+    private static readonly Option<int> Rounds = NumberOption.Bound(new Option<int>("--rounds") { Description = "How often each way is started; medians are printed.", HelpName = "N", DefaultValueFactory = _ => 5 }, 1, 1000);
 
     private static readonly Option<string?> Executable = new("--executable") { Description = "The published r1 to start. [default: this one]", HelpName = "FILE" };
 
@@ -45,7 +45,7 @@ internal static class BenchColdStartCommand
     {
         string executable = Published(arguments.GetValue(Executable));
         string[] named = arguments.GetValue(Models) is { Length: > 0 } models ? models : [$"{ShippedModels.Nano}:fp32", $"{BenchOptions.Large}:int8"];
-        int rounds = Math.Clamp(arguments.GetValue(Rounds), 1, 1000);
+        int rounds = arguments.GetValue(Rounds);
         bool isJson = arguments.GetValue(Json);
         ModelRepository repository = DataFolder.Repository(arguments.GetValue(Data));
         IAnsiConsole console = BenchConsole.Create(isJson);

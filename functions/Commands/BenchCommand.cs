@@ -16,15 +16,15 @@ internal static class BenchCommand
         Description = $"Models to measure: names in the repository, {ShippedModels.Nano}, or {BenchOptions.Synthetic} (random weights, made on demand). [default: both]",
     };
 
-    private static readonly Option<int> Rounds = new("--rounds")
+    private static readonly Option<int> Rounds = NumberOption.Bound(new Option<int>("--rounds")
     {
-        Description = "How often each way is measured; medians are printed.", DefaultValueFactory = _ => 7,
-    };
+        Description = "How often each way is measured; medians are printed.", HelpName = "N", DefaultValueFactory = _ => 7,
+    }, 1, 1000);
 
-    private static readonly Option<int[]> Clients = new("--clients")
+    private static readonly Option<int[]> Clients = NumberOption.Bound(new Option<int[]>("--clients")
     {
-        Description = "How many requests at once, 1 to 1024; may be given several times. [default: 1, 8, 32 and 64]",
-    };
+        Description = "How many requests at once, 1 to 1024; may be given several times. [default: 1, 8, 32 and 64]", HelpName = "N",
+    }, 1, 1024);
 
     private static readonly Option<bool> NoHttp = new("--no-http") { Description = "Leave out the server and the client process." };
 
@@ -33,7 +33,7 @@ internal static class BenchCommand
     private static readonly Option<string?> Data = DataOption.Create();
 
     private static int[] Concurrencies(ParseResult arguments) =>
-        arguments.GetValue(Clients) is { Length: > 0 } named ? [.. named.Select(clients => Math.Clamp(clients, 1, 1024))] : [1, 8, 32, 64];
+        arguments.GetValue(Clients) is { Length: > 0 } named ? named : [1, 8, 32, 64];
 
     public static Command Create()
     {
@@ -50,7 +50,7 @@ internal static class BenchCommand
 
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellation)
     {
-        var options = new BenchOptions(Math.Max(1, arguments.GetValue(Rounds)), !arguments.GetValue(NoHttp), Concurrencies(arguments), DeviceOption.Read(arguments));
+        var options = new BenchOptions(arguments.GetValue(Rounds), !arguments.GetValue(NoHttp), Concurrencies(arguments), DeviceOption.Read(arguments));
         var repository = DataFolder.Repository(arguments.GetValue(Data));
         var named = arguments.GetValue(Models) is { Length: > 0 } names ? names : [ShippedModels.Nano, BenchOptions.Synthetic];
         var console = BenchConsole.Create(arguments.GetValue(Json));

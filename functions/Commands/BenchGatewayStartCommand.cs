@@ -8,7 +8,7 @@ namespace R1Serverless.Commands;
 /// <summary><c>r1 bench gateway-start</c>: the gateway's part of a cold start.</summary>
 internal static class BenchGatewayStartCommand
 {
-    private static readonly Option<int> Rounds = new("--rounds") { Description = "How often it is started; medians are printed.", HelpName = "N", DefaultValueFactory = _ => 15 };
+    private static readonly Option<int> Rounds = NumberOption.Bound(new Option<int>("--rounds") { Description = "How often it is started; medians are printed.", HelpName = "N", DefaultValueFactory = _ => 15 }, 1, 1000);
 
     private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON object instead." };
 
@@ -21,7 +21,7 @@ internal static class BenchGatewayStartCommand
 
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellation)
     {
-        GatewayStartReport report = await GatewayStart.MeasureAsync(Math.Clamp(arguments.GetValue(Rounds), 1, 1000), TimeProvider.System, cancellation);
+        GatewayStartReport report = await GatewayStart.MeasureAsync(arguments.GetValue(Rounds), TimeProvider.System, cancellation);
         Console.WriteLine(arguments.GetValue(Json)
             ? JsonSerializer.Serialize(report, BenchJson.Default.GatewayStartReport)
             : string.Create(CultureInfo.InvariantCulture, $"first byte {report.FirstByte:0} ms, at most {report.FirstByteMost:0}; ready {report.Ready:0} ms, at most {report.ReadyMost:0} ({report.Rounds} starts, medians)"));

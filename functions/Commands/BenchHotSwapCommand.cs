@@ -19,11 +19,11 @@ internal static class BenchHotSwapCommand
         Description = $"The model: a name in the repository, {ShippedModels.Nano}, or {BenchOptions.Synthetic} (random weights, made on demand).", HelpName = "NAME", DefaultValueFactory = _ => ShippedModels.Nano,
     };
 
-    private static readonly Option<int> Streams = new("--streams") { Description = "Streams at once, 1 to 1024.", HelpName = "N", DefaultValueFactory = _ => 32 };
+    private static readonly Option<int> Streams = NumberOption.Bound(new Option<int>("--streams") { Description = "Streams at once, 1 to 1024.", HelpName = "N", DefaultValueFactory = _ => 32 }, 1, 1024);
 
-    private static readonly Option<int> Tokens = new("--tokens") { Description = "Tokens of the shortest stream, 1 to 1000; the longest have nearly twice as many.", HelpName = "N", DefaultValueFactory = _ => 200 };
+    private static readonly Option<int> Tokens = NumberOption.Bound(new Option<int>("--tokens") { Description = "Tokens of the shortest stream, 1 to 1000; the longest have nearly twice as many.", HelpName = "N", DefaultValueFactory = _ => 200 }, 1, 1000);
 
-    private static readonly Option<int> Pause = new("--pause") { Description = "Seconds before the first change and after each.", HelpName = "SECONDS", DefaultValueFactory = _ => 5 };
+    private static readonly Option<int> Pause = NumberOption.Bound(new Option<int>("--pause") { Description = "Seconds before the first change and after each.", HelpName = "SECONDS", DefaultValueFactory = _ => 5 }, 1, 3600);
 
     private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON object instead of a table." };
 
@@ -44,7 +44,7 @@ internal static class BenchHotSwapCommand
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellation)
     {
         HotSwapOptions options = new(
-            Math.Clamp(arguments.GetValue(Streams), 1, 1024), PromptTokens: 32, Math.Clamp(arguments.GetValue(Tokens), 1, 1000), TimeSpan.FromSeconds(Math.Max(1, arguments.GetValue(Pause))));
+            arguments.GetValue(Streams), PromptTokens: 32, arguments.GetValue(Tokens), TimeSpan.FromSeconds(arguments.GetValue(Pause)));
         IAnsiConsole console = BenchConsole.Create(arguments.GetValue(Json));
         ModelFolder folder = await BenchModels.FindAsync(arguments.GetRequiredValue(Model), DataFolder.Repository(arguments.GetValue(Data)), [Precision.Fp32], cancellation);
         HotSwapReport? report = null;

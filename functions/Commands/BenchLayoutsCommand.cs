@@ -10,12 +10,12 @@ namespace R1Serverless.Commands;
 /// <summary><c>r1 bench layouts</c>: the ways to write quantised layers, side by side on this machine.</summary>
 internal static class BenchLayoutsCommand
 {
-    private static readonly Option<int> Rounds = new("--rounds") { Description = "How often each speed is measured; medians are printed.", HelpName = "N", DefaultValueFactory = _ => 5 };
+    private static readonly Option<int> Rounds = NumberOption.Bound(new Option<int>("--rounds") { Description = "How often each speed is measured; medians are printed.", HelpName = "N", DefaultValueFactory = _ => 5 }, 1, 1000);
 
-    private static readonly Option<int> Tasks = new("--tasks")
+    private static readonly Option<int> Tasks = NumberOption.Bound(new Option<int>("--tasks")
     {
         Description = $"How many of its problems {ShippedModels.Nano} is asked in each layout; 0 leaves that out.", HelpName = "N", DefaultValueFactory = _ => 2400,
-    };
+    }, 0, 1_000_000);
 
     public static Command Create()
     {
@@ -25,7 +25,7 @@ internal static class BenchLayoutsCommand
         {
             Rounds, Tasks,
         };
-        command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(() => RunAsync(Math.Max(1, arguments.GetValue(Rounds)), Math.Max(0, arguments.GetValue(Tasks)), cancellation)));
+        command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(() => RunAsync(arguments.GetValue(Rounds), arguments.GetValue(Tasks), cancellation)));
         return command;
     }
 

@@ -30,7 +30,7 @@ internal static class BenchPrecisionCommand
         Description = $"How many sequences a step decodes at once, with commas between them, up to {MostRows}; 1 is always measured.", HelpName = "1,8,…", DefaultValueFactory = _ => "1,8,16,32",
     };
 
-    private static readonly Option<int> Rounds = new("--rounds") { Description = "How often each is measured; medians are printed.", HelpName = "N", DefaultValueFactory = _ => 5 };
+    private static readonly Option<int> Rounds = NumberOption.Bound(new Option<int>("--rounds") { Description = "How often each is measured; medians are printed.", HelpName = "N", DefaultValueFactory = _ => 5 }, 1, 1000);
 
     private static readonly Option<bool> NoEngine = new("--no-engine") { Description = "Leave out the engine: the bare loop alone." };
 
@@ -55,7 +55,7 @@ internal static class BenchPrecisionCommand
         string name = arguments.GetRequiredValue(Model);
         IReadOnlyList<Precision> precisions = PrecisionList.Parse(arguments.GetValue(Precisions) ?? []);
         if (precisions.Count == 0 && name == BenchOptions.Large) precisions = [Precision.Int8];
-        PrecisionOptions options = new(precisions, ParseRows(arguments.GetRequiredValue(Rows)), Math.Max(1, arguments.GetValue(Rounds)), !arguments.GetValue(NoEngine));
+        PrecisionOptions options = new(precisions, ParseRows(arguments.GetRequiredValue(Rows)), arguments.GetValue(Rounds), !arguments.GetValue(NoEngine));
         ModelRepository repository = DataFolder.Repository(arguments.GetValue(Data));
         bool isJson = arguments.GetValue(Json);
         IAnsiConsole console = BenchConsole.Create(isJson);

@@ -21,9 +21,9 @@ internal static class BenchQueueCommand
         HelpName = "NAME",
     };
 
-    private static readonly Option<int> Rounds = new("--rounds") { Description = "How often each is measured; medians are printed.", HelpName = "N", DefaultValueFactory = _ => 5 };
+    private static readonly Option<int> Rounds = NumberOption.Bound(new Option<int>("--rounds") { Description = "How often each is measured; medians are printed.", HelpName = "N", DefaultValueFactory = _ => 5 }, 1, 1000);
 
-    private static readonly Option<int> Requests = new("--requests") { Description = "Requests of the backlog.", HelpName = "N", DefaultValueFactory = _ => 2000 };
+    private static readonly Option<int> Requests = NumberOption.Bound(new Option<int>("--requests") { Description = "Requests of the backlog, 1 to 100,000.", HelpName = "N", DefaultValueFactory = _ => 2000 }, 1, 100_000);
 
     private static readonly Option<string[]> Parts = CreateParts();
 
@@ -58,7 +58,7 @@ internal static class BenchQueueCommand
 
     private static async Task<QueueReport> MeasureAsync(ParseResult arguments, Action<string> progress, CancellationToken cancellation)
     {
-        int rounds = Math.Max(1, arguments.GetValue(Rounds)), requests = Math.Clamp(arguments.GetValue(Requests), 1, 100_000);
+        int rounds = arguments.GetValue(Rounds), requests = arguments.GetValue(Requests);
         RuntimeOptions runtime = DeviceOption.Read(arguments);
         ModelRepository repository = DataFolder.Repository(arguments.GetValue(Data));
         string[] names = arguments.GetValue(Models) is { Length: > 0 } named ? named : [ShippedModels.Nano, BenchOptions.Synthetic];

@@ -29,17 +29,13 @@ internal static class ChatCommand
 
     private static readonly Option<string> Model = new("--model") { Description = "The model's name.", DefaultValueFactory = _ => ShippedModels.Nano };
     private static readonly Option<string?> Precision = PrecisionOption.Create("The variant that answers; auto lets the measurements choose. [default: the server's own, or here auto]", usual: null);
-    private static readonly Option<float?> Temperature = new("--temperature") { Description = "0 (always the likeliest token) to 2. [default: the model's own]" };
+    private static readonly Option<float?> Temperature = NumberOption.Bound(new Option<float?>("--temperature") { Description = "0 (always the likeliest token) to 2. [default: the model's own]" }, 0, 2);
     private static readonly Option<string?> System = new("--system") { Description = "A system message before the conversation." };
     private static readonly Option<string?> ApiKey = new("--api-key") { Description = "The server's key; better set R1_API_KEY." };
 
     /// <param name="load">Loads the model where there is no server.</param>
     public static Command Create(ModelLoader load)
     {
-        Temperature.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<float?>() is { } value && value is not (>= 0 and <= 2)) result.AddError("--temperature must be from 0 to 2.");
-        });
         Command command = new("chat", "Ask a model in the terminal.") { Message, Url, Model, Precision, Temperature, System, ApiKey };
         DeviceOption.AddTo(command);
         command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(() => RunAsync(arguments, load, cancellation)));

@@ -27,7 +27,7 @@ internal static class DeviceOption
         },
     };
 
-    private static readonly Option<int> Gpu = new("--gpu") { Description = "Which CUDA device, from 0.", HelpName = "N", DefaultValueFactory = _ => 0 };
+    private static readonly Option<int> Gpu = NumberOption.Bound(new Option<int>("--gpu") { Description = "Which CUDA device, from 0.", HelpName = "N", DefaultValueFactory = _ => 0 }, 0, 63);
 
     private static readonly Option<string?> GpuMemory = new("--gpu-memory")
     {
@@ -45,12 +45,8 @@ internal static class DeviceOption
     {
         CudaGraph.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<bool>() && !ExecutionProvider.BuiltWithCuda)
+            if (!ExecutionProvider.BuiltWithCuda && result is { Implicit: false, Tokens: [] or [{ Value: "true" }] })
                 result.AddError("--cuda-graph: this build of r1 has no CUDA: build it with `dotnet build -p:Gpu=true`, or leave the option out.");
-        });
-        Gpu.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() is < 0 or > 63) result.AddError("--gpu must be from 0 to 63.");
         });
         GpuMemory.Validators.Add(result =>
         {

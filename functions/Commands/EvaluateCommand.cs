@@ -26,16 +26,16 @@ internal static class EvaluateCommand
         HelpName = "fp32,fp16,int8,int4",
     };
 
-    private static readonly Option<double> Tolerance = new("--tolerance")
+    private static readonly Option<double> Tolerance = NumberOption.Bound(new Option<double>("--tolerance")
     {
         Description = "How many points of percent of accuracy a variant may lose; one that loses more is marked, and `auto` never takes it.",
         HelpName = "POINTS", DefaultValueFactory = _ => PrecisionWish.DefaultAccuracyDrop,
-    };
+    }, 0, 100);
 
-    private static readonly Option<int> Rounds = new("--rounds")
+    private static readonly Option<int> Rounds = NumberOption.Bound(new Option<int>("--rounds")
     {
         Description = "How often each speed is measured, in turn with the reference's; medians count.", HelpName = "N", DefaultValueFactory = _ => 5,
-    };
+    }, 1, 1000);
 
     private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON object instead of a table." };
 
@@ -50,10 +50,6 @@ internal static class EvaluateCommand
             Model, Tasks, Precisions, Tolerance, Rounds, Json, Data,
         };
         DeviceOption.AddTo(command);
-        Tolerance.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<double>() is not (>= 0 and <= 100)) result.AddError("--tolerance is in points of percent, 0 to 100.");
-        });
         command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(() => RunAsync(arguments, cancellation)));
         return command;
     }
@@ -66,7 +62,7 @@ internal static class EvaluateCommand
         IReadOnlyList<EvaluationTask> tasks = named ?? await EvaluationTask.LoadAsync(FindTasks(folder), cancellation);
         EvaluationSettings settings = new()
         {
-            Precisions = PrecisionList.Parse(arguments.GetValue(Precisions) ?? []), Tolerance = arguments.GetValue(Tolerance), Rounds = Math.Max(1, arguments.GetValue(Rounds)),
+            Precisions = PrecisionList.Parse(arguments.GetValue(Precisions) ?? []), Tolerance = arguments.GetValue(Tolerance), Rounds = arguments.GetValue(Rounds),
             Runtime = DeviceOption.Read(arguments),
         };
         ModelReport report = await MeasureAsync(new ModelEvaluation(folder, settings, TimeProvider.System), folder, settings, tasks, cancellation);

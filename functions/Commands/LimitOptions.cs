@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using R1Serverless.Access;
 
 namespace R1Serverless.Commands;
@@ -20,14 +19,6 @@ internal static class LimitOptions
     public static KeyLimits Read(ParseResult arguments) =>
         new(arguments.GetValue(MaxConcurrent), arguments.GetValue(MaxQueued), arguments.GetValue(RequestsPerMinute), arguments.GetValue(TokensPerMinute));
 
-    private static Option<int?> Create(string name, string description)
-    {
-        Option<int?> option = new(name) { Description = description, HelpName = "N" };
-        option.Validators.Add(result =>
-        {
-            if (result.Tokens is [{ Value: var text }] && int.TryParse(text, CultureInfo.InvariantCulture, out int value) && value is < 1 or > KeyLimits.Largest)
-                result.AddError($"{name} must be from 1 to {KeyLimits.Largest}.");
-        });
-        return option;
-    }
+    private static Option<int?> Create(string name, string description) =>
+        NumberOption.Bound(new Option<int?>(name) { Description = description, HelpName = "N" }, 1, KeyLimits.Largest);
 }

@@ -15,7 +15,7 @@ internal static class QueueCommand
 
     private static readonly Option<string> Class = CreateClass();
 
-    private static readonly Option<int> Most = CreateMost();
+    private static readonly Option<int> Most = NumberOption.Bound(new Option<int>("--most") { Description = "How many of each queue, 1 to 10,000.", HelpName = "N", DefaultValueFactory = _ => 20 }, 1, 10_000);
 
     private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON object instead of a table." };
 
@@ -91,16 +91,6 @@ internal static class QueueCommand
     {
         Option<string> option = new("--class") { Description = "Which of the two queues.", DefaultValueFactory = _ => Both };
         option.AcceptOnlyFromAmong([.. Enum.GetValues<WorkClass>().Select(WorkClassName.Of), Both]);
-        return option;
-    }
-
-    private static Option<int> CreateMost()
-    {
-        Option<int> option = new("--most") { Description = "How many of each queue, 1 to 10,000.", HelpName = "N", DefaultValueFactory = _ => 20 };
-        option.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() is < 1 or > 10_000) result.AddError("--most must be from 1 to 10,000.");
-        });
         return option;
     }
 

@@ -52,14 +52,6 @@ internal static class RequestLimits
         _ => null,
     };
 
-    private static Option<int> Create(string name, int usual, int least, int most, string unit, string description)
-    {
-        Option<int> option = new(name) { Description = string.Create(CultureInfo.InvariantCulture, $"{description} ({least} to {most})"), HelpName = unit, DefaultValueFactory = _ => usual };
-        option.Validators.Add(result =>
-        {
-            if (int.TryParse(result.Tokens is [{ Value: var text }] ? text : null, CultureInfo.InvariantCulture, out int value) && (value < least || value > most))
-                result.AddError($"{name} must be from {least} to {most}.");
-        });
-        return option;
-    }
+    private static Option<int> Create(string name, int usual, int least, int most, string unit, string description) => NumberOption.Bound(
+        new Option<int>(name) { Description = string.Create(CultureInfo.InvariantCulture, $"{description} ({least} to {most})"), HelpName = unit, DefaultValueFactory = _ => usual }, least, most);
 }

@@ -33,20 +33,16 @@ internal static class RunBatchCommand
 
     private static readonly Option<string?> Precision = PrecisionOption.Create("The precision for requests that name none; auto lets the measurements choose.");
 
-    private static readonly Option<int> BatchSize = new("--batch-size")
+    private static readonly Option<int> BatchSize = NumberOption.Bound(new Option<int>("--batch-size")
     {
         Description = "Requests that run at once, 1 to 1024. More are faster until the memory for keys and values is full.", HelpName = "N", DefaultValueFactory = _ => 64,
-    };
+    }, 1, 1024);
 
     private static readonly Option<string?> Data = DataOption.Create();
 
     /// <param name="load">Loads the models.</param>
     public static Command Create(ModelLoader load)
     {
-        BatchSize.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() is < 1 or > 1024) result.AddError("--batch-size must be from 1 to 1024.");
-        });
         Command command = new(
             "run-batch",
             """

@@ -155,19 +155,11 @@ internal static class ServeCommand
         return option;
     }
 
-    private static Option<int> Bounded(string name, int usual, int least, int most, string description)
-    {
-        Option<int> option = new(name)
+    private static Option<int> Bounded(string name, int usual, int least, int most, string description) => NumberOption.Bound(
+        new Option<int>(name)
         {
-            Description = string.Create(CultureInfo.InvariantCulture, $"{description} ({least} to {most})"), DefaultValueFactory = _ => usual,
-        };
-        option.Validators.Add(result =>
-        {
-            if (int.TryParse(result.Tokens is [{ Value: var text }] ? text : null, CultureInfo.InvariantCulture, out int value) && (value < least || value > most))
-            {
-                result.AddError($"{name} must be from {least} to {most}.");
-            }
-        });
-        return option;
-    }
+            Description = string.Create(CultureInfo.InvariantCulture, $"{description} ({least} to {most})"), HelpName = "N", DefaultValueFactory = _ => usual,
+        },
+        least,
+        most);
 }

@@ -47,16 +47,11 @@ internal static class TransportOption
 
     private static Option<int?> CreateLease()
     {
-        Option<int?> option = new("--lease")
+        return NumberOption.Bound(new Option<int?>("--lease")
         {
             Description = "Seconds without a sign of life after which the work of a worker is given to another, 1 to 300; the same for all processes. [default: 60 embedded, 30 in Azure Storage; Service Bus has it in its queues' settings]",
             HelpName = "SECONDS",
-        };
-        option.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int?>() is < 1 or > 300) result.AddError("--lease must be from 1 to 300.");
-        });
-        return option;
+        }, 1, 300);
     }
 
     private static Option<string?> Create()

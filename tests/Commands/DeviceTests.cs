@@ -71,7 +71,7 @@ public sealed class DeviceTests
     [Theory]
     [InlineData("--device must be auto, cpu or cuda.", "--device", "tpu")]
     [InlineData("at least 256MB", "--gpu-memory", "1MB")]
-    [InlineData("--gpu must be from 0 to 63.", "--gpu", "64")]
+    [InlineData("--gpu must be a whole number from 0 to 63, not '64'.", "--gpu", "64")]
     [InlineData("--cuda-graph: this build of r1 has no CUDA: build it with `dotnet build -p:Gpu=true`", "--cuda-graph")]
     public async Task Wrong_wishes_are_refused_in_words(string message, params string[] arguments)
     {

@@ -75,7 +75,7 @@ public sealed class QueueCommandTests : IAsyncLifetime
 
     [Theory]
     [InlineData("'all'", "queue", "stats", "--class", "all")]
-    [InlineData("--most must be from 1 to 10,000", "queue", "peek", "--most", "0")]
+    [InlineData("--most must be a whole number from 1 to 10000, not '0'.", "queue", "peek", "--most", "0")]
     [InlineData("R1_STORAGE", "queue", "stats", "--transport", "storage")]
     public async Task What_makes_no_sense_is_refused_in_words(string says, params string[] arguments)
     {
