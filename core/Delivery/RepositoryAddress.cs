@@ -38,9 +38,6 @@ public sealed class RepositoryAddress
         }
     }
 
-    /// <summary>Whether it is a folder that is not there, as before a share is mounted.</summary>
-    public bool IsMissing => _folder is not null && !Directory.Exists(_folder);
-
     /// <param name="text">A folder, <c>https://ACCOUNT.blob.core.windows.net/CONTAINER</c>, or a connection string.</param>
     /// <exception cref="TransportException">It is none of these; the message says what is wrong, without a secret.</exception>
     public static RepositoryAddress Parse(string text)
@@ -54,23 +51,24 @@ public sealed class RepositoryAddress
         return new RepositoryAddress(folder, null, folder);
     }
 
-    /// <summary>For reading: nothing is created. A folder need not be there.</summary>
-    /// <exception cref="TransportException">The container is not there, can't be reached, or may not be read; the message says what to do.</exception>
+    /// <summary>For reading: nothing is created.</summary>
+    /// <exception cref="TransportException">The container or the folder is not there, can't be reached, or may not be read; the message says what to do.</exception>
     public async Task<SharedRepository> OpenAsync(TimeProvider time, CancellationToken cancellationToken)
     {
-        IObjectStore store = Store(time, Reading);
+        IObjectStore store = ForReading(time);
+        (store as MountedFolder)?.Require();
         if (store is BlobStore blobs && !await blobs.IsThereAsync(cancellationToken)) throw new TransportException($"There is nothing at {Description} yet: `r1 model push NAME --activate` makes the container and puts a model into it.", isPermanent: true);
         return new SharedRepository(store, Description);
     }
 
     /// <summary>For reading once it can be reached: nothing is asked of it.</summary>
-    public SharedRepository Await(TimeProvider time) => new(Store(time, Reading), Description);
+    public SharedRepository Await(TimeProvider time) => new(ForReading(time), Description);
 
     /// <summary>For writing: folder or container are created if they are missing.</summary>
     /// <exception cref="TransportException">They can't be reached, or may not be written; the message says what to do.</exception>
     public async Task<SharedRepository> CreateAsync(TimeProvider time, CancellationToken cancellationToken)
     {
-        IObjectStore store = Store(time, Writing);
+        IObjectStore store = _blobs is not null ? new BlobStore(Writing(_blobs)) : Files(time);
         if (store is BlobStore blobs) await blobs.OpenAsync(cancellationToken);
         if (store is FileObjectStore files)
         {
@@ -102,5 +100,7 @@ public sealed class RepositoryAddress
 
     internal static StorageOptions Writing(StorageOptions options) => options with { ContainerCreated = "`r1 model push` makes it again" };
 
-    private IObjectStore Store(TimeProvider time, Func<StorageOptions, StorageOptions> use) => _blobs is not null ? new BlobStore(use(_blobs)) : new FileObjectStore(_folder!, time, time);
+    private IObjectStore ForReading(TimeProvider time) => _blobs is not null ? new BlobStore(Reading(_blobs)) : new MountedFolder(_folder!, Files(time));
+
+    private FileObjectStore Files(TimeProvider time) => new(_folder!, time, time);
 }

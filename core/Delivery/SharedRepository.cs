@@ -12,7 +12,10 @@ namespace R1Serverless.Delivery;
 /// <param name="description">Where it is, for messages.</param>
 public sealed class SharedRepository(IObjectStore store, string description)
 {
-    private const string Root = "models/", Versions = "/versions/", Active = "/active";
+    /// <summary>What all objects' names begin with.</summary>
+    internal const string Root = "models/";
+
+    private const string Versions = "/versions/", Active = "/active";
 
     public string Description => description;
 
@@ -70,14 +73,17 @@ public sealed class SharedRepository(IObjectStore store, string description)
 
     /// <summary>Lets a version be served from now on, also one that was served before. Where it is active already, workers that could not serve it try again.</summary>
     /// <param name="by">User and machine.</param>
+    /// <param name="mayLose">Whether it may answer fewer right than the version that serves.</param>
     /// <returns>What is active now.</returns>
     /// <exception cref="InvalidDataException">There is no such version, or another was activated at the same time.</exception>
-    public async Task<ActiveVersion> ActivateAsync(string model, string version, string by, DateTimeOffset now, CancellationToken cancellationToken)
+    public async Task<ActiveVersion> ActivateAsync(string model, string version, string by, DateTimeOffset now, CancellationToken cancellationToken, bool mayLose = false)
     {
         if (await FindAsync(model, version, cancellationToken) is null) throw new InvalidDataException($"There is no version '{version}' of '{model}' in {description}; `r1 model list --from` shows what there is.");
         StoredObject? stored = await store.GetAsync(ActiveOf(model), cancellationToken);
-        string[] before = [.. LineOf(model, stored).Where(one => one != version).Take(ActiveVersion.MostBefore)];
-        ActiveVersion next = new(version, now, by, before.FirstOrDefault()) { Before = before };
+        ActiveVersion? last = TryReadActive(model, stored);
+        string[] before = [.. (last?.Line ?? []).Where(one => one != version).Take(ActiveVersion.MostBefore)];
+        string[] lessAccurate = [.. before.Where((last?.MayLose ?? new HashSet<string>()).Contains), .. mayLose ? [version] : Array.Empty<string>()];
+        ActiveVersion next = new(version, now, by, before.FirstOrDefault()) { Before = before, LessAccurate = lessAccurate.Length > 0 ? lessAccurate : null };
         PutCondition condition = stored is { Tag: var tag } ? PutCondition.Unchanged(tag) : PutCondition.Absent;
         return await store.PutAsync(ActiveOf(model), JsonSerializer.SerializeToUtf8Bytes(next, DeliveryJson.Default.ActiveVersion), condition, cancellationToken) is not null
             ? next
@@ -91,16 +97,16 @@ public sealed class SharedRepository(IObjectStore store, string description)
 
     private static string ActiveOf(string model) => $"{Root}{model}{Active}";
 
-    /// <summary>What was active and what was before it; nothing where that can't be read any more: to activate a version is what mends it.</summary>
-    private IReadOnlyList<string> LineOf(string model, StoredObject? stored)
+    /// <summary>Null where there is none, or it can't be read any more: to activate a version is what mends it.</summary>
+    private ActiveVersion? TryReadActive(string model, StoredObject? stored)
     {
         try
         {
-            return stored is null ? [] : ReadActive(model, stored).Line;
+            return stored is null ? null : ReadActive(model, stored);
         }
         catch (InvalidModelException)
         {
-            return [];
+            return null;
         }
     }
 

@@ -8,7 +8,7 @@ namespace R1Serverless.Delivery;
 /// </summary>
 internal static class VerifiedFile
 {
-    private static readonly DateTime Mark = new(2001, 2, 3, 4, 5, 6, DateTimeKind.Utc);
+    public static readonly DateTime Mark = new(2001, 2, 3, 4, 5, 6, DateTimeKind.Utc);
 
     // EROFS, Windows' ERROR_WRITE_PROTECT.
     private static readonly int[] ReadOnlyDisk = [30, unchecked((int)0x80070013)];

@@ -103,6 +103,13 @@ public sealed record ActiveVersion(string Version, DateTimeOffset Since, string 
     /// <summary>The versions that were active before, each once, the last one first; null in what was written before there was such a list.</summary>
     public IReadOnlyList<string?>? Before { get; init; }
 
+    /// <summary>Those of the line that may answer fewer right than the version that they take over from; null for none.</summary>
+    public IReadOnlyList<string?>? LessAccurate { get; init; }
+
+    /// <summary>The same to look into.</summary>
+    [JsonIgnore]
+    public IReadOnlySet<string> MayLose => (LessAccurate ?? []).OfType<string>().ToHashSet(StringComparer.Ordinal);
+
     /// <summary>The version and those before it, in the order in which they may be served.</summary>
     [JsonIgnore]
     public IReadOnlyList<string> Line => [.. new[] { Version, Previous }.Concat(Before ?? []).OfType<string>().Where(ModelRepository.IsName).Distinct(StringComparer.Ordinal).Take(1 + MostBefore)];

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using R1Serverless.Models;
+using R1Serverless.Models.Layouts;
 using R1Serverless.Queues;
 
 namespace R1Serverless.Delivery;
@@ -16,27 +17,28 @@ public sealed class VersionPush(SharedRepository repository, TimeProvider time)
     /// <exception cref="InvalidDataException">There is such a version already, or a name that no version or file may have.</exception>
     /// <exception cref="TransportException">The repository can't be reached or written.</exception>
     public Task<VersionManifest> RunAsync(ModelFolder model, string version, string by, IProgress<Transferred>? progress, CancellationToken cancellationToken) =>
-        RunAsync(model.Name, model.Path, version, by, progress, cancellationToken);
+        RunAsync(model.Name, model.Path, version, by, progress, cancellationToken, model.Manifest);
 
-    internal async Task<VersionManifest> RunAsync(string model, string folder, string version, string by, IProgress<Transferred>? progress, CancellationToken cancellationToken)
+    /// <param name="manifest">The folder's, where it is a model.</param>
+    internal async Task<VersionManifest> RunAsync(
+        string model, string folder, string version, string by, IProgress<Transferred>? progress, CancellationToken cancellationToken, ModelManifest? manifest = null)
     {
         if (!ModelRepository.IsName(model) || !ModelRepository.IsName(version))
             throw new InvalidDataException($"'{(ModelRepository.IsName(model) ? version : model)}' can't be a name in a repository: up to 100 letters, digits, '.', '-' and '_', the first no dot.");
         if (await repository.FindAsync(model, version, cancellationToken) is not null)
             throw new InvalidDataException($"There is a version '{version}' of '{model}' in {repository.Description} already, and versions never change: give another --version.");
-        FileInfo[] files = Files(new DirectoryInfo(folder));
-        string[] paths = [.. files.Select(file => Path.GetRelativePath(folder, file.FullName).Replace('\\', '/'))];
-        if (paths.FirstOrDefault(path => !ObjectName.IsValid(path)) is { } wrong)
+        PushedFile[] files = [.. Files(new DirectoryInfo(folder), manifest)];
+        if (files.FirstOrDefault(file => !ObjectName.IsValid(file.Path)) is { Path: var wrong })
             throw new InvalidDataException($"'{wrong}' can't be a file's name in a repository: letters, digits, '.', '-' and '_'; rename or remove it.");
 
-        VersionManifest manifest = new()
+        VersionManifest pushed = new()
         {
             Format = VersionManifest.CurrentFormat, Model = model, Version = version, Pushed = time.GetUtcNow(), PushedBy = by, Folder = $"push-{Guid.NewGuid():n}", Files = [],
         };
-        string name = SharedRepository.PlaceOf(model, version, VersionManifest.FileName), own = SharedRepository.PlaceOf(model, version, manifest.Folder) + "/";
+        string name = SharedRepository.PlaceOf(model, version, VersionManifest.FileName), own = SharedRepository.PlaceOf(model, version, pushed.Folder) + "/";
         try
         {
-            manifest = manifest with { Pushed = time.GetUtcNow(), Files = await PutFilesAsync(files, paths, own, progress, cancellationToken) };
+            pushed = pushed with { Pushed = time.GetUtcNow(), Files = await PutFilesAsync(files, own, progress, cancellationToken) };
         }
         catch
         {
@@ -45,21 +47,21 @@ public sealed class VersionPush(SharedRepository repository, TimeProvider time)
         }
 
         // Where this throws nobody knows whether the version is there, and its files stay.
-        bool isFirst = await repository.Store.PutAsync(name, manifest.Write(), PutCondition.Absent, cancellationToken) is not null;
+        bool isFirst = await repository.Store.PutAsync(name, pushed.Write(), PutCondition.Absent, cancellationToken) is not null;
         if (isFirst) await RemoveAsync(SharedRepository.PlaceOf(model, version, ""), one => one != name && !one.StartsWith(own, StringComparison.Ordinal));
         else await RemoveAsync(own, one => true);
-        return isFirst ? manifest : throw new InvalidDataException($"Another process pushed version '{version}' of '{model}' at the same time: push under another --version.");
+        return isFirst ? pushed : throw new InvalidDataException($"Another process pushed version '{version}' of '{model}' at the same time: push under another --version.");
     }
 
-    private async Task<IReadOnlyList<VersionFile>> PutFilesAsync(FileInfo[] files, string[] paths, string own, IProgress<Transferred>? progress, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<VersionFile>> PutFilesAsync(PushedFile[] files, string own, IProgress<Transferred>? progress, CancellationToken cancellationToken)
     {
         List<VersionFile> pushed = [];
-        long total = files.Sum(file => file.Length), done = 0;
-        for (int i = 0; i < files.Length; i++)
+        long total = files.Sum(file => file.Bytes), done = 0;
+        foreach (PushedFile file in files)
         {
-            await using HashedStream content = new(files[i], written => progress?.Report(new Transferred(done + written, total)));
-            await repository.Store.PutAsync(own + paths[i], content, cancellationToken);
-            pushed.Add(new VersionFile(paths[i], content.Length, content.Hash()));
+            await using HashedStream content = new(file.Open(), written => progress?.Report(new Transferred(done + written, total)));
+            await repository.Store.PutAsync(own + file.Path, content, cancellationToken);
+            pushed.Add(new VersionFile(file.Path, content.Length, content.Hash()));
             done += content.Length;
         }
 
@@ -86,18 +88,29 @@ public sealed class VersionPush(SharedRepository repository, TimeProvider time)
         }
     }
 
-    /// <summary>All but hidden ones: locks, and what is under way.</summary>
-    private static FileInfo[] Files(DirectoryInfo folder) =>
-    [
-        .. folder.EnumerateFiles("*", SearchOption.AllDirectories)
-            .Where(file => !Path.GetRelativePath(folder.FullName, file.FullName).Split(Path.DirectorySeparatorChar).Any(part => part.StartsWith('.')) && file.Name != VersionManifest.FileName)
-            .OrderBy(file => file.FullName, StringComparer.Ordinal),
-    ];
-
-    /// <summary>A file that is hashed while it is read to its end.</summary>
-    private sealed class HashedStream(FileInfo file, Action<long> onRead) : Stream
+    /// <summary>All but hidden ones: locks, and what is under way. What was measured of a model that another program made is told as of the files that are fetched, whose time of
+    /// writing is another; and left out where it is of other files than these.</summary>
+    private static IEnumerable<PushedFile> Files(DirectoryInfo folder, ModelManifest? manifest)
     {
-        private readonly FileStream _file = new(file.FullName, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.Asynchronous | FileOptions.SequentialScan);
+        foreach (FileInfo file in folder.EnumerateFiles("*", SearchOption.AllDirectories).OrderBy(file => file.FullName, StringComparer.Ordinal))
+        {
+            string path = Path.GetRelativePath(folder.FullName, file.FullName).Replace('\\', '/');
+            if (path.Split('/').Any(part => part.StartsWith('.')) || file.Name == VersionManifest.FileName) continue;
+            if (path == FoundEvaluations.FileName && manifest is { Layout: not FolderLayout.Built })
+            {
+                if (FoundEvaluations.ForCopy(manifest, VerifiedFile.Mark) is { } content) yield return new PushedFile(path, content.Length, () => new MemoryStream(content, writable: false));
+                continue;
+            }
+
+            yield return new PushedFile(path, file.Length, () => new FileStream(file.FullName, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.Asynchronous | FileOptions.SequentialScan));
+        }
+    }
+
+    private sealed record PushedFile(string Path, long Bytes, Func<Stream> Open);
+
+    /// <summary>Content that is hashed while it is read to its end.</summary>
+    private sealed class HashedStream(Stream content, Action<long> onRead) : Stream
+    {
         private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
 
         public override bool CanRead => true;
@@ -106,17 +119,17 @@ public sealed class VersionPush(SharedRepository repository, TimeProvider time)
 
         public override bool CanWrite => false;
 
-        public override long Length => _file.Length;
+        public override long Length => content.Length;
 
-        public override long Position { get => _file.Position; set => throw new NotSupportedException(); }
+        public override long Position { get => content.Position; set => throw new NotSupportedException(); }
 
         public string Hash() => Convert.ToHexStringLower(_hash.GetHashAndReset());
 
         public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
-            int read = await _file.ReadAsync(buffer, cancellationToken);
+            int read = await content.ReadAsync(buffer, cancellationToken);
             _hash.AppendData(buffer.Span[..read]);
-            onRead(_file.Position);
+            onRead(content.Position);
             return read;
         }
 
@@ -124,9 +137,9 @@ public sealed class VersionPush(SharedRepository repository, TimeProvider time)
 
         public override int Read(byte[] buffer, int offset, int count)
         {
-            int read = _file.Read(buffer, offset, count);
+            int read = content.Read(buffer, offset, count);
             _hash.AppendData(buffer, offset, read);
-            onRead(_file.Position);
+            onRead(content.Position);
             return read;
         }
 
@@ -140,7 +153,7 @@ public sealed class VersionPush(SharedRepository repository, TimeProvider time)
 
         public override async ValueTask DisposeAsync()
         {
-            await _file.DisposeAsync();
+            await content.DisposeAsync();
             _hash.Dispose();
         }
     }

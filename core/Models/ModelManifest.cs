@@ -59,6 +59,7 @@ public sealed record ModelManifest
                 { Variants.Count: 0 } => throw new InvalidModelException($"{where} lists no variants."),
                 _ when manifest.Variants.Any(v => v is null || !IsInFolder(v.File) || (v.DataFile is { } data && !IsInFolder(data))) =>
                     throw new InvalidModelException($"{where} is damaged: each variant must name files that lie beside it."),
+                _ when manifest.Variants.Any(v => v.Evaluations.Any(one => one is null)) => throw new InvalidModelException($"{where} is damaged: an evaluation is null."),
                 _ => manifest,
             };
         }

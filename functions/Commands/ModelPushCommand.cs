@@ -15,6 +15,11 @@ internal static class ModelPushCommand
 
     private static readonly Option<bool> Activate = new("--activate") { Description = "Let it be served as soon as it is there." };
 
+    private static readonly Option<bool> LessAccurate = new("--less-accurate")
+    {
+        Description = "Let it take over also if it answers fewer right than the version that serves, by more than is tolerated.",
+    };
+
     public static Command CreatePush()
     {
         Argument<string> model = new("model") { Description = "A model's name on this machine, or its folder." };
@@ -29,11 +34,11 @@ internal static class ModelPushCommand
     {
         Argument<string> model = new("name") { Description = "The model's name in the repository." };
         Argument<string> version = new("version") { Description = "The version, also one that was served before." };
-        Command command = new("activate", "Let a version of a model be served from now on: workers that serve the repository change over by themselves.") { model, version, To };
+        Command command = new("activate", "Let a version of a model be served from now on: workers that serve the repository change over by themselves.") { model, version, LessAccurate, To };
         command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(async () =>
         {
             SharedRepository repository = await RepositoryOption.Require(arguments, To).CreateAsync(TimeProvider.System, cancellation);
-            return await ActivateAsync(repository, arguments.GetRequiredValue(model), arguments.GetRequiredValue(version), TimeProvider.System, cancellation);
+            return await ActivateAsync(repository, arguments.GetRequiredValue(model), arguments.GetRequiredValue(version), arguments.GetValue(LessAccurate), TimeProvider.System, cancellation);
         }));
         return command;
     }
@@ -48,14 +53,14 @@ internal static class ModelPushCommand
             $"Pushing {model.Name} {version}", progress => new VersionPush(repository, time).RunAsync(model, version, RepositoryOption.Caller, progress, cancellation));
         Console.WriteLine($"Pushed {model.Name} {version}: {pushed.Files.Count} files, {Quantities.Bytes(pushed.Bytes)}, {time.GetElapsedTime(began).TotalSeconds:0.0} s");
         Console.WriteLine($"  into   {repository.Description}");
-        if (arguments.GetValue(Activate)) return await ActivateAsync(repository, model.Name, version, time, cancellation);
+        if (arguments.GetValue(Activate)) return await ActivateAsync(repository, model.Name, version, mayLose: false, time, cancellation);
         Console.WriteLine($"  serve  r1 model activate {model.Name} {version}");
         return 0;
     }
 
-    private static async Task<int> ActivateAsync(SharedRepository repository, string model, string version, TimeProvider time, CancellationToken cancellation)
+    private static async Task<int> ActivateAsync(SharedRepository repository, string model, string version, bool mayLose, TimeProvider time, CancellationToken cancellation)
     {
-        ActiveVersion active = await repository.ActivateAsync(model, version, RepositoryOption.Caller, time.GetUtcNow(), cancellation);
+        ActiveVersion active = await repository.ActivateAsync(model, version, RepositoryOption.Caller, time.GetUtcNow(), cancellation, mayLose);
         Console.WriteLine($"Active: {model} {active.Version}{(active.Previous is { } previous ? $", before it {previous}" : "")}");
         return 0;
     }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Runtime.ExceptionServices;
 using R1Serverless.Delivery;
 using R1Serverless.Generation;
@@ -35,7 +36,7 @@ internal sealed class DeliveredModels : IDisposable
         ServeOptions options = rules.Options;
         ModelCache cache = new(DataFolder.Cache(options.DataFolder), options.ModelCacheBytes, TimeProvider.System);
         LastServed served = cache.LastServed(from);
-        Exception? away = from.IsMissing && served.Models.Count > 0 ? new TransportException($"{from.Description} is not there.") : null;
+        Exception? away = null;
         SharedRepository repository = from.Await(TimeProvider.System);
         try
         {
@@ -125,6 +126,6 @@ internal sealed class DeliveredModels : IDisposable
         }
 
         _warn($"{why} {named} {version.Version}, which was served here last, is served from the cache meanwhile.");
-        return new DeliveredModel(named, version, new VersionLine(_delivery, named, [version.Version], _rules), DeliveredModel.NoTag);
+        return new DeliveredModel(named, version, new VersionLine(_delivery, named, [version.Version], ImmutableHashSet<string>.Empty, _rules), DeliveredModel.NoTag);
     }
 }

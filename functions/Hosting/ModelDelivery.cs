@@ -12,6 +12,8 @@ internal sealed class ModelDelivery(SharedRepository repository, ModelCache cach
 {
     private const int Tenths = 10;
 
+    private readonly LoadAttempts _attempts = served.Attempts(time);
+
     public SharedRepository Repository => repository;
 
     /// <summary>The models that this machine can serve while the repository is away, as far as it knows.</summary>
@@ -34,7 +36,7 @@ internal sealed class ModelDelivery(SharedRepository repository, ModelCache cach
     {
         var (active, tag) = await repository.FindActiveAsync(model, cancellationToken)
             ?? throw new ModelLoadException($"no version of '{model}' is active in {repository.Description}; `r1 model list --from` shows what there is");
-        return (new VersionLine(this, model, active.Line, rules), tag);
+        return (new VersionLine(this, model, active.Line, active.MayLose, rules), tag);
     }
 
     /// <exception cref="TransportException">The repository can't be reached.</exception>
@@ -77,7 +79,20 @@ internal sealed class ModelDelivery(SharedRepository repository, ModelCache cach
     }
 
     /// <summary>Keeps in mind what serves, for a start while the repository is away.</summary>
-    public void Remember(string model, DeliveredVersion version) => served.Keep(model, new ServedNote(version.Version, version.Key));
+    public void Remember(string model, DeliveredVersion version)
+    {
+        served.Keep(model, new ServedNote(version.Version, version.Key));
+        _attempts.Forget(model, version.Key);
+    }
+
+    /// <summary>To be disposed when a load of the version has ended; null where it was loaded here before.</summary>
+    public IDisposable? Attempt(string model, DeliveredVersion version) => served.Find(model)?.Key == version.Key ? null : _attempts.Begin(model, version.Key);
+
+    /// <summary>Why a version is better not loaded; null where nothing is known against it.</summary>
+    /// <param name="key">By which the cache knows it.</param>
+    public string? Danger(string model, string key) => _attempts.CountLost(model, key) is var lost && lost >= LoadAttempts.Most
+        ? $"{lost} processes ended while they loaded it, as by a fault in native code or for memory; it is tried again in an hour, or by a server that runs when it is activated again"
+        : null;
 
     private DeliveredVersion Open(string model, CachedVersion cached)
     {

@@ -39,20 +39,20 @@ internal sealed partial class ModelLoading(
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            // What was loaded all the same.
-            await ((Task)loading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (loading.IsCompletedSuccessfully) await FreeAsync((await loading).Inference);
+            await FreeAsync(loading);
             throw;
         }
         catch (Exception fault) when (fault is InvalidModelException or ModelLoadException or IOException or UnauthorizedAccessException or TransportException)
         {
             end.Fail(fault.Message);
+            await FreeAsync(loading);
             return;
         }
         catch (Exception fault) when (!stoppingToken.IsCancellationRequested)
         {
             LogFailure(fault);
             end.Fail("the models could not be loaded; the log says why.");
+            await FreeAsync(loading);
             return;
         }
 
@@ -82,11 +82,24 @@ internal sealed partial class ModelLoading(
             await (options.Role == ServeRole.All ? early : WorkAsync(loaded, stoppingToken));
             await Task.Delay(Timeout.Infinite, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
+        catch (Exception fault) when (!stoppingToken.IsCancellationRequested)
+        {
+            // The queue's work goes on until the process is told to stop.
+            LogStartFailure(fault);
+            end.Fail("it could not become ready; the log says why.");
+        }
         finally
         {
             await early.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await FreeAsync(engine);
         }
+    }
+
+    /// <summary>What was loaded all the same: a process that ends meanwhile crashes in ONNX Runtime's library.</summary>
+    private static async Task FreeAsync(Task<LoadedModels> loading)
+    {
+        await ((Task)loading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (loading.IsCompletedSuccessfully) await FreeAsync((await loading).Inference);
     }
 
     private static ValueTask FreeAsync(IInference engine) => engine is IAsyncDisposable disposable ? disposable.DisposeAsync() : ValueTask.CompletedTask;
@@ -123,6 +136,9 @@ internal sealed partial class ModelLoading(
 
     [LoggerMessage(Level = LogLevel.Critical, Message = "Loading the models failed")]
     private partial void LogFailure(Exception fault);
+
+    [LoggerMessage(Level = LogLevel.Critical, Message = "The start failed when the models were loaded")]
+    private partial void LogStartFailure(Exception fault);
 
     [LoggerMessage(Level = LogLevel.Critical, Message = "The work on the queue failed")]
     private partial void LogWorkFailure(Exception fault);

@@ -22,6 +22,7 @@ internal sealed partial class ModelUpdates
             if (fit != wish) _warn($"{name} {tried!.Version} has no {PrecisionName.Of(wish.Named!.Value)} variant to be loaded at the start: what is usual is loaded in its place.");
             try
             {
+                using IDisposable? attempt = tried is null ? null : delivery.Attempt(name, tried);
                 await host.LoadAsync(name, fit, cancellationToken);
                 return;
             }
@@ -38,7 +39,7 @@ internal sealed partial class ModelUpdates
         await _goingBack.WaitAsync(cancellationToken);
         try
         {
-            return model.Serving.Version != failed || await GoBackAsync(model, failed, reason, cancellationToken);
+            return model.Serving.Version != failed || await GoBackAsync(model, failed, reason, waits: true, cancellationToken) == true;
         }
         catch (TransportException fault)
         {
@@ -55,7 +56,9 @@ internal sealed partial class ModelUpdates
     /// Whether a version that was active before serves in the place of one that can't. The word of the repository that was acted upon stays the one that names the failed version:
     /// whatever was activated meanwhile is found at the next look.
     /// </summary>
-    private async Task<bool> GoBackAsync(DeliveredModel model, string failed, string reason, CancellationToken cancellationToken)
+    /// <param name="waits">Whether to wait for room: at a start only loads of other models can be in the way, and they end; requests may go on and on.</param>
+    /// <returns>Null where there is no room yet.</returns>
+    private async Task<bool?> GoBackAsync(DeliveredModel model, string failed, string reason, bool waits, CancellationToken cancellationToken)
     {
         if (model.Line is not { } line) return false;
         line.Refuse(failed, reason);
@@ -74,17 +77,23 @@ internal sealed partial class ModelUpdates
             SwapOutcome outcome;
             try
             {
+                using IDisposable? attempt = delivery.Attempt(model.Name, version);
                 do
                 {
-                    // Only loads of other models can be in the way at a start, and they end.
                     outcome = await host.SwapAsync(version.Folder, usual, isForward: false, _ => { }, cancellationToken);
                 }
-                while (outcome.RetryAfter is not null);
+                while (waits && outcome.RetryAfter is not null);
             }
             catch
             {
                 version.Dispose();
                 throw;
+            }
+
+            if (outcome.RetryAfter is not null)
+            {
+                version.Dispose();
+                return null;
             }
 
             if (outcome.Refusal is { } refusal)
@@ -118,7 +127,10 @@ internal sealed partial class ModelUpdates
         VariantStatus[] own = [.. host.Status.Where(one => one.Role == VersionRole.Current && one.Folder.Name == model.Name)];
         var choice = VariantSelection.Choose(model.Name, [.. own.Select(one => one.Variant)], host.Device, variant => own.Any(one => one.Variant == variant && one.Loaded is not null), usual);
         if (own.FirstOrDefault(one => one.Variant == choice.Variant) is not { } chosen || (!chosen.WasLoaded && (chosen.IsLoading || chosen.Failure is null))) return;
-        if (chosen.WasLoaded || await GoBackAsync(model, model.Serving.Version, $"its {PrecisionName.Of(chosen.Variant.Precision)} variant could not be loaded: {chosen.Failure}", stop))
+        bool? hasLoaded = chosen.WasLoaded
+            ? true : await GoBackAsync(model, model.Serving.Version, $"its {PrecisionName.Of(chosen.Variant.Precision)} variant could not be loaded: {chosen.Failure}", waits: false, stop);
+        if (hasLoaded is null) return;
+        if (hasLoaded == true)
         {
             delivery.Remember(model.Name, model.Serving);
         }

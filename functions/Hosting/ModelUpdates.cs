@@ -102,10 +102,11 @@ internal sealed partial class ModelUpdates(
         if (_postponed.TryGetValue(model.Name, out Postponed? later) && later.Tag == tag && time.GetElapsedTime(later.Since) < later.For) return;
         // What a look tries again, as nothing but the repository or the disk was in the way, stays as it was said.
         if (model.Tried != tag) (model.Tried, model.Candidate) = (tag, new ServedVersion(active.Version, VersionState.Fetching, null));
-        DeliveredVersion next;
+        DeliveredVersion? next;
         try
         {
-            next = await delivery.OpenAsync(model.Name, await delivery.FindAsync(model.Name, active.Version, stop), stop);
+            next = await UnlessAnotherAsync(
+                model.Name, tag, async until => await delivery.OpenAsync(model.Name, await delivery.FindAsync(model.Name, active.Version, until), until), stop);
         }
         catch (InvalidModelException fault)
         {
@@ -114,6 +115,8 @@ internal sealed partial class ModelUpdates(
             return;
         }
 
+        // The next look takes what was activated instead.
+        if (next is null) return;
         SwapOutcome? outcome;
         try
         {
@@ -125,7 +128,10 @@ internal sealed partial class ModelUpdates(
             }
 
             model.Candidate = new ServedVersion(active.Version, VersionState.Loading, null);
-            outcome = await SwapAsync(model, next, tag, stop);
+            bool isForward = next.Pushed > model.Serving.Pushed && !active.MayLose.Contains(active.Version);
+            using IDisposable? attempt = delivery.Attempt(model.Name, next);
+            outcome = await UnlessAnotherAsync(
+                model.Name, tag, until => host.SwapAsync(next.Folder, usual, isForward, why => model.Candidate = new ServedVersion(next.Version, VersionState.Waiting, why), until), stop);
         }
         catch
         {
@@ -167,15 +173,15 @@ internal sealed partial class ModelUpdates(
 
     private bool IsLoaded(DeliveredModel model) => host.Status.Any(one => one.Loaded is not null && one.Folder.Name == model.Name);
 
-    /// <summary>Null where yet another version was activated before this one took requests: waiting for its room would hold that one up, and be it the one that serves.</summary>
-    private async Task<SwapOutcome?> SwapAsync(DeliveredModel model, DeliveredVersion next, string tag, CancellationToken stop)
+    /// <summary>Null where yet another version was activated before this one was fetched, or took requests: that would hold the other one up, and be it the one that serves.</summary>
+    private async Task<T?> UnlessAnotherAsync<T>(string model, string tag, Func<CancellationToken, Task<T>> action, CancellationToken stop)
+        where T : class
     {
         using CancellationTokenSource off = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        Task watching = UntilAnotherAsync(model.Name, tag, off);
+        Task watching = UntilAnotherAsync(model, tag, off);
         try
         {
-            return await host.SwapAsync(
-                next.Folder, usual, isForward: next.Pushed > model.Serving.Pushed, why => model.Candidate = new ServedVersion(next.Version, VersionState.Waiting, why), off.Token);
+            return await action(off.Token);
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {

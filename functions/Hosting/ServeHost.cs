@@ -88,10 +88,17 @@ internal static class ServeHost
             await app.DisposeAsync();
             return 1;
         }
+        catch (OperationCanceledException) when (app.Lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            // Told to stop before the port was open: it ends in the same order as later.
+            await app.StopAsync();
+        }
 
         ProcessEnd end = app.Services.GetRequiredService<ProcessEnd>();
         await app.WaitForShutdownAsync();
+        // The host stops in good order where a service of it fails, which the log says; whoever restarts this process has to know.
+        bool hasFailed = app.Services.GetServices<IHostedService>().OfType<BackgroundService>().Any(service => service.ExecuteTask is { IsFaulted: true });
         await app.DisposeAsync();
-        return end.ExitCode;
+        return hasFailed ? 1 : end.ExitCode;
     }
 }

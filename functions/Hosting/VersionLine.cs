@@ -10,7 +10,8 @@ namespace R1Serverless.Hosting;
 /// the reason. One thread at a time.
 /// </summary>
 /// <param name="versions">The active one first.</param>
-internal sealed class VersionLine(ModelDelivery delivery, string model, IReadOnlyList<string> versions, StartRules rules)
+/// <param name="mayLose">Those that may answer fewer right than the one before them.</param>
+internal sealed class VersionLine(ModelDelivery delivery, string model, IReadOnlyList<string> versions, IReadOnlySet<string> mayLose, StartRules rules)
 {
     private readonly List<Entry> _left = [.. versions.Select(version => new Entry(version))];
     private readonly List<(string Version, string Reason)> _refused = [];
@@ -37,7 +38,7 @@ internal sealed class VersionLine(ModelDelivery delivery, string model, IReadOnl
     public string? ReasonOf(string version) => _refused.Concat(_behind).FirstOrDefault(one => one.Version == version).Reason;
 
     /// <summary>The same versions by another word on what is active.</summary>
-    public VersionLine Renew(ActiveVersion active) => new(delivery, model, active.Line, rules);
+    public VersionLine Renew(ActiveVersion active) => new(delivery, model, active.Line, active.MayLose, rules);
 
     /// <summary>It is not to be served.</summary>
     public void Refuse(string version, string reason)
@@ -58,9 +59,9 @@ internal sealed class VersionLine(ModelDelivery delivery, string model, IReadOnl
                 if (Accepts(next, opened)) return opened;
                 opened.Dispose();
             }
-            catch (Exception fault) when (fault is InvalidModelException or IOException or UnauthorizedAccessException)
+            catch (Exception fault) when (IsItsOwn(fault))
             {
-                LacksRoom |= fault is not InvalidModelException && next.Version == Active;
+                LacksRoom |= IsOfTheDisk(fault) && next.Version == Active;
                 Refuse(next.Version, fault.Message);
             }
         }
@@ -89,8 +90,9 @@ internal sealed class VersionLine(ModelDelivery delivery, string model, IReadOnl
     {
         if (!_isDescribed)
         {
-            // Only where there is a choice: what is alone says it all when it is here.
-            await Task.WhenAll(_left.Select(one => DescribeAsync(one, withVariants: _left.Count > 1, cancellationToken)));
+            await Task.WhenAll(_left.Select(one => FindAsync(one, cancellationToken)));
+            // Only where there is a choice: what is alone says it all when it is here. One after the other, as some must be here to be asked, and that takes room.
+            foreach (Entry one in _left.Where(one => _left.Count > 1 && one.Fault is null)) await DescribeAsync(one, cancellationToken);
             foreach (Entry one in _left.Where(one => one.Fault is not null).ToArray()) Refuse(one.Version, one.Fault!);
             _isDescribed = true;
         }
@@ -101,26 +103,42 @@ internal sealed class VersionLine(ModelDelivery delivery, string model, IReadOnl
     /// <summary>What the evaluations say of those that are left.</summary>
     private Entry? Judge()
     {
-        VersionChoice choice = rules.Choose(model, [.. _left.Select(one => new MeasuredVersion(one.Version, one.Found!.Value.Manifest.Pushed, one.Variants))]);
+        VersionChoice choice = rules.Choose(model, [.. _left.Select(one => new MeasuredVersion(one.Version, one.Found!.Value.Manifest.Pushed, one.Variants) { MayLose = mayLose.Contains(one.Version) })]);
         _behind = [.. choice.Refused.Select(one => (one.Version.Version, one.Reason))];
         return choice.Serves is { } serves ? _left.Find(one => one.Version == serves.Version) : null;
     }
 
-    private async Task DescribeAsync(Entry one, bool withVariants, CancellationToken cancellationToken)
+    private Task FindAsync(Entry one, CancellationToken cancellationToken) =>
+        TryAsync(one, async () =>
+        {
+            one.Found = await delivery.FindAsync(model, one.Version, cancellationToken);
+            one.Fault = delivery.Danger(model, one.Found.Value.Key);
+        });
+
+    private Task DescribeAsync(Entry one, CancellationToken cancellationToken) => TryAsync(one, async () =>
+    {
+        one.Variants = await VariantsAsync(one.Found!.Value, cancellationToken);
+        // What has no room need not come.
+        if (one.Variants is not null) one.Fault = rules.Misfit(model, one.Variants);
+    });
+
+    private async Task TryAsync(Entry one, Func<Task> action)
     {
         try
         {
-            one.Found = await delivery.FindAsync(model, one.Version, cancellationToken);
-            if (!withVariants) return;
-            one.Variants = await VariantsAsync(one.Found.Value, cancellationToken);
-            // What has no room need not come.
-            if (one.Variants is not null) one.Fault = rules.Misfit(model, one.Variants);
+            await action();
         }
-        catch (Exception fault) when (fault is InvalidModelException or IOException or UnauthorizedAccessException)
+        catch (Exception fault) when (IsItsOwn(fault))
         {
+            LacksRoom |= IsOfTheDisk(fault) && one.Version == Active;
             one.Fault = fault.Message;
         }
     }
+
+    /// <summary>Whether a fault is a version's, whatever it is: the next one may do without it.</summary>
+    private static bool IsItsOwn(Exception fault) => fault is not (TransportException or OperationCanceledException);
+
+    private static bool IsOfTheDisk(Exception fault) => fault is IOException or UnauthorizedAccessException;
 
     private async Task<IReadOnlyList<ModelVariant>?> VariantsAsync((VersionManifest Manifest, string Key) found, CancellationToken cancellationToken)
     {

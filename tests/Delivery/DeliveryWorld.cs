@@ -113,6 +113,9 @@ internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
     /// <summary>What to do instead of a read, or just before it where it gives false.</summary>
     public Func<string, long, Memory<byte>, ValueTask<bool>>? Before { get; set; }
 
+    /// <summary>What a read waits for, until it is given up.</summary>
+    public Func<string, CancellationToken, Task>? Held { get; set; }
+
     /// <summary>Called before a file is written.</summary>
     public Func<ValueTask> BeforePut { get; set; } = () => ValueTask.CompletedTask;
 
@@ -130,6 +133,7 @@ internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
     public async ValueTask<int?> ReadAsync(string name, string tag, long offset, Memory<byte> into, CancellationToken cancellationToken)
     {
         lock (_gate) _reads.Add((name, offset));
+        if (Held is { } held) await held(name, cancellationToken);
         if (Before is { } before && await before(name, offset, into)) return into.Length;
         return await inner.ReadAsync(name, tag, offset, into, cancellationToken);
     }

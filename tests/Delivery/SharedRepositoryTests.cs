@@ -102,6 +102,18 @@ public sealed class SharedRepositoryTests : IDisposable
         Assert.Contains("\"previous\": \"6\"", await File.ReadAllTextAsync(ActivePath, None), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task That_a_version_may_be_less_accurate_holds_until_it_is_activated_otherwise()
+    {
+        foreach (string version in (string[])["1", "2", "3"]) await _world.PushAsync(version, ("model.onnx", 1, 1000));
+        await _world.Repository.ActivateAsync(DeliveryWorld.Model, "1", "ann", Now, None);
+        Assert.DoesNotContain("less_accurate", (await File.ReadAllTextAsync(ActivePath, None)).Replace("\"less_accurate\": null", "", StringComparison.Ordinal), StringComparison.Ordinal);
+        await _world.Repository.ActivateAsync(DeliveryWorld.Model, "2", "ann", Now, None, mayLose: true);
+        Assert.Equal(["2"], (await _world.Repository.ActivateAsync(DeliveryWorld.Model, "3", "ann", Now, None)).MayLose);
+        Assert.Empty((await _world.Repository.ActivateAsync(DeliveryWorld.Model, "2", "ann", Now, None)).MayLose);
+        Assert.Empty((await _world.Repository.FindActiveAsync(DeliveryWorld.Model, None))!.Value.Active.MayLose);
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("{\"version\":")]

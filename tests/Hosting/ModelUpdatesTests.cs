@@ -3,15 +3,17 @@ using Microsoft.Extensions.Time.Testing;
 using R1Serverless.Delivery;
 using R1Serverless.Generation;
 using R1Serverless.Hosting;
+using R1Serverless.Models;
 using R1Serverless.Queues;
 using R1Serverless.Requests;
 using R1Serverless.Runtime;
 using R1Serverless.Tests.Delivery;
+using R1Serverless.Tests.Generation;
 
 namespace R1Serverless.Tests.Hosting;
 
 /// <summary>What a process makes of what it finds in its repository, look by look.</summary>
-public sealed class ModelUpdatesTests : IAsyncDisposable
+public sealed partial class ModelUpdatesTests : IAsyncDisposable
 {
     private const string Model = "r1-nano";
 
@@ -80,6 +82,26 @@ public sealed class ModelUpdatesTests : IAsyncDisposable
         go.SetResult();
         await LooksUntilAsync(() => Versions.SequenceEqual([("3", VersionState.Active)]));
         Assert.DoesNotContain(_said, line => line.StartsWith("Loaded r1-nano 2", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Another_activation_ends_a_fetch()
+    {
+        await StartAsync("1");
+        TaskCompletionSource asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        // Never comes to an end by itself.
+        _world.Store.Held = async (name, stop) =>
+        {
+            if (!name.Contains("/2/", StringComparison.Ordinal)) return;
+            asked.TrySetResult();
+            await Task.Delay(Timeout.Infinite, stop);
+        };
+        await ActivateAsync("2", differs: true);
+        await LooksUntilAsync(() => asked.Task.IsCompleted);
+        await _world.Repository.ActivateAsync(Model, "1", "tester", DateTimeOffset.UnixEpoch, None);
+        await LooksUntilAsync(() => Versions.SequenceEqual([("1", VersionState.Active)]));
+        await ActivateAsync("3");
+        await LooksUntilAsync(() => Versions.SequenceEqual([("3", VersionState.Active)]));
     }
 
     [Fact]
@@ -184,9 +206,9 @@ public sealed class ModelUpdatesTests : IAsyncDisposable
     private IEnumerable<(string Version, VersionState State)> Versions => _updates!.Versions(Model).Where(one => one.State != VersionState.Retiring).Select(one => (one.Version, one.State));
 
     /// <param name="tight">What fp32, which is then usual, has no room for beside another version of itself; the memory is found here.</param>
-    private async Task StartAsync(string version, ModelHostOptions? tight = null)
+    private async Task StartAsync(string version, ModelHostOptions? tight = null, double? accuracy = null)
     {
-        await ActivateAsync(version, differs: version != "1");
+        await ActivateAsync(version, differs: version != "1", accuracy: accuracy);
         Said said = new() { OnLine = _said.Enqueue };
         ModelDelivery delivery = new(_world.Repository, _world.Cache(), new LastServed(Path.Combine(_world.CacheFolder, "served")), said, _time);
         ModelHostOptions options = new() { MemoryBytes = 1L << 30, Progress = said };
@@ -212,7 +234,8 @@ public sealed class ModelUpdatesTests : IAsyncDisposable
 
     /// <param name="differs">By a file of its own, which has to be fetched.</param>
     /// <param name="without">A file that is left out.</param>
-    private async Task ActivateAsync(string version, bool differs = false, string? without = null)
+    /// <param name="accuracy">As measured of all its variants.</param>
+    private async Task ActivateAsync(string version, bool differs = false, string? without = null, double? accuracy = null, bool mayLose = false)
     {
         string folder = Directory.CreateTempSubdirectory("r1-updates-").FullName;
         try
@@ -222,9 +245,16 @@ public sealed class ModelUpdatesTests : IAsyncDisposable
                 if (Path.GetFileName(file) != without) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
             }
 
+            if (accuracy is { } known)
+            {
+                ModelManifest manifest = ModelFolder.Open(folder).Manifest;
+                (manifest with { Variants = [.. manifest.Variants.Select(variant => variant with { Evaluations = [Measured.On("cpu", 0, 1000) with { Accuracy = known }] })] })
+                    .Save(Path.Combine(folder, ModelManifest.FileName));
+            }
+
             if (differs) await File.WriteAllTextAsync(Path.Combine(folder, "note.txt"), version, None);
             await new VersionPush(_world.Repository, TimeProvider.System).RunAsync(Model, folder, version, "tester", progress: null, None);
-            await _world.Repository.ActivateAsync(Model, version, "tester", DateTimeOffset.UnixEpoch, None);
+            await _world.Repository.ActivateAsync(Model, version, "tester", DateTimeOffset.UnixEpoch, None, mayLose);
         }
         finally
         {

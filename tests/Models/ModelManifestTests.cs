@@ -23,5 +23,15 @@ public sealed class ModelManifestTests : IDisposable
         Assert.Contains("is damaged", data.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void An_evaluation_that_is_null_is_damage()
+    {
+        string path = Path.Combine(_models.Make("a", variant => variant with { Evaluations = [Measured.On("cpu", 0, 1)] }, Precision.Fp32).Path, ModelManifest.FileName);
+        ModelManifest manifest = ModelManifest.Load(path);
+        File.WriteAllText(path, File.ReadAllText(path).Replace("\"evaluations\": [", "\"evaluations\": [null,", StringComparison.Ordinal));
+        Assert.Contains("an evaluation is null", Assert.Throws<InvalidModelException>(() => ModelManifest.Load(path)).Message, StringComparison.Ordinal);
+        Assert.NotEmpty(manifest.Variants[0].Evaluations);
+    }
+
     public void Dispose() => _models.Dispose();
 }

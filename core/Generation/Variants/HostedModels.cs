@@ -13,6 +13,7 @@ internal sealed class HostedModels
     private readonly long _kvMemory;
     private readonly ModelHostOptions _options;
     private readonly TimeProvider _time;
+    private bool _isOnPreferred;
 
     public HostedModels(IReadOnlyList<HostedVariant> variants, ModelHostOptions options, TimeProvider time, long kvMemory = 0)
     {
@@ -25,6 +26,14 @@ internal sealed class HostedModels
 
     /// <summary>The execution provider whose measurements count: the first to try, until a load tells which one there is.</summary>
     public string Device { get; set; }
+
+    /// <summary>Why a variant that was loaded is better not used: it found no room on the device where others run, and is far slower on this one. Null where it may be.</summary>
+    public string? Settle(string device)
+    {
+        _isOnPreferred |= device == _options.Device;
+        return device == _options.Device || !_isOnPreferred ? null
+            : $"it could be loaded on {device} only, while others run on {_options.Device}: they may take all of its memory (--gpu-memory bounds that of each)";
+    }
 
     /// <exception cref="ModelLoadException">A name is there twice, or a model has no variant that fits into the memory.</exception>
     public static HostedModels Of(IReadOnlyList<ModelFolder> folders, ModelHostOptions options, long kvMemory, TimeProvider time)

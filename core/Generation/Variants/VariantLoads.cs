@@ -56,6 +56,14 @@ internal sealed class VariantLoads(HostedModels models, ModelHostOptions options
             var reading = one.Text.ReadAsync();
             var opened = await OwnThread.Start($"load {Name(one)}", () => open(one.Folder, one.Variant));
             var loaded = await CompleteAsync(opened, reading);
+            string? misplaced;
+            lock (gate) misplaced = models.Settle(loaded.Provider.Name);
+            if (misplaced is not null)
+            {
+                await loaded.DisposeAsync();
+                throw new ModelLoadException(misplaced);
+            }
+
             lock (gate)
             {
                 (one.Loaded, one.Loading, one.Failure, models.Device) = (loaded, null, null, loaded.Provider.Name);

@@ -23,7 +23,7 @@ public sealed record VersionChoice(MeasuredVersion? Serves, IReadOnlyList<(Measu
         foreach (var next in versions.Reverse())
         {
             if (next.Variants is { } variants
-                && VersionGate.Judge(model, variants, serves?.Variants ?? [], loaded(variants), device, usual, isForward: next.Pushed > serves?.Pushed).Refusal is { } refusal)
+                && VersionGate.Judge(model, variants, serves?.Variants ?? [], loaded(variants), device, usual, isForward: next.Pushed > serves?.Pushed && !next.MayLose).Refusal is { } refusal)
             {
                 refused.Add((next, refusal));
                 continue;
@@ -41,4 +41,8 @@ public sealed record VersionChoice(MeasuredVersion? Serves, IReadOnlyList<(Measu
 /// <summary>A version with what was measured of it.</summary>
 /// <param name="Pushed">When.</param>
 /// <param name="Variants">Null where nothing is known of them before the version is on this machine: then nothing was measured.</param>
-public sealed record MeasuredVersion(string Version, DateTimeOffset Pushed, IReadOnlyList<ModelVariant>? Variants);
+public sealed record MeasuredVersion(string Version, DateTimeOffset Pushed, IReadOnlyList<ModelVariant>? Variants)
+{
+    /// <summary>Whether it may answer fewer right than the one before it, as whoever activated it said.</summary>
+    public bool MayLose { get; init; }
+}

@@ -28,7 +28,7 @@ internal static class VersionGate
             var required = before is null ? null : VariantSelection.On(before, device);
             var lost = required is null ? 0 : (required.Accuracy - measured.Accuracy) * 100;
             if (isForward && lost > measured.Tolerance)
-                return ([], Invariant($"its {PrecisionName.Of(chosen.Precision)} variant answers {measured.Accuracy * 100:0.##} % right, {lost:0.##} points below the version that serves, and {measured.Tolerance:0.##} are tolerated"));
+                return ([], Invariant($"its {PrecisionName.Of(chosen.Precision)} variant answers {measured.Accuracy * 100:0.##} % right, {lost:0.##} points below the version that serves, and {measured.Tolerance:0.##} are tolerated: `r1 model activate --less-accurate` lets it serve all the same"));
         }
 
         return ([chosen, .. next.Where(variant => variant != chosen && (loaded.Contains(variant.Precision) || (loadsMarked && variant.Preload))).DistinctBy(variant => variant.Precision)], null);

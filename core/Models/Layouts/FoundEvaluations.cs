@@ -33,6 +33,12 @@ internal sealed record FoundEvaluations
         return manifest with { Variants = [.. manifest.Variants.Select(variant => variant with { Evaluations = kept.Variants.GetValueOrDefault(variant.File, []) })] };
     }
 
+    /// <summary>The file for a copy of the folder in which all graphs have the same time of writing; null where nothing was measured of the graphs that are here.</summary>
+    /// <param name="manifest">With what was measured.</param>
+    public static byte[]? ForCopy(ModelManifest manifest, DateTime written) => manifest.Variants.Any(variant => variant.Evaluations.Count > 0)
+        ? JsonSerializer.SerializeToUtf8Bytes(Of(manifest) with { Fingerprint = FoundVariants.Fingerprint(manifest.Variants, _ => written) }, ManifestJson.Default.FoundEvaluations)
+        : null;
+
     public void Save(string path) => ReplacedFile.Write(path, stream => JsonSerializer.Serialize(stream, this, ManifestJson.Default.FoundEvaluations));
 
     private static FoundEvaluations? Find(string path)

@@ -43,7 +43,7 @@ internal static class FoundVariants
             Format = ModelManifest.CurrentFormat,
             Name = Name(folder),
             Created = new DateTimeOffset(created, TimeSpan.Zero),
-            Fingerprint = Fingerprint(folder, variants.Values),
+            Fingerprint = Fingerprint(variants.Values, file => File.GetLastWriteTimeUtc(Path.Combine(folder, file))),
             Parameters = 0,
             Layout = layout,
             Variants = [.. variants.Values],
@@ -83,11 +83,10 @@ internal static class FoundVariants
     }
 
     /// <summary>Over names, sizes and dates: the files may be too large to read them for this.</summary>
-    private static string Fingerprint(string folder, IEnumerable<ModelVariant> variants)
+    /// <param name="written">When a file was, in UTC.</param>
+    public static string Fingerprint(IEnumerable<ModelVariant> variants, Func<string, DateTime> written)
     {
-        var lines = variants.Select(v => $"{v.File} {v.Bytes} {Written(v.File)} {(v.DataFile is null ? 0 : Written(v.DataFile))}\n");
+        var lines = variants.Select(v => $"{v.File} {v.Bytes} {written(v.File).Ticks} {(v.DataFile is null ? 0 : written(v.DataFile).Ticks)}\n");
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(lines))));
-
-        long Written(string file) => File.GetLastWriteTimeUtc(Path.Combine(folder, file)).Ticks;
     }
 }

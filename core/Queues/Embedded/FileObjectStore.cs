@@ -49,9 +49,16 @@ internal sealed class FileObjectStore(string folder, TimeProvider time, TimeProv
     {
         await using FileStream? stream = Find(name, PathOf(name), bufferSize: 0);
         if (stream is null) return null;
-        byte[] content = new byte[stream.Length];
-        await stream.ReadExactlyAsync(content, cancellationToken);
-        return new StoredObject(content, Tag(File.GetLastWriteTimeUtc(stream.SafeFileHandle)));
+        try
+        {
+            byte[] content = new byte[stream.Length];
+            await stream.ReadExactlyAsync(content, cancellationToken);
+            return new StoredObject(content, Tag(File.GetLastWriteTimeUtc(stream.SafeFileHandle)));
+        }
+        catch (Exception fault) when (StoreFault.Is(fault))
+        {
+            throw StoreFault.Of(name, fault);
+        }
     }
 
     public ValueTask<Stream?> OpenAsync(string name, CancellationToken cancellationToken)

@@ -198,6 +198,8 @@ public sealed partial class ModelHostTests : IAsyncDisposable
 
     private Action<string> OnOpen { get; set; } = _ => { };
 
+    private Func<string, ExecutionProvider> ProviderOf { get; set; } = _ => ExecutionProvider.Cpu(new RuntimeOptions());
+
     private static string[] Loaded(ModelHost host) =>
         [.. host.Status.Where(one => one.Loaded is not null).Select(one => $"{one.Folder.Name} {PrecisionName.Of(one.Variant.Precision)}")];
 
@@ -254,6 +256,6 @@ public sealed partial class ModelHostTests : IAsyncDisposable
         if (_faults.TryGetValue(name, out var fault)) throw fault;
         var runner = _runners[name] = new FakeRunner(folder.Config.VocabularySize);
         return new OpenedVariant(
-            text => new LoadedVariant(folder, variant, text, runner, new EngineOptions { KvMemory = 4096 }, ExecutionProvider.Cpu(new RuntimeOptions()), TimeProvider.System), runner.Dispose);
+            text => new LoadedVariant(folder, variant, text, runner, new EngineOptions { KvMemory = 4096 }, ProviderOf(name), TimeProvider.System), runner.Dispose);
     }
 }

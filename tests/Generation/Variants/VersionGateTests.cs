@@ -27,7 +27,7 @@ public sealed class VersionGateTests
     [Theory]
     [InlineData(0.0, null)]
     [InlineData(1.1, null)]
-    [InlineData(1.3, "its fp32 variant answers 97.7 % right, 1.3 points below the version that serves, and 1.2 are tolerated")]
+    [InlineData(1.3, "its fp32 variant answers 97.7 % right, 1.3 points below the version that serves, and 1.2 are tolerated: `r1 model activate --less-accurate` lets it serve all the same")]
     public void A_newer_version_may_be_no_less_accurate_than_its_tolerance_allows(double worse, string? refusal) =>
         Assert.Equal(refusal, Judge([Of(Precision.Fp32, accuracy: 0.99 - worse / 100)], [Of(Precision.Fp32, accuracy: 0.99)], [Precision.Fp32]).Refusal);
 
