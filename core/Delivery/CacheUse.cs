@@ -1,15 +1,42 @@
 namespace R1Serverless.Delivery;
 
 /// <summary>The use file of a version, open for reading as long as the version is used: it was used to the end, not only when it was opened.</summary>
-internal sealed class CacheUse : IDisposable
+public sealed class CacheUse : IDisposable
 {
+    private const int MostLooks = 500;
+
+    private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(10);
+
     private readonly FileStream _stream;
     private readonly TimeProvider _time;
 
     private CacheUse(FileStream stream, TimeProvider time) => (_stream, _time) = (stream, time);
 
+    /// <summary>Keeps the cached version that a model's folder belongs to, for whoever named it by its path; null where it belongs to none.</summary>
+    public static async Task<CacheUse?> OfModelAsync(string modelFolder, TimeProvider time, CancellationToken cancellationToken)
+    {
+        string path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(modelFolder));
+        if (!Directory.Exists(path)) return null;
+        return Path.GetDirectoryName(Directory.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path) is { } version
+            ? await OpenAsync(Path.Combine(version, CacheFolders.UseFile), time, cancellationToken)
+            : null;
+    }
+
+    /// <summary>Null if it is not there, or is removed.</summary>
+    internal static async Task<CacheUse?> OpenAsync(string path, TimeProvider time, CancellationToken cancellationToken)
+    {
+        for (int looks = 0; File.Exists(path) && looks < MostLooks; looks++)
+        {
+            if (TryOpen(path, time) is { } use) return use;
+            // Another process has it alone for a moment while it looks whether anybody uses it, or removes it.
+            await Task.Delay(Glance, time, cancellationToken);
+        }
+
+        return null;
+    }
+
     /// <summary>Null if it is not there, or somebody has it alone.</summary>
-    public static CacheUse? TryOpen(string path, TimeProvider time)
+    private static CacheUse? TryOpen(string path, TimeProvider time)
     {
         FileStream stream;
         try
@@ -21,8 +48,7 @@ internal sealed class CacheUse : IDisposable
             return null;
         }
 
-        // It may have been opened before the version was moved away, and locked after.
-        if (!File.Exists(path))
+        if (!IsAt(stream, path))
         {
             stream.Dispose();
             return null;
@@ -33,8 +59,14 @@ internal sealed class CacheUse : IDisposable
         return use;
     }
 
-    /// <summary>Whether a version has to stay: somebody uses it, or this user may not remove it. One without the file is no version.</summary>
-    public static bool IsHeld(string path)
+    /// <summary>
+    /// Whether the file that was opened there, and then locked, is still the one there. Between the two the version may have been moved away, and another have taken its place. Their
+    /// times of writing tell them apart; that somebody uses it just now may too, so whoever is told no looks again.
+    /// </summary>
+    internal static bool IsAt(FileStream opened, string path) => File.GetLastWriteTimeUtc(opened.SafeFileHandle) == File.GetLastWriteTimeUtc(path);
+
+    /// <summary>Whether a version has to stay: somebody uses it, or this user may not remove it. One without the file is no version. A fetch's lock says the same of it.</summary>
+    internal static bool IsHeld(string path)
     {
         try
         {

@@ -22,13 +22,16 @@ internal sealed class FetchJournal : IDisposable
     {
         FileStream stream = new(Path.Combine(folder, FileName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
         FetchJournal journal = new(stream);
-        byte[] bytes = new byte[stream.Length];
-        stream.ReadExactly(bytes);
-        string text = Encoding.UTF8.GetString(bytes);
-        int whole = text.LastIndexOf('\n') + 1;
-        foreach (string line in text[..whole].Split('\n', StringSplitOptions.RemoveEmptyEntries)) journal.Take(line);
-        stream.SetLength(Encoding.UTF8.GetByteCount(text.AsSpan(0, whole)));
+        stream.SetLength(journal.TakeAll());
         stream.Position = stream.Length;
+        return journal;
+    }
+
+    /// <summary>Reads what there is and changes nothing of it: another process may be writing.</summary>
+    public static FetchJournal Read(string folder)
+    {
+        FetchJournal journal = new(new FileStream(Path.Combine(folder, FileName), FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0));
+        journal.TakeAll();
         return journal;
     }
 
@@ -77,6 +80,17 @@ internal sealed class FetchJournal : IDisposable
 
             Take(line.TrimEnd('\n'));
         }
+    }
+
+    /// <summary>Returns where the last whole line ends.</summary>
+    private int TakeAll()
+    {
+        byte[] bytes = new byte[_stream.Length];
+        _stream.ReadExactly(bytes);
+        string text = Encoding.UTF8.GetString(bytes);
+        int whole = text.LastIndexOf('\n') + 1;
+        foreach (string line in text[..whole].Split('\n', StringSplitOptions.RemoveEmptyEntries)) Take(line);
+        return Encoding.UTF8.GetByteCount(text.AsSpan(0, whole));
     }
 
     private void Take(string line)

@@ -6,7 +6,7 @@ namespace R1Serverless.Delivery;
 
 /// <summary>
 /// Versions that were fetched, each a folder that appears whole, shared by the processes of a machine: <c>versions/KEY/NAME</c>, where the key is the manifest's hash. Of several
-/// processes that lack a version, one fetches and the others wait. Versions leave for others within the budget, the least recently used first, and never one that is in use.
+/// processes that lack a version, one fetches and the others wait. Which leave for others, <see cref="CacheRoom"/> says.
 /// </summary>
 /// <param name="folder">Absolute; made when it is first needed.</param>
 /// <param name="budget">Bytes that all versions may take together.</param>
@@ -15,9 +15,11 @@ public sealed class ModelCache(string folder, long budget, TimeProvider time)
     /// <summary>Without a word about it.</summary>
     public const long DefaultBudget = 64L << 30;
 
+    private const string Room = "room";
+
     private const int MostLooks = 500;
 
-    private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(10), Look = TimeSpan.FromMilliseconds(100), LongFetch = TimeSpan.FromHours(12), ShortTurn = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100), LongFetch = TimeSpan.FromHours(12), ShortTurn = TimeSpan.FromMinutes(5);
 
     private readonly CacheFolders _folders = new(folder);
 
@@ -34,7 +36,6 @@ public sealed class ModelCache(string folder, long budget, TimeProvider time)
         using IDisposable fetching = await LockAsync(key, LongFetch, cancellationToken);
         // Another process may have fetched it meanwhile.
         if (await TryUseAsync(manifest, key, cancellationToken) is { } fetched) return fetched;
-        await MakeRoomAsync(manifest, key, cancellationToken);
         VersionFetch fetch = new(repository, time);
         await FetchAsync(fetch, manifest, key, progress, cancellationToken);
         CachedVersion opened = await TryUseAsync(manifest, key, cancellationToken) ?? throw new IOException($"{_folders.Version(key)} was removed just after it was fetched; try again.");
@@ -42,25 +43,27 @@ public sealed class ModelCache(string folder, long budget, TimeProvider time)
         return opened;
     }
 
-    /// <summary>Fetches it and puts it in its place. A disk that has less room than it said gets some once, and then what was fetched goes, as all does that never can be this version.</summary>
+    /// <summary>Fetches it and puts it in its place. A disk that has less room than it said gets some once. What was fetched stays, for the next who fetches it, but not where it never can be this version.</summary>
     private async Task FetchAsync(VersionFetch fetch, VersionManifest manifest, string key, IProgress<Transferred>? progress, CancellationToken cancellationToken)
     {
         string staging = _folders.Partial(key);
-        Directory.CreateDirectory(staging);
-        for (bool mayFree = true; ; mayFree = false)
+        IOException? full = null;
+        while (true)
         {
             try
             {
+                await MakeRoomAsync(manifest, key, full, cancellationToken);
                 IReadOnlyDictionary<string, string> known = _folders.VerifiedFiles();
-                await fetch.RunAsync(manifest, staging, Target(manifest, key), file => known.GetValueOrDefault(file.Sha256), progress, cancellationToken);
-                _folders.Place(key, manifest);
+                await fetch.RunAsync(manifest, staging, _folders.Target(key, manifest), file => known.GetValueOrDefault(file.Sha256), progress, cancellationToken);
+                // Who counts sees it as a fetch or as a version.
+                using IDisposable turn = await LockAsync(Room, ShortTurn, cancellationToken);
+                _folders.Place(key);
                 return;
             }
             catch (IOException fault) when (FullDisk.Is(fault))
             {
-                if (mayFree && await TryFreeAsync(manifest, key, cancellationToken)) continue;
-                Directory.Delete(staging, recursive: true);
-                throw Full(manifest, fault);
+                if (full is not null) throw Full(manifest, key, fault);
+                full = fault;
             }
             catch (InvalidModelException)
             {
@@ -69,8 +72,6 @@ public sealed class ModelCache(string folder, long budget, TimeProvider time)
             }
         }
     }
-
-    private string Target(VersionManifest manifest, string key) => Path.Combine(_folders.Partial(key), manifest.Model);
 
     /// <summary>The version of a key, without a repository; null where it is not there whole and sound.</summary>
     public async Task<CachedVersion?> TryOpenAsync(string key, CancellationToken cancellationToken)
@@ -92,21 +93,36 @@ public sealed class ModelCache(string folder, long budget, TimeProvider time)
     /// <summary>The lease on a version that is there and sound; null where it is not. What was damaged is removed.</summary>
     private async Task<CachedVersion?> TryUseAsync(VersionManifest manifest, string key, CancellationToken cancellationToken)
     {
-        IDisposable? use;
-        // Another process has it alone for a moment while it looks whether anybody uses it, or removes it.
-        for (int looks = 0; (use = _folders.TryUse(key, time)) is null && _folders.Has(key) && looks < MostLooks; looks++) await Task.Delay(Glance, time, cancellationToken);
-        if (use is null) return null;
+        if (await _folders.UseAsync(key, time, cancellationToken) is not { } use) return null;
         string path = Path.Combine(_folders.Version(key), manifest.Model);
-        foreach (VersionFile file in manifest.Files)
+        VersionFile? damaged;
+        try
         {
-            string one = Path.Combine([path, .. file.Path.Split('/')]);
-            if (VerifiedFile.IsMarked(one, file) || await VerifiedFile.TryMarkAsync(one, file, cancellationToken)) continue;
+            damaged = await FindDamagedAsync(path, manifest, cancellationToken);
+        }
+        catch
+        {
             use.Dispose();
-            return await TryRemoveAsync(key, one, file, cancellationToken) ? null : await TryUseAsync(manifest, key, cancellationToken);
+            throw;
         }
 
-        return new CachedVersion(path, manifest, key, use);
+        if (damaged is null) return new CachedVersion(path, manifest, key, use);
+        use.Dispose();
+        return await TryRemoveAsync(key, PathOf(path, damaged), damaged, cancellationToken) ? null : await TryUseAsync(manifest, key, cancellationToken);
     }
+
+    private static async Task<VersionFile?> FindDamagedAsync(string path, VersionManifest manifest, CancellationToken cancellationToken)
+    {
+        foreach (VersionFile file in manifest.Files)
+        {
+            string one = PathOf(path, file);
+            if (!VerifiedFile.IsMarked(one, file) && !await VerifiedFile.TryMarkAsync(one, file, cancellationToken)) return file;
+        }
+
+        return null;
+    }
+
+    private static string PathOf(string model, VersionFile file) => Path.Combine([model, .. file.Path.Split('/')]);
 
     /// <summary>Removes a version that is damaged; false where another process did, and a sound one has taken its place.</summary>
     /// <exception cref="IOException">Another process has it in use, so that what is fetched for this one can't take its place.</exception>
@@ -136,37 +152,34 @@ public sealed class ModelCache(string folder, long budget, TimeProvider time)
         }
     }
 
-    /// <summary>Of what is to be fetched, what is partly there needs its room too.</summary>
-    private async Task MakeRoomAsync(VersionManifest manifest, string key, CancellationToken cancellationToken)
+    /// <summary>Room as <see cref="CacheRoom"/> has it; it is taken from then on, where others can see it. Of what is to be fetched, what is partly there needs its room too.</summary>
+    /// <param name="full">Where a disk turned out to be full although it should not be: others fill it too, and quotas are not told. Then nothing counts as free.</param>
+    private async Task MakeRoomAsync(VersionManifest manifest, string key, IOException? full, CancellationToken cancellationToken)
     {
-        using IDisposable turn = await LockAsync("room", ShortTurn, cancellationToken);
+        using IDisposable turn = await LockAsync(Room, ShortTurn, cancellationToken);
         _folders.RemoveAbandoned(key, time.GetUtcNow().UtcDateTime);
-        IReadOnlyList<CachedFiles> cached = _folders.Cached();
-        long own = CacheRoom.Bytes(cached, []), free = new DriveInfo(folder).AvailableFreeSpace + BytesThere(manifest, key, cached);
-        IReadOnlyList<CachedFiles> leaving = CacheRoom.Choose(cached, manifest.Files, Math.Min(budget, own + free)) ?? throw Full(manifest, null);
-        foreach (CachedFiles one in leaving) _folders.TryRemove(one.Key);
-    }
-
-    /// <summary>Room for what is not there yet, where a disk is full although it should not be: others fill it too, and quotas are not told.</summary>
-    private async Task<bool> TryFreeAsync(VersionManifest manifest, string key, CancellationToken cancellationToken)
-    {
-        using IDisposable turn = await LockAsync("room", ShortTurn, cancellationToken);
-        IReadOnlyList<CachedFiles> cached = _folders.Cached();
-        bool isAny = false;
-        foreach (CachedFiles one in CacheRoom.ChooseToFree(cached, manifest.Bytes - BytesThere(manifest, key, cached))) isAny |= _folders.TryRemove(one.Key);
-        return isAny;
+        IReadOnlyList<CachedFiles> cached = _folders.Cached(key);
+        long free = full is null ? new DriveInfo(folder).AvailableFreeSpace : 0;
+        IReadOnlyList<CachedFiles> leaving = CacheRoom.Choose(cached, manifest.Files, budget, free + BytesThere(manifest, key, cached)) ?? throw Full(manifest, key, full);
+        foreach (CachedFiles one in leaving) _folders.TryRemove(one);
+        _folders.Begin(key, manifest);
     }
 
     private long BytesThere(VersionManifest manifest, string key, IReadOnlyList<CachedFiles> cached)
     {
         HashSet<string> elsewhere = new(cached.SelectMany(one => one.Files).Select(file => file.Sha256), StringComparer.Ordinal);
-        return VersionFetch.BytesThere(manifest, _folders.Partial(key), Target(manifest, key), file => elsewhere.Contains(file.Sha256));
+        return VersionFetch.BytesThere(manifest, _folders.Partial(key), _folders.Target(key, manifest), file => elsewhere.Contains(file.Sha256));
     }
 
-    private IOException Full(VersionManifest manifest, Exception? fault) => new(
-        $"There is no room for {manifest.Model} {manifest.Version}: it needs {Megabytes(manifest.Bytes)} in {folder}, where all versions may take {Megabytes(budget)} and {Megabytes(new DriveInfo(folder).AvailableFreeSpace)} of the disk are free. "
-            + "Free some space, raise --model-cache, or choose another --data.",
-        fault);
+    private IOException Full(VersionManifest manifest, string key, Exception? fault)
+    {
+        long coming = _folders.Cached(key).Sum(one => one.YetToCome);
+        return new IOException(
+            $"There is no room for {manifest.Model} {manifest.Version}: it needs {Megabytes(manifest.Bytes)} in {folder}, where all versions may take {Megabytes(budget)} and {Megabytes(new DriveInfo(folder).AvailableFreeSpace)} of the disk are free"
+                + (coming > 0 ? $", of which other fetches have yet to take {Megabytes(coming)}. " : ". ")
+                + "Free some space, raise --model-cache, or choose another --data.",
+            fault);
+    }
 
     private static string Megabytes(long bytes) => $"{(bytes + 999_999) / 1_000_000} MB";
 }

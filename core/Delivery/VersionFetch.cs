@@ -31,7 +31,7 @@ internal sealed class VersionFetch(SharedRepository repository, TimeProvider tim
     /// <param name="isElsewhere">Whether a version in the cache has that hash.</param>
     public static long BytesThere(VersionManifest manifest, string staging, string target, Func<VersionFile, bool> isElsewhere)
     {
-        using FetchJournal? journal = File.Exists(Path.Combine(staging, FetchJournal.FileName)) ? FetchJournal.Open(staging) : null;
+        using FetchJournal? journal = File.Exists(Path.Combine(staging, FetchJournal.FileName)) ? FetchJournal.Read(staging) : null;
         return manifest.Files.Select((file, i) => PathOf(target, file) is var path && VerifiedFile.IsMarked(path, file)
             ? isElsewhere(file) ? 0 : file.Bytes
             : journal is not null && File.Exists(path) ? journal.There(i).Sum(range => BytesOf(file, range)) : 0).Sum();

@@ -31,20 +31,6 @@ public sealed class CacheUpkeepTests : IDisposable
     }
 
     [Fact]
-    public async Task A_disk_that_fills_in_the_middle_gets_room_once_and_the_fetch_goes_on()
-    {
-        foreach (int i in Enumerable.Range(1, 2)) await _world.PushAsync($"{i}", ("weights.bin", i, 8 * Range));
-        (await _world.FetchAsync("1")).Dispose();
-        int reads = 0;
-        _world.Store.Before = (_, _, _) => Interlocked.Increment(ref reads) == 4 ? throw new IOException("No space left on device", 28) : ValueTask.FromResult(false);
-
-        using CachedVersion fetched = await _world.FetchAsync("2");
-
-        Assert.Equal(DeliveryWorld.Content(2, 8 * Range), await File.ReadAllBytesAsync(Path.Combine(fetched.Path, "weights.bin")));
-        Assert.Equal(["2"], Cached());
-    }
-
-    [Fact]
     public async Task A_version_was_used_as_long_as_it_was_open()
     {
         foreach (int i in Enumerable.Range(1, 3)) await _world.PushAsync($"{i}", ("weights.bin", i, 1000));
