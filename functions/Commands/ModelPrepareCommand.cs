@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using R1Serverless.Delivery;
 using R1Serverless.Hosting;
 using R1Serverless.Models;
 using R1Serverless.Preparing;
@@ -18,11 +19,14 @@ internal static class ModelPrepareCommand
         var precision = new Option<string[]>("--precision") { Description = "The variants to prepare, as a list with commas or one by one. [default: all]", HelpName = "LIST" };
         var command = new Command("prepare", "Write a model's graphs as this processor and this ONNX Runtime want them, so that they load faster and share memory.") { model, precision, data };
         DeviceOption.AddTo(command);
-        command.SetAction((arguments, cancellation) => Task.FromResult(PlainErrors.Catch(() =>
+        command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(async () =>
         {
-            Run(Find(arguments.GetRequiredValue(model), arguments.GetValue(data)), PrecisionList.Parse(arguments.GetValue(precision) ?? []), DeviceOption.Read(arguments, 0), cancellation);
+            string named = arguments.GetRequiredValue(model);
+            // A version in the cache must not leave for others meanwhile.
+            using IDisposable? held = LocalModels.IsFolder(named) ? await CacheUse.OfModelAsync(named, TimeProvider.System, cancellation) : null;
+            Run(Find(named, arguments.GetValue(data)), PrecisionList.Parse(arguments.GetValue(precision) ?? []), DeviceOption.Read(arguments, 0), cancellation);
             return 0;
-        })));
+        }));
         return command;
     }
 

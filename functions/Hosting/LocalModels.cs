@@ -1,4 +1,5 @@
 using R1Serverless.Building;
+using R1Serverless.Delivery;
 using R1Serverless.Generation;
 using R1Serverless.Models;
 using R1Serverless.Queues;
@@ -16,7 +17,28 @@ internal static class LocalModels
 
     private const int KeyValueShare = 6;
 
+    /// <summary>A folder of a version in the cache that is named by its path must not leave for others while it is served.</summary>
     public static async Task<LoadedModels> LoadAsync(ServeOptions options, IProgress<string> progress, CancellationToken cancellationToken)
+    {
+        List<IDisposable> held = [];
+        try
+        {
+            foreach (var named in options.Models.Where(IsFolder))
+            {
+                if (await CacheUse.OfModelAsync(named, TimeProvider.System, cancellationToken) is { } use) held.Add(use);
+            }
+
+            var loaded = await OpenAsync(options, progress, cancellationToken);
+            return held.Count == 0 ? loaded : loaded with { Inference = new HeldInference(loaded.Inference, held) };
+        }
+        catch
+        {
+            held.ForEach(one => one.Dispose());
+            throw;
+        }
+    }
+
+    private static async Task<LoadedModels> OpenAsync(ServeOptions options, IProgress<string> progress, CancellationToken cancellationToken)
     {
         var rules = Rules(options, progress);
         var delivered = options.ModelsFrom is { } from ? await DeliveredModels.OpenAsync(rules, from, progress, cancellationToken) : null;
