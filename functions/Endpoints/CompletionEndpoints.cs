@@ -63,7 +63,7 @@ internal sealed class CompletionEndpoints(Serving serving, ServeOptions options,
                 {
                     if (answering.IsRecorded) SetRequest(context, answering.Call.Request.Id.Value, answering.IsReplayed);
                     // An answer that is told again costs nothing again.
-                    IAsyncEnumerable<InferenceEvent> told = answering.IsReplayed ? answering.Run(stop) : meter.Follow(context, answering.Run(stop), stop);
+                    IAsyncEnumerable<InferenceEvent> told = meter.Follow(context, answering.Run(stop), answering.IsFree, stop);
                     await using IAsyncEnumerator<InferenceEvent> events = told.GetAsyncEnumerator(stop);
                     await AnswerAsync(context, answering.Call, answering.Head, events, stop);
                 }

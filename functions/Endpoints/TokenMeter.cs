@@ -8,10 +8,12 @@ namespace R1Serverless.Endpoints;
 /// <summary>Charges callers with a limit of tokens for what their answers cost.</summary>
 internal sealed class TokenMeter(RateLimits rates)
 {
-    public IAsyncEnumerable<InferenceEvent> Follow(HttpContext context, IAsyncEnumerable<InferenceEvent> events, CancellationToken cancellationToken) =>
-        RequestIdentity.CallerOf(context) is { Limits.TokensPerMinute: not null } caller ? FollowAsync(caller, events, cancellationToken) : events;
+    /// <param name="isFree">Asked when the events have ended; null for never.</param>
+    public IAsyncEnumerable<InferenceEvent> Follow(HttpContext context, IAsyncEnumerable<InferenceEvent> events, Func<bool>? isFree, CancellationToken cancellationToken) =>
+        RequestIdentity.CallerOf(context) is { Limits.TokensPerMinute: not null } caller ? FollowAsync(caller, events, isFree, cancellationToken) : events;
 
-    private async IAsyncEnumerable<InferenceEvent> FollowAsync(Caller caller, IAsyncEnumerable<InferenceEvent> events, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<InferenceEvent> FollowAsync(
+        Caller caller, IAsyncEnumerable<InferenceEvent> events, Func<bool>? isFree, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         long tokens = 0;
         try
@@ -31,7 +33,7 @@ internal sealed class TokenMeter(RateLimits rates)
         }
         finally
         {
-            rates.Charge(caller, tokens);
+            if (isFree is null || !isFree()) rates.Charge(caller, tokens);
         }
     }
 }

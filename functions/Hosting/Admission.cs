@@ -13,6 +13,9 @@ internal sealed class Admission(ServeOptions options, QueueConnection connection
 
     private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(2);
 
+    /// <summary>What a request gets whose deadline passes in the line.</summary>
+    public static InferenceEvent.Failed TooLate { get; } = new(new InferenceError(InferenceErrorKind.DeadlineExceeded, "The deadline passed before it was the request's turn."));
+
     private readonly FairLine _line = new(options.HasSeveralCallers ? Places : null, mostPerKey: int.MaxValue, time);
 
     /// <summary>Counts a request in that its client waits for; null with the reason if it is refused.</summary>
@@ -75,7 +78,7 @@ internal sealed class Admission(ServeOptions options, QueueConnection connection
     {
         if (await WaitAsync(pass, request, cancellationToken) is not { } admitted)
         {
-            yield return new InferenceEvent.Failed(new InferenceError(InferenceErrorKind.DeadlineExceeded, "The deadline passed before it was the request's turn."));
+            yield return TooLate;
             yield break;
         }
 

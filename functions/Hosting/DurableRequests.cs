@@ -24,28 +24,20 @@ internal sealed class DurableRequests(OpenQueue queue, QueuedLimit limit, Admiss
         return new Entrance.Answering(pass, call, head, stop => LateWorkers.ExplainAsync(admission.RunAsync(pass, call.Request, (request, token) => RunAsync(call, head, request, token), stop), queue.Workers, stop), IsRecorded: true);
     }
 
-    /// <summary>For a client that waits, and may come back when it has been cut off.</summary>
+    /// <summary>For a client that waits, and may come back when it has been cut off. What takes long is part of the answer's events, so that the client hears of it.</summary>
     public async ValueTask<Entrance> RunAsync(CompletionCall call, string? key, string bodyHash, CancellationToken cancellationToken)
     {
         if (admission.TryEnter(call.Request.Owner, isQueued: true, out ApiError? refusal) is not { } pass) return new Entrance.Refused(refusal!);
         Entrance? entrance = null;
         try
         {
-            // A key is taken when it is the request's turn: whoever has one enqueues at once.
-            KeyedRequest? known = key is null ? null : await _keys.FindAsync(call, key, bodyHash, cancellationToken);
-            if (known is null)
-            {
-                if (await admission.WaitAsync(pass, call.Request, cancellationToken) is not { } admitted) return entrance = new Entrance.Refused(TooLate(call));
-                known = await _keys.TakeAsync(call with { Request = admitted }, key, bodyHash, cancellationToken);
-            }
-
-            return entrance = known switch
-            {
-                { Refusal: { } mismatch } => new Entrance.Refused(mismatch),
-                { IsMine: true } => await BeginAsync(known, pass, cancellationToken),
-                _ => new Entrance.Answering(
-                    pass, known.Call, await HeadAsync(known.Call, cancellationToken), stop => queue.Gateway.FollowAsync(known.Call.Request.Id, stop), IsRecorded: true, IsReplayed: true),
-            };
+            KeyedRequest known = await _keys.TakeAsync(call, key, bodyHash, cancellationToken);
+            if (known.Refusal is { } mismatch) return entrance = new Entrance.Refused(mismatch);
+            AnswerHead head = known.IsMine ? known.Head : await HeadAsync(known, cancellationToken);
+            bool isRun = known.IsMine;
+            return entrance = new Entrance.Answering(
+                pass, known.Call, head, stop => LateWorkers.ExplainAsync(RunKeyedAsync(known, pass, () => isRun = true, stop), queue.Workers, stop),
+                IsRecorded: true, IsReplayed: !known.IsMine, IsFree: () => !isRun);
         }
         finally
         {
@@ -61,25 +53,22 @@ internal sealed class DurableRequests(OpenQueue queue, QueuedLimit limit, Admiss
 
         known ??= await _keys.TakeAsync(call, terms.Key, terms.BodyHash, cancellationToken);
         if (known.Refusal is { } mismatch) return new Entrance.Refused(mismatch);
+        known = await _keys.SettleAsync(known, waitsForTurns: false, cancellationToken);
         if (!known.IsMine)
         {
             InferenceResult? result = await _results.FindAsync(known.Call.Request.Id, cancellationToken);
-            AnswerHead there = await HeadAsync(known.Call, cancellationToken);
+            AnswerHead there = await HeadAsync(known, cancellationToken);
             return new Entrance.Deferred(RequestWriter.Write(known.Call.Request.Id, call.Api, there, result), IsReplayed: true);
         }
 
-        AnswerHead head = AnswerHead.For(known.Call, time);
         await _keys.WhileHeldAsync(known, async () =>
         {
-            await KeepAsync(known.Call, head, cancellationToken);
+            await KeepAsync(known.Call, known.Head, cancellationToken);
             await queue.Turns.SubmitAsync(known.Call.Request, cancellationToken);
         });
         await _keys.ConfirmAsync(known, cancellationToken);
-        return new Entrance.Deferred(RequestWriter.Write(known.Call.Request.Id, call.Api, head, result: null), IsReplayed: false);
+        return new Entrance.Deferred(RequestWriter.Write(known.Call.Request.Id, call.Api, known.Head, result: null), IsReplayed: false);
     }
-
-    private static ApiError TooLate(CompletionCall call) => ApiError.From(
-        new InferenceError(InferenceErrorKind.DeadlineExceeded, "The deadline passed before it was the request's turn."), call.PromptField, call.Request.Id.Value);
 
     private async IAsyncEnumerable<InferenceEvent> RunAsync(CompletionCall call, AnswerHead head, InferenceRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -87,31 +76,81 @@ internal sealed class DurableRequests(OpenQueue queue, QueuedLimit limit, Admiss
         await foreach (InferenceEvent happened in queue.Gateway.RunAsync(request, cancellationToken)) yield return happened;
     }
 
-    private async ValueTask<Entrance> BeginAsync(KeyedRequest known, FairLine.Pass pass, CancellationToken cancellationToken)
+    /// <param name="begun">Told when it is this call that enqueues the request.</param>
+    private async IAsyncEnumerable<InferenceEvent> RunKeyedAsync(KeyedRequest known, FairLine.Pass pass, Action begun, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        AnswerHead head = AnswerHead.For(known.Call, time);
-        await _keys.WhileHeldAsync(known, () => KeepAsync(known.Call, head, cancellationToken).AsTask());
-        return new Entrance.Answering(pass, known.Call, head, stop => LateWorkers.ExplainAsync(Admission.FollowAsync(pass, RunKeyedAsync(known, stop), stop), queue.Workers, stop), IsRecorded: true);
+        long start = time.GetTimestamp();
+        while (true)
+        {
+            if (await SettleAsync(known, Left(known.Call.Request, start), cancellationToken) is not { } settled)
+            {
+                yield return Admission.TooLate;
+                yield break;
+            }
+
+            if (!settled.IsMine)
+            {
+                await foreach (InferenceEvent happened in queue.Gateway.FollowAsync(Left(settled.Call.Request, start), cancellationToken)) yield return happened;
+                yield break;
+            }
+
+            bool isEnqueued = false;
+            try
+            {
+                using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+                Task<InferenceRequest?> turn = admission.WaitAsync(pass, Left(settled.Call.Request, start), stop.Token).AsTask();
+                known = settled = await _keys.HoldAsync(settled, turn);
+                if (!settled.IsMine)
+                {
+                    stop.Cancel();
+                    await ((Task)turn).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+                    continue;
+                }
+
+                if (await turn is not { } admitted)
+                {
+                    yield return Admission.TooLate;
+                    yield break;
+                }
+
+                begun();
+                await KeepAsync(settled.Call, settled.Head, cancellationToken);
+                IAsyncEnumerable<InferenceEvent> events = queue.Gateway.RunDurablyAsync(admitted, EnqueuedAsync, isShared: settled.Claim is not null, cancellationToken);
+                await foreach (InferenceEvent happened in Admission.FollowAsync(pass, events, cancellationToken)) yield return happened;
+                yield break;
+            }
+            finally
+            {
+                if (!isEnqueued) await _keys.ReleaseAsync(settled);
+            }
+
+            async ValueTask EnqueuedAsync(CancellationToken stop)
+            {
+                isEnqueued = true;
+                await _keys.ConfirmAsync(settled, stop);
+            }
+        }
     }
 
-    private async IAsyncEnumerable<InferenceEvent> RunKeyedAsync(KeyedRequest known, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>Null where the deadline passes first.</summary>
+    private async ValueTask<KeyedRequest?> SettleAsync(KeyedRequest known, InferenceRequest request, CancellationToken cancellationToken)
     {
-        bool isEnqueued = false;
+        using CancellationTokenSource late = new(request.Deadline ?? Timeout.InfiniteTimeSpan, time);
+        using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
         try
         {
-            await foreach (InferenceEvent happened in queue.Gateway.RunDurablyAsync(known.Call.Request, EnqueuedAsync, cancellationToken)) yield return happened;
+            return await _keys.SettleAsync(known, waitsForTurns: true, stop.Token);
         }
-        finally
+        catch (OperationCanceledException) when (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            if (!isEnqueued) await _keys.ReleaseAsync(known);
-        }
-
-        async ValueTask EnqueuedAsync(CancellationToken stop)
-        {
-            isEnqueued = true;
-            await _keys.ConfirmAsync(known, stop);
+            return null;
         }
     }
+
+    /// <summary>The request with what is left of its deadline.</summary>
+    private InferenceRequest Left(InferenceRequest request, long start) => request.Deadline is not { } deadline
+        ? request
+        : request with { Deadline = deadline - time.GetElapsedTime(start) is { Ticks: > 0 } left ? left : TimeSpan.Zero };
 
     private async ValueTask KeepAsync(CompletionCall call, AnswerHead head, CancellationToken cancellationToken)
     {
@@ -120,6 +159,6 @@ internal sealed class DurableRequests(OpenQueue queue, QueuedLimit limit, Admiss
     }
 
     /// <summary>As the first answer had it.</summary>
-    private async ValueTask<AnswerHead> HeadAsync(CompletionCall call, CancellationToken cancellationToken) =>
-        await _records.FindAsync(call.Request.Owner, call.Request.Id.Value, cancellationToken) is { } record ? RecordedCall.Head(record) : AnswerHead.For(call, time);
+    private async ValueTask<AnswerHead> HeadAsync(KeyedRequest known, CancellationToken cancellationToken) =>
+        await _records.FindAsync(known.Call.Request.Owner, known.Call.Request.Id.Value, cancellationToken) is { } record ? RecordedCall.Head(record) : known.Head;
 }

@@ -21,8 +21,10 @@ internal abstract record Entrance
     /// <summary>The client waits.</summary>
     /// <param name="Pass">To be disposed when the answer has ended.</param>
     /// <param name="IsRecorded">The client may also come back, by the id in <paramref name="Call"/>.</param>
+    /// <param name="IsReplayed">An earlier call with the same key began it.</param>
+    /// <param name="IsFree">Whether the answer was that call's to the end; known when the events have ended. Null where it is not.</param>
     public sealed record Answering(
-        FairLine.Pass Pass, CompletionCall Call, AnswerHead Head, Func<CancellationToken, IAsyncEnumerable<InferenceEvent>> Run, bool IsRecorded, bool IsReplayed = false) : Entrance;
+        FairLine.Pass Pass, CompletionCall Call, AnswerHead Head, Func<CancellationToken, IAsyncEnumerable<InferenceEvent>> Run, bool IsRecorded, bool IsReplayed = false, Func<bool>? IsFree = null) : Entrance;
 }
 
 /// <summary>How a client wants its call treated, by headers.</summary>

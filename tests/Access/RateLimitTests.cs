@@ -3,7 +3,9 @@ using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Time.Testing;
 using R1Serverless.Access;
+using R1Serverless.Endpoints;
 using R1Serverless.Hosting;
+using R1Serverless.Requests;
 using R1Serverless.Tests.Hosting;
 
 namespace R1Serverless.Tests.Access;
@@ -56,6 +58,24 @@ public sealed class RateLimitTests
         _time.Advance(TimeSpan.FromSeconds(31));
         Assert.Null(rates.TryEnter(caller, headers));
         Assert.Equal("1", headers["x-ratelimit-remaining-tokens"]);
+    }
+
+    [Theory]
+    [InlineData(false, "51")]
+    [InlineData(true, "60")]
+    public async Task Who_is_told_another_calls_answer_is_not_charged_which_is_known_at_its_end(bool isFree, string left)
+    {
+        RateLimits rates = new(_time);
+        Caller caller = new("a", "a", AccessScopes.Inference, new KeyLimits(TokensPerMinute: 60));
+        DefaultHttpContext context = new();
+        RequestIdentity.SetCaller(context, caller);
+        HeaderDictionary headers = [];
+        Assert.Null(rates.TryEnter(caller, headers));
+        bool? isKnown = null;
+        InferenceRequest request = new() { Id = RequestId.New(), Model = "m", Prompt = new Prompt.Text("") };
+        await foreach (InferenceEvent _ in new TokenMeter(rates).Follow(context, FakeInference.Thoughtful().RunAsync(request, default), () => isKnown!.Value, default)) isKnown = isFree;
+        Assert.Null(rates.TryEnter(caller, headers));
+        Assert.Equal(left, headers["x-ratelimit-remaining-tokens"]);
     }
 
     [Fact]

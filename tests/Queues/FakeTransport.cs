@@ -11,6 +11,12 @@ internal sealed class FakeTransport(FakeBroker broker, TimeProvider time) : Tran
     /// <summary>The process is gone, or can reach neither queue nor replies.</summary>
     public bool IsCut { get; set; }
 
+    /// <summary>What befalls a message on its way into the queue.</summary>
+    public Func<CancellationToken, Task> BeforeEnqueue { get; set; } = _ => Task.CompletedTask;
+
+    /// <summary>What befalls the answer to who has enqueued it.</summary>
+    public Func<CancellationToken, Task> AfterEnqueue { get; set; } = _ => Task.CompletedTask;
+
     public override string Description => "fake";
 
     public override IRequestQueue Queue => this;
@@ -53,11 +59,12 @@ internal sealed class FakeTransport(FakeBroker broker, TimeProvider time) : Tran
 
     public TimeSpan LeaseTime => broker.LeaseTime;
 
-    public ValueTask EnqueueAsync(IReadOnlyList<QueuedRequest> requests, CancellationToken cancellationToken)
+    public async ValueTask EnqueueAsync(IReadOnlyList<QueuedRequest> requests, CancellationToken cancellationToken)
     {
         Check();
+        await BeforeEnqueue(cancellationToken);
         broker.Enqueue(requests);
-        return ValueTask.CompletedTask;
+        await AfterEnqueue(cancellationToken);
     }
 
     public async ValueTask<IReadOnlyList<Lease>> LeaseAsync(WorkClass workClass, int most, TimeSpan patience, CancellationToken cancellationToken)

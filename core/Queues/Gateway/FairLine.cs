@@ -104,9 +104,10 @@ public sealed class FairLine(int? places, int mostPerKey, TimeProvider time)
 
         internal Pass(FairLine line, string key) => (_line, _key) = (line, key);
 
-        /// <summary>Waits until the request may go to the workers. To be called once.</summary>
+        /// <summary>Waits until the request may go to the workers. To be called again only where the wait was given up; one that had ended all the same is not repeated.</summary>
         public async Task WaitAsync(CancellationToken cancellationToken)
         {
+            if (_isLetIn == 1) return;
             await _line.WaitAsync(_key, cancellationToken);
             _isLetIn = 1;
         }

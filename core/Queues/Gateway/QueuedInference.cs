@@ -46,19 +46,27 @@ public sealed partial class QueuedInference(Transport transport, QueuedInference
     }
 
     /// <inheritdoc/>
-    public IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, CancellationToken cancellationToken) => RunAsync(request, enqueued: null, cancellationToken);
+    public IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, CancellationToken cancellationToken) => RunAsync(request, enqueued: null, isShared: false, cancellationToken);
 
     /// <summary>The same for a request that somebody may come back for: once it is enqueued it runs to its end, also if the stream is cut off.</summary>
     /// <param name="enqueued">Called when it is in the queue.</param>
-    public IAsyncEnumerable<InferenceEvent> RunDurablyAsync(InferenceRequest request, Func<CancellationToken, ValueTask> enqueued, CancellationToken cancellationToken) =>
-        RunAsync(request, enqueued, cancellationToken);
+    /// <param name="isShared">Others may enqueue it by the same id, before or after: it is not taken back, even where this could not enqueue it.</param>
+    public IAsyncEnumerable<InferenceEvent> RunDurablyAsync(
+        InferenceRequest request, Func<CancellationToken, ValueTask> enqueued, bool isShared, CancellationToken cancellationToken) =>
+        RunAsync(request, enqueued, isShared, cancellationToken);
 
     private async IAsyncEnumerable<InferenceEvent> RunAsync(
-        InferenceRequest request, Func<CancellationToken, ValueTask>? enqueued, [EnumeratorCancellation] CancellationToken cancellationToken)
+        InferenceRequest request, Func<CancellationToken, ValueTask>? enqueued, bool isShared, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         AwaitedAnswer answer = new(request, _results, _looks, options.DeadlineMargin, time);
         if (!_awaited.TryAdd(request.Id, answer))
         {
+            if (isShared)
+            {
+                await foreach (InferenceEvent happened in RunBesideAsync(request, enqueued, cancellationToken)) yield return happened;
+                yield break;
+            }
+
             yield return new InferenceEvent.Failed(new InferenceError(InferenceErrorKind.InvalidRequest, $"Request {request.Id} runs already."));
             yield break;
         }
@@ -82,8 +90,22 @@ public sealed partial class QueuedInference(Transport transport, QueuedInference
         finally
         {
             _awaited.TryRemove(request.Id, out _);
-            if (!answer.IsEnded && !goesOn && !_leavesRunning) _withdrawals.Begin(request.Id);
+            if (!answer.IsEnded && !goesOn && !isShared && !_leavesRunning) _withdrawals.Begin(request.Id);
         }
+    }
+
+    /// <summary>A request whose replies another call waits for here, and may never have enqueued.</summary>
+    private async IAsyncEnumerable<InferenceEvent> RunBesideAsync(
+        InferenceRequest request, Func<CancellationToken, ValueTask>? enqueued, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        if (await TryEnqueueAsync(request, cancellationToken) is { } error)
+        {
+            yield return new InferenceEvent.Failed(error);
+            yield break;
+        }
+
+        if (enqueued is not null) await enqueued(cancellationToken);
+        await foreach (InferenceEvent happened in FollowAsync(request, cancellationToken)) yield return happened;
     }
 
     /// <summary>Enqueues a request that nobody listens to; it is durable when the task completes, and its result goes to the store.</summary>
@@ -96,22 +118,53 @@ public sealed partial class QueuedInference(Transport transport, QueuedInference
     internal static QueuedRequest Message(InferenceRequest request, WorkClass workClass, string? batch) =>
         new() { Request = Seeded(request), Class = workClass, Batch = batch, TraceParent = Trace };
 
-    /// <summary>The events of a request that somebody else has submitted, once it has ended; waits for that for as long as it takes.</summary>
+    /// <summary>
+    /// The events of a request that somebody else has submitted, once it has ended; waits for that until its deadline, and for as long as it takes where it has none. At the deadline
+    /// it ends, as nobody else may be left to end it.
+    /// </summary>
+    /// <param name="request">With what it may take from now on.</param>
     /// <exception cref="MalformedMessageException">The result can't be read.</exception>
-    public async IAsyncEnumerable<InferenceEvent> FollowAsync(RequestId id, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<InferenceEvent> FollowAsync(InferenceRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        // Those that wait for its replies say first what became of it.
+        using CancellationTokenSource late = new(request.Deadline is { } deadline ? deadline + options.DeadlineMargin : Timeout.InfiniteTimeSpan, time);
+        using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
+        InferenceResult result;
+        try
+        {
+            result = await ResultAsync(request.Id, stop.Token);
+        }
+        catch (OperationCanceledException) when (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            result = await ExpireAsync(request.Id, cancellationToken);
+        }
+
+        foreach (InferenceEvent happened in ResultEvents.Of(result)) yield return happened;
+    }
+
+    private async ValueTask<InferenceResult> ResultAsync(RequestId id, CancellationToken cancellationToken)
     {
         TimeSpan pause = FirstFollow;
         while (true)
         {
-            InferenceResult? result = await _retry.RunAsync("look for a result", stop => _results.FindAsync(id, stop), cancellationToken);
-            if (result is not null)
-            {
-                foreach (InferenceEvent happened in ResultEvents.Of(result)) yield return happened;
-                yield break;
-            }
-
+            if (await _retry.RunAsync("look for a result", stop => _results.FindAsync(id, stop), cancellationToken) is { } result) return result;
             await Task.Delay(pause, time, cancellationToken);
             pause = pause * 1.5 < LongestFollow ? pause * 1.5 : LongestFollow;
+        }
+    }
+
+    /// <summary>Ends a request at its deadline; the result that it had already, if it had.</summary>
+    private async ValueTask<InferenceResult> ExpireAsync(RequestId id, CancellationToken cancellationToken)
+    {
+        InferenceResult expired = new() { Id = id, Outcome = RequestOutcome.Expired, Error = DeliveryRules.Expired };
+        try
+        {
+            return await _results.TryPutAsync(expired, cancellationToken) ? expired : await _results.FindAsync(id, cancellationToken) ?? expired;
+        }
+        catch (TransportException)
+        {
+            // Nobody waits past the deadline.
+            return expired;
         }
     }
 

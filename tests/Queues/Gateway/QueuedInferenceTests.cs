@@ -242,7 +242,7 @@ public sealed class QueuedInferenceTests
 
     private static Task<List<InferenceEvent>> AllAsync(QueuedInference gateway, InferenceRequest request) => AllAsync(gateway.RunAsync(request, CancellationToken.None));
 
-    private static Task<List<InferenceEvent>> AllAsync(QueuedInference gateway, RequestId id) => AllAsync(gateway.FollowAsync(id, CancellationToken.None));
+    private static Task<List<InferenceEvent>> AllAsync(QueuedInference gateway, RequestId id) => AllAsync(gateway.FollowAsync(Request(id.Value, 0), CancellationToken.None));
 
     private static async Task<List<InferenceEvent>> AllAsync(IAsyncEnumerable<InferenceEvent> events)
     {

@@ -38,12 +38,19 @@ public sealed class RequestStoreTests
         Assert.NotNull(await keys.TakeOverAsync(other, default));
         Assert.Null(await keys.TakeOverAsync(other, default));
         await keys.ConfirmAsync(mine, default);
+        await keys.ReleaseAsync(mine, default);
         IdempotencyClaim seen = (await keys.FindAsync("", "k", default))!;
-        Assert.False(seen.Entry.IsEnqueued);
-        await keys.ConfirmAsync(seen, default);
-        Assert.True((await keys.FindAsync("", "k", default))!.Entry.IsEnqueued);
+        Assert.Equal((false, false), (seen.Entry.IsEnqueued, seen.Entry.IsGivenBack));
         await keys.ReleaseAsync(seen, default);
-        Assert.Null(await keys.FindAsync("", "k", default));
+
+        // It stands for the same request, and for no other body.
+        Assert.False((await keys.ClaimAsync("", "k", new IdempotencyEntry("r4", "h4"), default)).IsMine);
+        IdempotencyClaim again = await keys.ClaimAsync("", "k", new IdempotencyEntry("r5", "h1"), default);
+        Assert.Equal((true, "r1"), (again.IsMine, again.Entry.Id));
+        Assert.False((await keys.ClaimAsync("", "k", new IdempotencyEntry("r6", "h1"), default)).IsMine);
+        await keys.ConfirmAsync(again, default);
+        await keys.ReleaseAsync(again, default);
+        Assert.True((await keys.FindAsync("", "k", default))!.Entry is { IsEnqueued: true, IsGivenBack: false });
     }
 
     [Fact]
