@@ -51,7 +51,7 @@ public sealed record ModelFolder
     {
         path = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
         var manifest = Describe(path);
-        var files = manifest.Variants.SelectMany(v => v.DataFile is null ? new[] { v.File } : [v.File, v.DataFile]).Append(TokenizerFile);
+        var files = manifest.Variants.SelectMany(v => v.DataFiles.Prepend(v.File)).Append(TokenizerFile);
         if (files.FirstOrDefault(file => !File.Exists(System.IO.Path.Combine(path, file))) is { } absent)
         {
             throw new InvalidModelException($"{path} lacks the file {absent}: {(manifest.Layout == FolderLayout.Built ? "build the model again" : "download it as well")}.");

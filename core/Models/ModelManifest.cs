@@ -100,10 +100,18 @@ public enum FolderLayout
 
 /// <summary>One artifact of a model.</summary>
 /// <param name="File">The ONNX graph, relative to the model folder.</param>
-/// <param name="DataFile">The weights' file beside it where they are kept outside the graph; else null.</param>
-/// <param name="Bytes">Both files together.</param>
+/// <param name="DataFile">The weights' file beside it where they are kept outside the graph, the first of several; else null.</param>
+/// <param name="Bytes">All files together.</param>
 public sealed record ModelVariant(Precision Precision, string File, string? DataFile, long Bytes)
 {
+    /// <summary>The other weights' files of a graph that has several, which only downloaded ones have: a manifest on the disk names none.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<string> MoreDataFiles { get; init; } = [];
+
+    /// <summary>All that hold weights beside the graph, relative to the model folder.</summary>
+    [JsonIgnore]
+    public IEnumerable<string> DataFiles => DataFile is null ? [] : MoreDataFiles.Prepend(DataFile);
+
     /// <summary>How its graph keeps keys and values.</summary>
     public KvFormat Kv { get; init; }
 

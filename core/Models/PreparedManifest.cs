@@ -20,11 +20,14 @@ public sealed record PreparedKey
     /// <summary>SHA-256 of the graph's file, in hexadecimal. Weights beside it are known by size and date: reading them takes as long as loading them.</summary>
     public required string Graph { get; init; }
 
-    /// <summary>Bytes of the weights' file beside the graph; 0 where there is none.</summary>
+    /// <summary>Bytes of the weights' file beside the graph, the first of several; 0 where there is none.</summary>
     public required long WeightBytes { get; init; }
 
     /// <summary>When that file was written, to the second; null where there is none.</summary>
     public required DateTimeOffset? WeightsWritten { get; init; }
+
+    /// <summary>The other weights' files of a graph that has several, a line with name, bytes and date for each; null where there are none, and in what was prepared before they counted.</summary>
+    public string? MoreWeights { get; init; }
 
     /// <summary>Where another key differs, in words; null where they are the same.</summary>
     public string? DifferenceFrom(PreparedKey made) => true switch

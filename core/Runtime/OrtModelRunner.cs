@@ -56,7 +56,7 @@ internal sealed class OrtModelRunner : IModelRunner
         options = options with { Threads = Math.Min(options.EffectiveThreads, folder.Config.Heads) };
         string? refusal = null;
         if (options.UsePrepared && PreparedRunner.Find(folder, variant, options, out refusal) is { } prepared) return prepared;
-        if (variant.DataFile is { } weights) Readahead.Begin(Path.Combine(folder.Path, weights));
+        foreach (var weights in variant.DataFiles) Readahead.Begin(Path.Combine(folder.Path, weights));
         var session = OrtSession.Open(folder.GraphPath(variant), options);
         try
         {

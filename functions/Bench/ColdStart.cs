@@ -63,7 +63,7 @@ internal sealed record ColdStartFiles(IReadOnlyList<(string Path, long Bytes)> F
     public static ColdStartFiles Of(ModelFolder model, ModelVariant variant, (string Path, PreparedManifest Manifest)? prepared)
     {
         if (prepared is not var (path, manifest))
-            return new([.. new[] { variant.File, variant.DataFile }.OfType<string>().Select(file => Path.Combine(model.Path, file)).Select(file => (file, new FileInfo(file).Length))]);
+            return new([.. variant.DataFiles.Prepend(variant.File).Select(file => Path.Combine(model.Path, file)).Select(file => (file, new FileInfo(file).Length))]);
         string graph = Path.Combine(path, PreparedManifest.GraphFile);
         long graphBytes = new FileInfo(graph).Length;
         // The hole at the end is not read.

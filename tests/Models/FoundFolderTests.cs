@@ -57,6 +57,24 @@ public sealed class FoundFolderTests : IDisposable
     }
 
     [Fact]
+    public async Task Weights_may_lie_in_several_files_which_may_be_links()
+    {
+        var folder = Path.Combine(MakeCommunity("parted"), "onnx");
+        new RewrittenGraph().WithPositions().Save(Path.Combine(folder, "model.onnx"), "model.onnx_data", "model.onnx_data_1");
+        var bytes = Directory.EnumerateFiles(folder).Sum(file => new FileInfo(file).Length);
+        // Not outside of the folder, where ONNX Runtime reads nothing.
+        var kept = Path.Combine(folder, "kept");
+        File.Move(Path.Combine(folder, "model.onnx_data_1"), kept);
+        File.CreateSymbolicLink(Path.Combine(folder, "model.onnx_data_1"), kept);
+
+        var model = ModelFolder.Open(Path.GetDirectoryName(folder)!);
+        var variant = Assert.Single(model.Manifest.Variants);
+        Assert.Equal(["model.onnx_data", "model.onnx_data_1"], variant.DataFiles.Select(Path.GetFileName).Order());
+        Assert.Equal(bytes, variant.Bytes);
+        Assert.Contains("42", await AnswerAsync(model));
+    }
+
+    [Fact]
     public void A_repository_lists_folders_as_found()
     {
         new RewrittenGraph().Save(Path.Combine(MakeCommunity("nano-ONNX"), "onnx", "model.onnx"));

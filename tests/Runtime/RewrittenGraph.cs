@@ -17,6 +17,25 @@ internal sealed class RewrittenGraph
 
     public void Save(string path) => File.WriteAllBytes(path, _model.ToByteArray());
 
+    /// <summary>The same with the large weights in files beside it, in turns.</summary>
+    public void Save(string path, params string[] files)
+    {
+        var next = 0;
+        foreach (var tensor in Graph.Initializer.Where(tensor => tensor.RawData.Length > 1024))
+        {
+            var file = files[next++ % files.Length];
+            using var data = new FileStream(Path.Combine(Path.GetDirectoryName(path)!, file), FileMode.Append);
+            tensor.DataLocation = TensorProto.Types.DataLocation.External;
+            tensor.ExternalData.Add(new StringStringEntryProto { Key = "location", Value = file });
+            tensor.ExternalData.Add(new StringStringEntryProto { Key = "offset", Value = $"{data.Position}" });
+            tensor.ExternalData.Add(new StringStringEntryProto { Key = "length", Value = $"{tensor.RawData.Length}" });
+            data.Write(tensor.RawData.Span);
+            tensor.RawData = ByteString.Empty;
+        }
+
+        Save(path);
+    }
+
     /// <summary>Rotary embeddings at positions that the caller gives, instead of those that follow from the lengths.</summary>
     public RewrittenGraph WithPositions()
     {

@@ -27,8 +27,8 @@ internal static class FoundVariants
             }
 
             string[] data = [.. file!.DataFiles.Select(name => DataFile(folder, graph, name))];
-            var bytes = data.Prepend(graph).Sum(name => new FileInfo(Path.Combine(folder, name)).Length);
-            variants.TryAdd(file.Precision, new ModelVariant(file.Precision, graph, data.FirstOrDefault(), bytes));
+            var bytes = data.Prepend(graph).Sum(name => LinkedFile.At(Path.Combine(folder, name)).Length);
+            variants.TryAdd(file.Precision, new ModelVariant(file.Precision, graph, data.FirstOrDefault(), bytes) { MoreDataFiles = [.. data.Skip(1)] });
             created = File.GetLastWriteTimeUtc(path) is var written && written > created ? written : created;
         }
 

@@ -22,7 +22,7 @@ public static class PreparedFolder
     {
         var processor = Processors.Look();
         using var graph = File.OpenRead(folder.GraphPath(variant));
-        var data = variant.DataFile is { } file ? new FileInfo(Path.Combine(folder.Path, file)) : null;
+        FileInfo[] data = [.. variant.DataFiles.Select(file => LinkedFile.At(Path.Combine(folder.Path, file)))];
         return new PreparedKey
         {
             Form = Form,
@@ -30,15 +30,16 @@ public static class PreparedFolder
             Device = ExecutionProvider.Preferred(options).Name,
             Processor = $"{processor.Name}, {string.Join(' ', processor.InstructionSets)}",
             Graph = Convert.ToHexStringLower(SHA256.HashData(graph)),
-            WeightBytes = data?.Length ?? 0,
-            WeightsWritten = data is null ? null : DateTimeOffset.FromUnixTimeSeconds(new DateTimeOffset(data.LastWriteTimeUtc).ToUnixTimeSeconds()),
+            WeightBytes = data.Length == 0 ? 0 : data[0].Length,
+            WeightsWritten = data.Length == 0 ? null : Written(data[0]),
+            MoreWeights = data.Length < 2 ? null : string.Concat(variant.MoreDataFiles.Zip(data.Skip(1), (name, file) => string.Create(CultureInfo.InvariantCulture, $"{name} {file.Length} {Written(file):u}\n"))),
         };
     }
 
     /// <summary>The folder for a key. It need not exist.</summary>
     public static string PathOf(ModelFolder folder, ModelVariant variant, PreparedKey key)
     {
-        var text = string.Create(CultureInfo.InvariantCulture, $"{key.Form}\n{key.Runtime}\n{key.Device}\n{key.Processor}\n{key.Graph}\n{key.WeightBytes}\n{key.WeightsWritten:u}");
+        var text = string.Create(CultureInfo.InvariantCulture, $"{key.Form}\n{key.Runtime}\n{key.Device}\n{key.Processor}\n{key.Graph}\n{key.WeightBytes}\n{key.WeightsWritten:u}{key.MoreWeights}");
         return Path.Combine(folder.Path, Name, $"{Stem(variant)}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..KeyDigits]}");
     }
 
@@ -92,6 +93,9 @@ public static class PreparedFolder
         using var stream = File.OpenRead(graph);
         return Convert.ToHexStringLower(SHA256.HashData(stream)) == manifest.Graph ? null : $"{graph} is damaged";
     }
+
+    /// <summary>To the second, which every file system and archive keeps.</summary>
+    private static DateTimeOffset Written(FileInfo file) => DateTimeOffset.FromUnixTimeSeconds(new DateTimeOffset(file.LastWriteTimeUtc).ToUnixTimeSeconds());
 
     private static string Stem(ModelVariant variant) => Path.GetFileNameWithoutExtension(variant.File);
 }
