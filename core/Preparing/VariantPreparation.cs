@@ -8,7 +8,8 @@ namespace R1Serverless.Preparing;
 /// <param name="Path">The folder that has it.</param>
 /// <param name="Bytes">On the disk.</param>
 /// <param name="IsHollow">Whether plain forms of large weights could be given up; else they are there beside the packed ones.</param>
-public sealed record PreparedVariant(string Path, long Bytes, bool IsHollow);
+/// <param name="IsKept">Whether it was there before, and in order: servers may be using it.</param>
+public sealed record PreparedVariant(string Path, long Bytes, bool IsHollow, bool IsKept = false);
 
 /// <summary>
 /// Writes a variant's graph as this machine's ONNX Runtime would make it at each load: optimised, with packed weights in one file that is mapped into memory.
@@ -26,6 +27,7 @@ public static class VariantPreparation
         options = options with { Threads = Math.Min(options.EffectiveThreads, folder.Config.Heads) };
         if (ExecutionProvider.Preferred(options) is var device && !PreparedFolder.Serves(device))
             throw new ModelLoadException($"weights are packed on the CPU only, and models would run on {device.Description}: nothing to prepare; --device cpu prepares for the CPU");
+        if (Kept(folder, variant, options) is { } kept) return kept;
         var root = Path.Combine(folder.Path, PreparedFolder.Name);
         Directory.CreateDirectory(root);
         WorkFolder.RemoveAbandoned(root);
@@ -33,6 +35,15 @@ public static class VariantPreparation
             throw new IOException($"Preparing needs {(RoomFactor * variant.Bytes / 1_000_000) + 1} MB for a while, but {root} has only {free / 1_000_000} MB free.");
         using var work = WorkFolder.Create(root);
         return Prepare(folder, variant, options, work.Path, cancellation);
+    }
+
+    /// <summary>What is prepared already, if a server would use it; one whose answers are wrong looks right until it is run.</summary>
+    private static PreparedVariant? Kept(ModelFolder folder, ModelVariant variant, RuntimeOptions options)
+    {
+        var state = PreparedFolder.Look(folder, variant, options);
+        if (state.Path is null) return null;
+        using var runner = PreparedRunner.Find(folder, variant, options, out _);
+        return runner is null ? null : new PreparedVariant(state.Path, state.Manifest!.Bytes, state.Manifest.Hole is not null, IsKept: true);
     }
 
     private static PreparedVariant Prepare(ModelFolder folder, ModelVariant variant, RuntimeOptions options, string work, CancellationToken cancellation)
@@ -99,14 +110,16 @@ public static class VariantPreparation
             Key = key, Graph = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(graph))), WeightBytes = length, Bytes = bytes, Hole = hole, Canary = canary,
         }.Save(Path.Combine(done, PreparedManifest.FileName));
         var target = PreparedFolder.PathOf(folder, variant, key);
+        // One name for another: a start must not find half of it, or nothing for as long as deleting takes.
+        if (Directory.Exists(target)) WorkFolder.SetAside(target);
+        Directory.Move(done, target);
         // What this machine can't use any more goes; what was prepared for other processors may be in use there.
         foreach (var (path, manifest) in PreparedFolder.All(folder, variant))
         {
-            if (path == target || manifest.Key.Processor == key.Processor) Directory.Delete(path, recursive: true);
+            if (path != target && manifest.Key.Processor == key.Processor) WorkFolder.TrySetAside(path);
         }
 
-        if (Directory.Exists(target)) Directory.Delete(target, recursive: true);
-        Directory.Move(done, target);
+        WorkFolder.RemoveAbandoned(Path.GetDirectoryName(target)!);
         return new PreparedVariant(target, bytes, hole is not null);
     }
 }

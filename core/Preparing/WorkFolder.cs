@@ -1,7 +1,7 @@
 namespace R1Serverless.Preparing;
 
 /// <summary>
-/// A hidden folder beside what is prepared, deleted at the end. A file in it, held open, tells it from one that a killed process left behind: the next preparation removes that.
+/// A hidden folder beside what is prepared, deleted at the end. A file in it, held open, tells it from an abandoned one, which a killed process left behind or which was set aside: a preparation removes those.
 /// </summary>
 internal sealed class WorkFolder : IDisposable
 {
@@ -24,7 +24,7 @@ internal sealed class WorkFolder : IDisposable
         }
     }
 
-    /// <summary>Those of processes that were killed.</summary>
+    /// <summary>Those of processes that were killed, and what was set aside.</summary>
     public static void RemoveAbandoned(string root)
     {
         foreach (string left in Directory.EnumerateDirectories(root, $"{Prefix}*"))
@@ -38,6 +38,23 @@ internal sealed class WorkFolder : IDisposable
             {
                 // Its process removes it, or it is another user's.
             }
+        }
+    }
+
+    /// <summary>Makes a folder that is no longer wanted an abandoned one: it is out of the way at once, and what of it is in use and can't be deleted yet is out of the way as well.</summary>
+    /// <exception cref="IOException">It can't be renamed.</exception>
+    public static void SetAside(string path) => Directory.Move(path, System.IO.Path.Combine(System.IO.Path.GetDirectoryName(path)!, $"{Prefix}{Guid.NewGuid():n}"));
+
+    /// <summary>The same; what can't be renamed stays.</summary>
+    public static void TrySetAside(string path)
+    {
+        try
+        {
+            SetAside(path);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // Windows renames nothing of which a file is in use.
         }
     }
 

@@ -41,7 +41,7 @@ internal static class ModelPrepareCommand
             var prepared = VariantPreparation.Prepare(folder, variant, options, cancellation);
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"  {PrecisionName.Of(variant.Precision),-5}  prepared for this processor in {TimeProvider.System.GetElapsedTime(began).TotalSeconds:0.0} s, {Quantities.Bytes(prepared.Bytes)}"));
+                $"  {PrecisionName.Of(variant.Precision),-5}  prepared for this processor {(prepared.IsKept ? "already" : $"in {TimeProvider.System.GetElapsedTime(began).TotalSeconds:0.0} s")}, {Quantities.Bytes(prepared.Bytes)}"));
         }
     }
 
