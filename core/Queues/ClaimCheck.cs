@@ -11,6 +11,12 @@ public sealed class ClaimCheck(IObjectStore store, int limit)
     // No JSON begins like this.
     private static ReadOnlySpan<byte> Mark => "claim:"u8;
 
+    /// <summary>How long the bodies of messages that are leased together may take: the rest of the lease's time is owed to those that run.</summary>
+    public static TimeSpan MostTime(TimeSpan leaseTime) => leaseTime / 4;
+
+    /// <summary>What to say of one that took longer.</summary>
+    public static TransportException Late(OperationCanceledException fault) => new("The store takes too long to give a request's body.", fault);
+
     /// <summary>The most bytes that travel in a message.</summary>
     public int Limit => limit;
 

@@ -48,6 +48,9 @@ public abstract class Lease(QueuedRequest message, int dequeueCount, TimeSpan ag
     /// <summary>How long ago it was enqueued when it was leased, by the queue's clock.</summary>
     public TimeSpan Age { get; } = age;
 
+    /// <summary>The stamp, of this process's time, from which the lease counts; null where it was handed over as soon as it began.</summary>
+    public long? Since { get; init; }
+
     /// <summary>Whether the request had a result when it was leased; null where the queue doesn't know, and the store has to be asked.</summary>
     public virtual bool? HasResult => null;
 

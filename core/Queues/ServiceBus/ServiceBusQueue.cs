@@ -4,7 +4,7 @@ using Amqp.Types;
 namespace R1Serverless.Queues.ServiceBus;
 
 /// <summary>The request queues as two queues of the service, in peek-lock mode. The service gives out requests in the order they came, whoever sent them.</summary>
-internal sealed class ServiceBusQueue(QueueEntity interactive, QueueEntity bulk, ClaimCheck bodies, BrokerClock clock, TimeSpan leaseTime) : IRequestQueue
+internal sealed class ServiceBusQueue(QueueEntity interactive, QueueEntity bulk, ClaimCheck bodies, BrokerClock clock, TimeSpan leaseTime, TimeProvider time) : IRequestQueue
 {
     private const string Reason = "R1Serverless";
     private const string ReasonProperty = "DeadLetterReason", DescriptionProperty = "DeadLetterErrorDescription";
@@ -29,25 +29,51 @@ internal sealed class ServiceBusQueue(QueueEntity interactive, QueueEntity bulk,
     public async ValueTask<IReadOnlyList<Lease>> LeaseAsync(WorkClass workClass, int most, TimeSpan patience, CancellationToken cancellationToken)
     {
         QueueEntity entity = Entity(workClass);
+        return await ReadAsync(entity, await entity.Receiver.ReceiveAsync(most, patience, cancellationToken));
+    }
+
+    /// <summary>Not to be cancelled: what has been locked is handed over. A message whose body could not be fetched, or not soon enough for the others, comes again when its lock ends.</summary>
+    private async ValueTask<IReadOnlyList<Lease>> ReadAsync(QueueEntity entity, IReadOnlyList<LockedMessage> received)
+    {
         List<Lease> leases = [];
-        foreach (LockedMessage locked in await entity.Receiver.ReceiveAsync(most, patience, cancellationToken))
+        TransportException? missed = null;
+        using CancellationTokenSource late = new(ClaimCheck.MostTime(leaseTime), time);
+        foreach (LockedMessage locked in received)
         {
-            DateTime begin = clock.Observe(WireMessage.LockEnd(locked.Message) ?? DateTime.MinValue);
             try
             {
-                ClaimedBody body = await bodies.ClaimAsync(WireMessage.Body(locked.Message), cancellationToken);
-                QueuedRequest message = MessageFormat.ReadRequest(body.Body.Span);
-                entity.Held.Hold(locked);
-                leases.Add(new ServiceBusLease(this, entity, locked, body, message, Since(locked.Message, begin)));
+                if (await ReadAsync(entity, locked, late.Token) is { } lease) leases.Add(lease);
             }
-            catch (MalformedMessageException fault)
+            catch (TransportException fault)
             {
-                await PutAsideAsync(entity, locked, fault.Message, cancellationToken);
-                locked.Forget((link, message) => link.Reject(message));
+                missed = fault;
+            }
+            catch (OperationCanceledException fault) when (late.IsCancellationRequested)
+            {
+                missed = ClaimCheck.Late(fault);
             }
         }
 
-        return leases;
+        return leases.Count > 0 || missed is null ? leases : throw missed;
+    }
+
+    /// <summary>Null if it can't be read, and has been put aside.</summary>
+    private async ValueTask<Lease?> ReadAsync(QueueEntity entity, LockedMessage locked, CancellationToken late)
+    {
+        DateTime begin = clock.Observe(WireMessage.LockEnd(locked.Message) ?? DateTime.MinValue);
+        try
+        {
+            ClaimedBody body = await bodies.ClaimAsync(WireMessage.Body(locked.Message), late);
+            QueuedRequest message = MessageFormat.ReadRequest(body.Body.Span);
+            entity.Held.Hold(locked);
+            return new ServiceBusLease(this, entity, locked, body, message, Since(locked.Message, begin)) { Since = locked.Arrived };
+        }
+        catch (MalformedMessageException fault)
+        {
+            await PutAsideAsync(entity, locked, fault.Message, CancellationToken.None);
+            locked.Forget((link, message) => link.Reject(message));
+            return null;
+        }
     }
 
     public async ValueTask<QueueStatistics> StatisticsAsync(WorkClass workClass, CancellationToken cancellationToken)

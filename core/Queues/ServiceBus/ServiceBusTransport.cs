@@ -30,7 +30,7 @@ public sealed class ServiceBusTransport : Transport
         _bulk = new QueueEntity(_bus, $"{options.EntityPrefix}bulk", options.LeaseTime);
         _jobs = new QueueEntity(_bus, options.JobQueue, options.LeaseTime);
         Jobs = new ServiceBusJobQueue(_jobs, clock);
-        _queue = new ServiceBusQueue(_interactive, _bulk, bodies, clock, options.LeaseTime);
+        _queue = new ServiceBusQueue(_interactive, _bulk, bodies, clock, options.LeaseTime, time);
         _replies = new ServiceBusReplies(_bus, options, replies, bodies, log);
         Description = $"Service Bus at {_bus.Endpoint.Host}, {options}";
     }
