@@ -82,7 +82,7 @@ internal sealed class FakeBroker
         foreach (Entry entry in _entries.Where(each => each.Message.Class == workClass && each.VisibleAt <= Now).Take(most).ToArray())
         {
             (entry.Token, entry.VisibleAt, entry.Deliveries) = (++_token, Now + LeaseTime, entry.Deliveries + 1);
-            leases.Add(new FakeLease(this, entry, door));
+            leases.Add(new FakeLease(this, entry, door) { Since = _time.GetTimestamp() });
         }
 
         return leases;

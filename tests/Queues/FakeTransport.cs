@@ -59,6 +59,9 @@ internal sealed class FakeTransport(FakeBroker broker, TimeProvider time) : Tran
 
     public TimeSpan LeaseTime => broker.LeaseTime;
 
+    /// <summary>How long requests take from being leased to being handed over, as where their bodies lie in a store that is slow.</summary>
+    public TimeSpan HandoverTime { get; set; }
+
     public async ValueTask EnqueueAsync(IReadOnlyList<QueuedRequest> requests, CancellationToken cancellationToken)
     {
         Check();
@@ -73,6 +76,7 @@ internal sealed class FakeTransport(FakeBroker broker, TimeProvider time) : Tran
         {
             Check();
             IReadOnlyList<Lease> leases = broker.Take(workClass, most, this);
+            if (leases.Count > 0 && HandoverTime > TimeSpan.Zero) await Task.Delay(HandoverTime, time, CancellationToken.None);
             if (leases.Count > 0 || waited >= patience) return leases;
             await Task.Delay(Step, time, cancellationToken);
         }

@@ -30,16 +30,18 @@ internal sealed partial class StorageLane
         await Task.WhenAll(Live.CreateAsync(cancellationToken).AsTask(), Dead.CreateAsync(cancellationToken).AsTask());
 
     /// <summary>The request that a leased message stands for; null if it can't be read, and has been put aside.</summary>
-    public async ValueTask<StorageLease?> ReadAsync(StoredMessage message, TimeSpan leaseTime, CancellationToken cancellationToken)
+    /// <param name="since">When the lease was asked for.</param>
+    /// <param name="late">Cancelled when the body has taken too long.</param>
+    public async ValueTask<StorageLease?> ReadAsync(StoredMessage message, TimeSpan leaseTime, long since, CancellationToken late)
     {
         try
         {
-            ClaimedBody claimed = await claims.ClaimAsync(message.Body(), cancellationToken);
-            return new StorageLease(this, message, MessageFormat.ReadRequest(claimed.Body.Span), claimed with { Body = default }, leaseTime);
+            ClaimedBody claimed = await claims.ClaimAsync(message.Body(), late);
+            return new StorageLease(this, message, MessageFormat.ReadRequest(claimed.Body.Span), claimed with { Body = default }, leaseTime) { Since = since };
         }
         catch (MalformedMessageException fault)
         {
-            if (await Dead.MoveAsync(message, message.PopReceipt, fault.Message, null, cancellationToken)) LogMalformed(Live.Name, fault.Message);
+            if (await Dead.MoveAsync(message, message.PopReceipt, fault.Message, null, CancellationToken.None)) LogMalformed(Live.Name, fault.Message);
             return null;
         }
     }

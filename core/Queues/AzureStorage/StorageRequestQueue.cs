@@ -38,12 +38,14 @@ internal sealed class StorageRequestQueue(StorageLane interactive, StorageLane b
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            // The leases begin at the service between the question and its answer.
+            long asked = time.GetTimestamp();
             IReadOnlyList<StoredMessage> received = await ReceiveAsync(lane, most, cancellationToken);
             TimeSpan left = patience - time.GetElapsedTime(start);
             if (received.Count > 0)
             {
                 lane.Delay.Reset();
-                if (await ReadAsync(lane, received) is { Count: > 0 } leases) return leases;
+                if (await ReadAsync(lane, received, asked) is { Count: > 0 } leases) return leases;
             }
             else if (left > TimeSpan.Zero)
             {
@@ -137,19 +139,28 @@ internal sealed class StorageRequestQueue(StorageLane interactive, StorageLane b
         }
     }
 
-    /// <summary>Empty if none could be read. Not to be cancelled: what has been leased is handed over. A message whose body could not be fetched comes again when its lease ends.</summary>
-    private async ValueTask<IReadOnlyList<Lease>> ReadAsync(StorageLane lane, IReadOnlyList<StoredMessage> received)
+    /// <summary>
+    /// Empty if none could be read. Not to be cancelled: what has been leased is handed over. A message whose body could not be fetched comes again when its lease ends, and so does
+    /// one whose body takes so long that the others' leases would end over it.
+    /// </summary>
+    private async ValueTask<IReadOnlyList<Lease>> ReadAsync(StorageLane lane, IReadOnlyList<StoredMessage> received, long asked)
     {
         TransportException? missed = null;
+        using CancellationTokenSource late = new(ClaimCheck.MostTime(leaseTime), time);
         StorageLease?[] leases = await Task.WhenAll(received.Select(async message =>
         {
             try
             {
-                return await lane.ReadAsync(message, leaseTime, CancellationToken.None);
+                return await lane.ReadAsync(message, leaseTime, asked, late.Token);
             }
             catch (TransportException fault)
             {
                 missed = fault;
+                return null;
+            }
+            catch (OperationCanceledException fault) when (late.IsCancellationRequested)
+            {
+                missed = ClaimCheck.Late(fault);
                 return null;
             }
         }));

@@ -22,7 +22,9 @@ internal sealed class HeldLease : IDisposable
     public HeldLease(Lease lease, TimeSpan leaseTime, TimeProvider time)
     {
         (_lease, _leaseTime, _time) = (lease, leaseTime, time);
-        _renewed = time.GetTimestamp();
+        _renewed = lease.Since ?? time.GetTimestamp();
+        // What took so long that it may run elsewhere by now must not begin here.
+        LoseIfOver();
         if (lease.Message.Request.Deadline is not { } deadline) return;
         if (lease.Age >= deadline) Stop(StopReason.Expired);
         else _deadline = time.CreateTimer(held => ((HeldLease)held!).Stop(StopReason.Expired), this, Shorter(deadline - lease.Age, LongestTimer), Timeout.InfiniteTimeSpan);

@@ -52,6 +52,7 @@ internal sealed partial class LeaseRunner(
 
     private async Task HandleAsync(HeldLease held)
     {
+        if (held.IsLost) return;
         if ((held.HasResult ?? await FindResultAsync(held)) is not { } exists)
         {
             await DeadLetterAsync(held, "The request's id is none that a result can be stored under.");

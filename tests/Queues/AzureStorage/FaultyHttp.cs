@@ -8,7 +8,8 @@ namespace R1Serverless.Tests.Queues.AzureStorage;
 /// <summary>Stands between the client library and the network, and lets a test answer, break or note a call.</summary>
 /// <param name="before">What to do instead of the call; null lets it through.</param>
 /// <param name="after">What to do once the service has answered; may throw as if the answer were lost.</param>
-internal sealed class FaultyHttp(Func<Request, Response?>? before = null, Action<HttpMessage>? after = null) : HttpPipelineTransport
+/// <param name="hangs">Which calls get no answer, for as long as they are waited for.</param>
+internal sealed class FaultyHttp(Func<Request, Response?>? before = null, Action<HttpMessage>? after = null, Func<Request, bool>? hangs = null) : HttpPipelineTransport
 {
     private readonly HttpClientTransport network = new();
 
@@ -24,6 +25,7 @@ internal sealed class FaultyHttp(Func<Request, Response?>? before = null, Action
             return;
         }
 
+        if (hangs?.Invoke(message.Request) == true) await Task.Delay(Timeout.Infinite, message.CancellationToken);
         await network.ProcessAsync(message);
         after?.Invoke(message);
     }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Azure.Core;
 using Azure.Storage.Queues;
 using Azure.Storage.Queues.Models;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -92,6 +93,26 @@ public sealed class StorageTransportTests(AzuriteFixture azurite)
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await worker.Queue.LeaseAsync(WorkClass.Bulk, 1, Patience, cancel.Token));
 
         Assert.Equal(2, (await LeaseAsync(worker)).DequeueCount);
+    }
+
+    [Fact]
+    public async Task One_body_that_does_not_come_costs_the_others_a_quarter_of_their_lease_and_they_know_it()
+    {
+        WatchedTime time = new();
+        StorageOptions options = await azurite.OptionsAsync();
+        FaultyHttp http = new(hangs: request => request.Method == RequestMethod.Get && request.Uri.Path.Contains($"/{ClaimCheck.Folder}", StringComparison.Ordinal));
+        await using StorageTransport worker = new(options with { Http = http }, time, NullLogger.Instance);
+        await worker.OpenAsync(Stop);
+        await worker.Queue.EnqueueAsync([Sized(500, "a"), Sized(MessageQueue.MostBytes + 1, "b"), Sized(500, "c")], Stop);
+        long began = time.GetTimestamp();
+        Task<IReadOnlyList<Lease>> leasing = worker.Queue.LeaseAsync(WorkClass.Bulk, 3, Patience, Stop).AsTask();
+        TimeSpan patience = await time.UntilAwaitedByAsync<StorageRequestQueue>();
+        Assert.Equal(options.LeaseTime / 4, patience);
+        time.Advance(patience);
+
+        IReadOnlyList<Lease> leases = await leasing;
+        Assert.Equal(["a", "c"], leases.Select(lease => lease.Message.Request.Id.Value).Order(StringComparer.Ordinal));
+        Assert.All(leases, lease => Assert.Equal(began, lease.Since));
     }
 
     [Fact]

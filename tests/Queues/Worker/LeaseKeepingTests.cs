@@ -57,6 +57,37 @@ public sealed class LeaseKeepingTests
     });
 
     [Fact]
+    public void What_was_handed_over_after_its_lease_had_ended_is_not_started() => Run(async (world, drain) =>
+    {
+        ScriptedEngine late = drain.Engine(), other = drain.Engine();
+        FakeTransport slow = drain.Connect();
+        slow.HandoverTime = TimeSpan.FromSeconds(31);
+        drain.Broker.Enqueue([DrainWorld.Request("a", 20)]);
+        drain.Work(late, slow);
+        await world.PassAsync(30.5);
+        drain.Work(other);
+        await drain.ResultsAsync("a");
+
+        Assert.Empty(late.Started);
+        Assert.Single(other.Started);
+        Assert.Equal(1, drain.Broker.Completed);
+    });
+
+    [Fact]
+    public void What_was_handed_over_late_is_renewed_before_its_lease_ends() => Run(async (world, drain) =>
+    {
+        ScriptedEngine engine = drain.Engine();
+        FakeTransport slow = drain.Connect();
+        slow.HandoverTime = TimeSpan.FromSeconds(25);
+        drain.Broker.Enqueue([DrainWorld.Request("a", 100)]);
+        drain.Work(engine, slow);
+        await drain.ResultsAsync("a");
+
+        Assert.Single(engine.Started);
+        Assert.InRange(world.Now, TimeSpan.FromSeconds(35), TimeSpan.FromSeconds(36));
+    });
+
+    [Fact]
     public void Two_deliveries_at_one_time_make_one_result() => Run(async (world, drain) =>
     {
         ScriptedEngine first = drain.Engine(), second = drain.Engine();
