@@ -10,6 +10,9 @@ internal sealed class AwaitedAnswer(InferenceRequest request, ResultStore result
     /// <summary>A lost reply costs the client so much, not the answer.</summary>
     public static readonly TimeSpan LongestQuiet = TimeSpan.FromSeconds(1);
 
+    /// <summary>Of a look into the store: past the deadline, and for one without (a timer's own limit is 49 days).</summary>
+    private static readonly TimeSpan LastLook = TimeSpan.FromSeconds(1), LongestLook = TimeSpan.FromDays(1);
+
     // Beyond that, replies are dropped, as if they had been lost: the client reads slower than the model writes.
     private const int MostReplies = 4096;
 
@@ -72,14 +75,18 @@ internal sealed class AwaitedAnswer(InferenceRequest request, ResultStore result
 
     private async ValueTask LookAsync(bool isOver, CancellationToken cancellationToken)
     {
-        await looks.WaitAsync(cancellationToken);
+        using CancellationTokenSource late = new(isOver ? LastLook : Left < LongestLook ? Positive(Left) : LongestLook, time);
+        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
+        bool isIn = false;
         try
         {
+            await looks.WaitAsync(either.Token);
+            isIn = true;
             _mustLook = false;
-            if (await results.FindAsync(request.Id, cancellationToken) is { } result) _assembly.Take(result, _given);
-            else if (isOver && await results.TryPutAsync(Expired, cancellationToken)) _assembly.Fail(DeliveryRules.Expired, _given);
+            if (await results.FindAsync(request.Id, either.Token) is { } result) _assembly.Take(result, _given);
+            else if (isOver && await results.TryPutAsync(Expired, either.Token)) _assembly.Fail(DeliveryRules.Expired, _given);
         }
-        catch (TransportException)
+        catch (Exception fault) when (fault is TransportException || (fault is OperationCanceledException && late.IsCancellationRequested && !cancellationToken.IsCancellationRequested))
         {
             // The store is looked into again; but nobody waits past the deadline.
             if (isOver) _assembly.Fail(DeliveryRules.Expired, _given);
@@ -90,7 +97,7 @@ internal sealed class AwaitedAnswer(InferenceRequest request, ResultStore result
         }
         finally
         {
-            looks.Release();
+            if (isIn) looks.Release();
             _heard = time.GetTimestamp();
         }
     }
