@@ -17,7 +17,7 @@ internal sealed class GatewayOpening(
         try
         {
             queue = await connection.OpenAsync(stoppingToken);
-            models = ModelListing.Of(await queue.Workers.ListAsync(stoppingToken));
+            models = await ListAsync(queue, stoppingToken);
         }
         catch (TransportException fault)
         {
@@ -36,5 +36,19 @@ internal sealed class GatewayOpening(
         await queue.Receiving.WaitAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         // A gateway that hears no replies must not look as if it did.
         if (queue.Receiving.IsFaulted) await queue.Receiving;
+    }
+
+    /// <summary>Only the report is told of them: a store that is busy just now, as when many gateways start, must not end this one.</summary>
+    private async Task<IReadOnlyList<ServedModel>> ListAsync(OpenQueue queue, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return ModelListing.Of(await queue.Workers.ListAsync(cancellationToken));
+        }
+        catch (TransportException fault) when (!fault.IsPermanent)
+        {
+            report.Warn($"Which workers are there can't be told yet. {fault.Message}");
+            return [];
+        }
     }
 }

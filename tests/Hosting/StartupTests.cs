@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using R1Serverless.Hosting;
 using R1Serverless.Models;
+using R1Serverless.Queues;
 using R1Serverless.Requests;
 using R1Serverless.Tests.Generation;
 
@@ -69,6 +70,22 @@ public sealed class StartupTests
         Assert.Equal(ServingPhase.Loading, server.Serving.Phase);
         Assert.False((await StartupAsync(server)).TryGetProperty("sessions", out _));
         await server.StopAsync();
+    }
+
+    [Fact]
+    public async Task A_gateway_that_can_not_list_the_workers_when_it_starts_serves_all_the_same()
+    {
+        string data = Directory.CreateTempSubdirectory("r1-server-").FullName;
+        string workers = Path.Combine(new TransportOptions { DataFolder = data }.QueueFolder, "store", "workers");
+        Directory.CreateDirectory(Path.GetDirectoryName(workers)!);
+        // Where the folder of their cards would be: a link that leads to itself can't be listed.
+        File.CreateSymbolicLink(workers, Path.GetFileName(workers));
+        await using TestServer gateway = await TestServer.StartLoadingAsync((_, _, _) => throw new InvalidOperationException(), new ServeOptions { Role = ServeRole.Gateway }, data: data);
+        await UntilAsync(() => Task.FromResult(gateway.Serving.Phase != ServingPhase.Loading));
+        Assert.Equal(("", ServingPhase.Ready), (gateway.Errors.ToString(), gateway.Serving.Phase));
+        Assert.False((await Assert.ThrowsAsync<TransportException>(async () => await gateway.Queue.Workers.ListAsync(CancellationToken.None))).IsPermanent);
+        File.Delete(workers);
+        Assert.Empty(await gateway.Queue.Workers.ListAsync(CancellationToken.None));
     }
 
     [Fact]

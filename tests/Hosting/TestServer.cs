@@ -78,8 +78,9 @@ internal sealed class TestServer : IAsyncDisposable
     }
 
     /// <summary>Starts and leaves the loading to the test.</summary>
-    public static Task<TestServer> StartLoadingAsync(ModelLoader load, ServeOptions? options = null, TimeProvider? time = null) =>
-        StartInAsync(Directory.CreateTempSubdirectory("r1-server-").FullName, null, load, options, time);
+    /// <param name="data">Null for a new folder; it goes with the server.</param>
+    public static Task<TestServer> StartLoadingAsync(ModelLoader load, ServeOptions? options = null, TimeProvider? time = null, string? data = null) =>
+        StartInAsync(data ?? Directory.CreateTempSubdirectory("r1-server-").FullName, null, load, options, time);
 
     private static async Task<TestServer> StartInAsync(string data, TestServer? worker, ModelLoader load, ServeOptions? options, TimeProvider? time = null)
     {
