@@ -16,18 +16,31 @@ public sealed class CacheUpkeepTests : IDisposable
     public async Task Of_a_fetch_that_broke_off_what_is_written_counts_and_not_the_holes()
     {
         VersionManifest manifest = await _world.PushAsync("1", ("weights.bin", 1, 20 * Range + 7), ("config.json", 2, 100));
-        int reads = 0;
-        _world.Store.Before = (_, _, _) => Interlocked.Increment(ref reads) > 3 ? throw new TransportException("away", isPermanent: true) : ValueTask.FromResult(false);
-        await Assert.ThrowsAsync<TransportException>(() => _world.FetchAsync("1"));
+        IReadOnlySet<long> written = await BreakOffAsync();
 
         string staging = Assert.Single(Directory.EnumerateDirectories(Path.Combine(_world.CacheFolder, "partial"))), target = Path.Combine(staging, DeliveryWorld.Model);
         Assert.Equal(20 * Range + 7, new FileInfo(Path.Combine(target, "weights.bin")).Length);
-        Assert.InRange(VersionFetch.BytesThere(manifest, staging, target, _ => false), 0, 3 * Range);
+        Assert.Equal(written.Count * Range, VersionFetch.BytesThere(manifest, staging, target, _ => false));
         // A file that is whole counts, unless another version has it too.
         string config = Path.Combine(target, "config.json");
         await File.WriteAllBytesAsync(config, DeliveryWorld.Content(2, 100));
         Assert.True(await VerifiedFile.TryMarkAsync(config, manifest.Files.Single(file => file.Path == "config.json"), CancellationToken.None));
         Assert.Equal(100, VersionFetch.BytesThere(manifest, staging, target, _ => false) - VersionFetch.BytesThere(manifest, staging, target, _ => true));
+    }
+
+    [Fact]
+    public async Task A_fetch_that_broke_off_goes_on_with_exactly_what_is_missing()
+    {
+        await _world.PushAsync("1", ("weights.bin", 1, 10 * Range));
+        IReadOnlySet<long> written = await BreakOffAsync();
+        int before = _world.Store.Reads.Count;
+        _world.Store.Before = null;
+
+        using CachedVersion fetched = await _world.FetchAsync("1");
+
+        Assert.Equal(Enumerable.Range(0, 10).Select(range => (long)range * Range).Except(written), _world.Store.Reads.Skip(before).Select(read => read.Offset).Order());
+        Assert.Equal((10 - written.Count) * Range, fetched.FetchedBytes);
+        Assert.Equal(DeliveryWorld.Content(1, 10 * Range), await File.ReadAllBytesAsync(Path.Combine(fetched.Path, "weights.bin")));
     }
 
     [Fact]
@@ -131,8 +144,44 @@ public sealed class CacheUpkeepTests : IDisposable
 
     public void Dispose() => _world.Dispose();
 
+    /// <summary>A fetch whose first three ranges of weights.bin are written before all others fail; where those three begin.</summary>
+    private async Task<IReadOnlySet<long>> BreakOffAsync()
+    {
+        const int Written = 3;
+        HashSet<long> passed = [];
+        TaskCompletionSource written = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        _world.Store.Before = async (name, offset, _) =>
+        {
+            lock (passed)
+            {
+                if (name.EndsWith("weights.bin", StringComparison.Ordinal) && passed.Count < Written)
+                {
+                    passed.Add(offset);
+                    return false;
+                }
+            }
+
+            // Not before: a fault stops what is still being read.
+            await written.Task.WaitAsync(TimeSpan.FromMinutes(1));
+            throw new TransportException("away", isPermanent: true);
+        };
+        Told told = new(now =>
+        {
+            if (now.Done == Written * Range) written.TrySetResult();
+        });
+        (VersionManifest, string)? version = await _world.Repository.FindAsync(DeliveryWorld.Model, "1", CancellationToken.None);
+        await Assert.ThrowsAsync<TransportException>(() => _world.Cache().OpenAsync(_world.Repository, version!.Value, told, CancellationToken.None));
+        return passed;
+    }
+
     private string[] Versions() => Directory.GetDirectories(Path.Combine(_world.CacheFolder, "versions"));
 
     private IEnumerable<string> Cached() => Versions().Select(path => Path.Combine(path, VersionManifest.FileName))
         .Select(path => VersionManifest.Read(File.ReadAllBytes(path), path).Version).Order(StringComparer.Ordinal);
+
+    /// <summary>At once, where it happens.</summary>
+    private sealed class Told(Action<Transferred> now) : IProgress<Transferred>
+    {
+        public void Report(Transferred value) => now(value);
+    }
 }

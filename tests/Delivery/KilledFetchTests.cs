@@ -20,13 +20,16 @@ public sealed class KilledFetchTests(ITestOutputHelper output) : IDisposable
         VersionManifest manifest = await _world.PushAsync("1", files);
         string key = (await _world.Repository.FindAsync(DeliveryWorld.Model, "1", CancellationToken.None))!.Value.Key, partial = Path.Combine(_world.CacheFolder, "partial", key);
 
-        int killed = 0, asked = 0;
+        int killed = 0, asked = 0, sure = 0;
         HashSet<string> done = [];
         while (true)
         {
             // Of the last one no more than a few lines of reading pass before its end.
             int dieAfter = killed < Kills ? random.Next(1, 4) : int.MaxValue;
-            var (isDone, reads) = await RunAsync(dieAfter);
+            // Half of them die over one range, the ones before it journalled; half with whatever is under way just then.
+            int journalled = killed % 2 == 0 && killed < Kills ? dieAfter - 1 : 0, there = done.Count;
+            var (isDone, reads) = await RunAsync(dieAfter, journalled, () => Journal(partial, manifest).Count() >= there + journalled);
+            sure += journalled;
             asked += reads.Count;
             Assert.Empty(reads.Intersect(done));
             if (isDone) break;
@@ -38,6 +41,8 @@ public sealed class KilledFetchTests(ITestOutputHelper output) : IDisposable
 
         output.WriteLine($"{killed} kills, {asked} ranges asked for, of {Ranges + 3}; {done.Count} were there before the last try");
         Assert.Equal(Kills, killed);
+        // What was there is what the last try did not ask for again.
+        Assert.InRange(done.Count, Math.Max(1, sure), Ranges);
         Assert.InRange(asked, Ranges + 3, Ranges + 3 + Kills * VersionFetch.Parallel);
         using CachedVersion fetched = await _world.FetchAsync("1");
         Assert.Empty(_world.Store.Reads);
@@ -60,14 +65,21 @@ public sealed class KilledFetchTests(ITestOutputHelper output) : IDisposable
         }
     }
 
-    private async Task<(bool IsDone, List<string> Reads)> RunAsync(int dieAfter)
+    /// <param name="first">Of the ranges, so many that it may ask for no other before <paramref name="areJournalled"/>.</param>
+    private async Task<(bool IsDone, List<string> Reads)> RunAsync(int dieAfter, int first, Func<bool> areJournalled)
     {
         ProcessStartInfo start = new("dotnet") { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true };
         foreach (string one in (string[])[typeof(KilledFetchTests).Assembly.Location, FetchChild.Command, _world.RepositoryFolder, _world.CacheFolder, "1"]) start.ArgumentList.Add(one);
         using Process child = Process.Start(start)!;
         // Not one range more than until its end, however late that comes.
         child.StandardInput.AutoFlush = true;
-        if (dieAfter < int.MaxValue) await child.StandardInput.WriteAsync(new string('\n', dieAfter));
+        if (first > 0)
+        {
+            await child.StandardInput.WriteAsync(new string('\n', first));
+            await Eventually.HoldsAsync(areJournalled, $"the journal of {first} ranges more");
+        }
+
+        if (dieAfter < int.MaxValue) await child.StandardInput.WriteAsync(new string('\n', dieAfter - first));
         else child.StandardInput.Close();
         List<string> reads = [];
         bool isDone = false, isKilled = false;
