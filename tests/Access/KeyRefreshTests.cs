@@ -53,7 +53,7 @@ public sealed class KeyRefreshTests
         using KeyRefresh refresh = Refresh();
         _source.Fault = "not yet";
         await refresh.StartAsync(CancellationToken.None);
-        while (_log.Messages.Count == 0) await Task.Yield();
+        await Eventually.HoldsAsync(() => _log.Messages.Count > 0, "a word about what failed");
         _source.Fault = null;
         _source.Keys = [KeyRingTests.Key("a", "one")];
         while (!_current.Loaded.IsCompleted)

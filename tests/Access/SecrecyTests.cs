@@ -57,7 +57,7 @@ public sealed class SecrecyTests
 
         // A key in the place of its hash, as somebody may well put it.
         source.Content = Encoding.UTF8.GetBytes($$"""{"version":1,"keys":[{"name":"a","id":"00000000000000aa","sha256":"{{known}}","scopes":["inference"]}]}""");
-        while (!told.Any(one => one.Contains("keys[0].sha256 must be", StringComparison.Ordinal))) await Task.Yield();
+        await Eventually.HoldsAsync(() => told.Any(one => one.Contains("keys[0].sha256 must be", StringComparison.Ordinal)), "a word about the key in the hash's place");
         told.Add(server.Output.ToString() + server.Errors);
         // While it works, which takes files away, too, and what it leaves.
         foreach (string file in Files(server)) told.Add(await ReadAsync(file, mayBeGone: true));

@@ -16,7 +16,7 @@ public sealed class HealthCommandTests
         Assert.Equal(0, await RunAsync("--url", url, "--live"));
         Assert.Equal(1, await RunAsync("--url", url));
         loaded.SetResult(new LoadedModels(FakeInference.Thoughtful(), () => [TestServer.Served()], () => default));
-        while (server.Serving.Phase != ServingPhase.Ready) await Task.Yield();
+        await server.UntilAsync(ServingPhase.Ready);
         Assert.Equal(0, await RunAsync("--url", url));
     }
 

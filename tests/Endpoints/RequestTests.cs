@@ -243,7 +243,7 @@ public abstract class RequestTests
     internal async Task<TestServer> OpenAsync(IInference inference, ServeOptions? options = null)
     {
         TestServer server = await StartAsync(inference, options);
-        while ((await SendAsync(server, HttpMethod.Get, "none", "one")).StatusCode == HttpStatusCode.ServiceUnavailable) await Task.Yield();
+        await Eventually.HoldsAsync(async () => (await SendAsync(server, HttpMethod.Get, "none", "one")).StatusCode != HttpStatusCode.ServiceUnavailable, () => $"the queue; {server.Errors}");
         return server;
     }
 

@@ -34,6 +34,9 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
 
     public Exception? Fault { get; set; }
 
+    /// <summary>Told what each prefill and decode step that ran was: its rows, and the tokens of its first.</summary>
+    public Action<PrewarmShape> OnRun { get; set; } = _ => { };
+
     /// <summary>What the model answers to a prompt, token by token.</summary>
     public static List<int> Expected(ReadOnlySpan<int> prompt, int count)
     {
@@ -79,6 +82,8 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
             prompts[i].Span.CopyTo(_slots[firstSlot + i]);
             _next[i] = Next(prompts[i].Span);
         }
+
+        OnRun(new PrewarmShape(true, prompts.Count, prompts[0].Length));
     });
 
     public StepOutcome PrefillChunk(int slot, int start, ReadOnlyMemory<int> tokens)
@@ -101,6 +106,8 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
                 _slots[row][lengths[row]] = news[row];
                 _next[row] = Next(_slots[row].AsSpan(0, lengths[row] + 1));
             }
+
+            OnRun(new PrewarmShape(false, news.Length, lengths[0]));
         });
     }
 

@@ -1,8 +1,12 @@
 using System.Net;
 using System.Text.Json;
 using System.Threading.Channels;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 using R1Serverless.Hosting;
+using R1Serverless.Queues;
 using R1Serverless.Requests;
 using R1Serverless.Runtime;
 
@@ -25,7 +29,7 @@ public sealed class LifecycleTests
         Assert.Equal("loading", (await TestServer.JsonAsync(refused)).GetProperty("error").GetProperty("code").GetString());
 
         loaded.SetResult(new LoadedModels(FakeInference.Thoughtful(), () => [TestServer.Served()], () => default));
-        while (server.Serving.Phase != ServingPhase.Ready) await Task.Yield();
+        await server.UntilAsync(ServingPhase.Ready);
         Assert.Equal(HttpStatusCode.OK, (await server.Client.GetAsync("/health/ready")).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await server.PostAsync("/v1/chat/completions", TestServer.Chat())).StatusCode);
     }
@@ -40,7 +44,7 @@ public sealed class LifecycleTests
         HttpResponseMessage running = await server.PostAsync("/v1/chat/completions", TestServer.Chat(",\"stream\":true"));
 
         Task stopped = server.StopAsync();
-        while (server.Serving.Phase != ServingPhase.Draining) await Task.Yield();
+        await server.UntilAsync(ServingPhase.Draining);
         HttpResponseMessage refused = await server.PostAsync("/v1/chat/completions", TestServer.Chat());
         Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await server.Client.GetAsync("/health/ready")).StatusCode);
@@ -82,7 +86,7 @@ public sealed class LifecycleTests
         await using TestServer server = await TestServer.StartLoadingAsync(
             (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [TestServer.Served()], () => default) { StopUpdates = told.SetResult }),
             new ServeOptions { Grace = TimeSpan.FromMinutes(10) });
-        while (server.Serving.Phase != ServingPhase.Ready) await Task.Yield();
+        await server.UntilAsync(ServingPhase.Ready);
         channel.Writer.TryWrite(new InferenceEvent.Admitted(1, FakeInference.Variant));
         HttpResponseMessage running = await server.PostAsync("/v1/chat/completions", TestServer.Chat(",\"stream\":true"));
         Assert.False(told.Task.IsCompleted);
@@ -93,6 +97,80 @@ public sealed class LifecycleTests
         channel.Writer.TryWrite(new InferenceEvent.Finished(new Usage(1, 1, 0)));
         await running.Content.ReadAsStringAsync();
         await stopped;
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_process_that_is_told_to_stop_while_it_starts_ends_well_and_is_not_ready_again(bool isPrewarming)
+    {
+        (HeardOutput output, HeardOutput errors) = (new(), new());
+        string data = Directory.CreateTempSubdirectory("r1-stopped-").FullName;
+        TaskCompletionSource begun = new(TaskCreationOptions.RunContinuationsAsynchronously), held = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        FakeInference inference = new(HeldAsync);
+        LoadedModels loaded = new(inference, () => [TestServer.Served()], () => default) { PrewarmedModel = isPrewarming ? TestServer.Model : null };
+        ServeOptions options = new() { Urls = ["http://127.0.0.1:0"], Transport = new TransportOptions { DataFolder = data } };
+        // By a clock that stands, neither the grace nor the time for the process's own requests is ever over.
+        WebApplication app = ServeHost.Build(options, LoadAsync, new FakeTimeProvider(TimeProvider.System.GetUtcNow()), output, errors);
+        Serving serving = app.Services.GetRequiredService<Serving>();
+        Task<int> running = ServeHost.RunAsync(app, errors);
+        await begun.Task.WaitAsync(TimeSpan.FromMinutes(1));
+        // Keeps the drain from its end, so that the start goes on in it.
+        using (serving.TryEnter(inference))
+        {
+            app.Lifetime.StopApplication();
+            await Eventually.HoldsAsync(() => serving.Phase == ServingPhase.Draining, "the drain");
+            Assert.Null(serving.TryEnter(inference));
+            held.SetResult();
+            await Eventually.HoldsAsync(async () => (await serving.ListModelsAsync(CancellationToken.None)).Count > 0, () => $"the end of the start; {output}{errors}");
+            Assert.Null(serving.TryEnter());
+        }
+
+        Assert.Equal(0, await running);
+        Assert.Equal(ServingPhase.Draining, serving.Phase);
+        // The one that ran when the signal came.
+        Assert.Equal(isPrewarming ? 1 : 0, inference.Requests.Count);
+        Assert.True(inference.IsDisposed);
+        Assert.Equal("", errors.ToString());
+        Directory.Delete(data, recursive: true);
+
+        async Task<LoadedModels> LoadAsync(ServeOptions asked, IProgress<string> progress, CancellationToken stop)
+        {
+            if (isPrewarming) return loaded;
+            begun.SetResult();
+            await held.Task;
+            return loaded;
+        }
+
+        async IAsyncEnumerable<InferenceEvent> HeldAsync(InferenceRequest request, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stop)
+        {
+            begun.TrySetResult();
+            await held.Task.WaitAsync(stop);
+            await foreach (InferenceEvent happened in FakeInference.Thoughtful().RunAsync(request, stop)) yield return happened;
+        }
+    }
+
+    [Fact]
+    public async Task A_gateway_that_stops_before_the_end_of_an_answer_leaves_its_request_running()
+    {
+        Channel<InferenceEvent> channel = Channel.CreateUnbounded<InferenceEvent>();
+        FakeInference inference = new((_, stop) => channel.Reader.ReadAllAsync(stop));
+        TestServer gateway = await TestServer.StartGatewayAsync(new ServeOptions { Grace = TimeSpan.Zero });
+        await using TestServer worker = await gateway.WithWorkerAsync(inference);
+        channel.Writer.TryWrite(new InferenceEvent.Admitted(1, FakeInference.Variant));
+        HttpResponseMessage running = await gateway.PostAsync("/v1/chat/completions", TestServer.Chat(",\"stream\":true"));
+        RequestId id = new(Assert.Single(running.Headers.GetValues("x-r1-request-id")));
+        await gateway.StopAsync();
+        Assert.Contains("draining", await running.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+
+        // Nothing has ended it, and its worker does.
+        ResultStore results = new(worker.Queue.Transport.Store);
+        Assert.Null(await results.FindAsync(id, CancellationToken.None));
+        channel.Writer.TryWrite(new InferenceEvent.ChoiceFinished(0, FinishReason.Stop));
+        channel.Writer.TryWrite(new InferenceEvent.Finished(new Usage(1, 1, 0)));
+        channel.Writer.Complete();
+        await Eventually.HoldsAsync(async () => await results.ExistsAsync(id, CancellationToken.None), () => "the result");
+        Assert.Equal(RequestOutcome.Finished, (await results.FindAsync(id, CancellationToken.None))!.Outcome);
     }
 
     [Fact]
@@ -109,7 +187,7 @@ public sealed class LifecycleTests
     {
         await using TestServer server = await TestServer.StartAsync(FakeInference.Thoughtful());
         string address = server.Client.BaseAddress!.ToString().TrimEnd('/');
-        while (!server.Output.ToString().Contains("curl", StringComparison.Ordinal)) await Task.Yield();
+        await server.UntilSaidAsync("curl");
         string text = server.Output.ToString();
         Assert.Contains($"Listening on {address}", text, StringComparison.Ordinal);
         Assert.Contains("r1-test  fp32 on cpu, 3.0 MB, context 2048, loaded in 1.00 s, warmed up in 2.00 s", text, StringComparison.Ordinal);
@@ -125,7 +203,7 @@ public sealed class LifecycleTests
             progress.Report("Built r1-test.");
             return Task.FromResult(new LoadedModels(FakeInference.Thoughtful(), () => [TestServer.Served()], () => default));
         });
-        while (!server.Output.ToString().Contains("curl", StringComparison.Ordinal)) await Task.Yield();
+        await server.UntilSaidAsync("curl");
         string[] lines = server.Output.ToString().Split(Environment.NewLine);
         Assert.StartsWith("Listening on ", lines[0], StringComparison.Ordinal);
         Assert.Equal("Built r1-test.", Assert.Single(lines[2..], line => line.StartsWith("Built", StringComparison.Ordinal)));

@@ -32,6 +32,22 @@ public sealed class LocalModelsTests : IDisposable
     [Fact]
     public void A_separator_makes_it_a_folder() => Assert.Throws<InvalidModelException>(() => Find(Path.Combine(".", _name)));
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_is_loaded_tells_when_it_was_there_and_warm_and_is_asked_by_the_process_where_it_prewarms(bool prewarms)
+    {
+        var began = TimeProvider.System.GetTimestamp();
+        var loaded = await LocalModels.LoadAsync(
+            new ServeOptions { DataFolder = _data, Models = [_name], MemoryBytes = 1L << 30, KeyValueMemoryBytes = 1 << 20, Prewarms = prewarms }, new Said(), CancellationToken.None);
+        await using var engine = (IAsyncDisposable)loaded.Inference;
+        Assert.Equal(prewarms ? _name : null, loaded.PrewarmedModel);
+        Assert.Equal([StartupPhase.Sessions, StartupPhase.Warmed], loaded.Reached.Select(one => one.Phase));
+        long[] moments = [began, .. loaded.Reached.Select(one => one.At), TimeProvider.System.GetTimestamp()];
+        Assert.Equal(moments.Order(), moments);
+        Assert.Equal(moments.Length, moments.Distinct().Count());
+    }
+
     public void Dispose()
     {
         Directory.Delete(_name, recursive: true);

@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using R1Serverless.Hosting;
@@ -40,7 +42,8 @@ public sealed class StartupTests
         (await server.PostAsync("/v1/chat/completions", TestServer.Chat())).EnsureSuccessStatusCode();
         JsonElement after = await StartupAsync(server);
         Assert.True(after.GetProperty("first_token").GetDouble() >= after.GetProperty("ready").GetDouble());
-        Assert.Contains("port open", server.Output.ToString(), StringComparison.Ordinal);
+        // It is told once requests are taken in.
+        await server.UntilSaidAsync("port open");
     }
 
     /// <summary>Seconds: a process that began at 100, seen at 103.5 by the clock that goes on in the machine's sleep.</summary>
@@ -66,7 +69,7 @@ public sealed class StartupTests
             await Task.Delay(Timeout.Infinite, stop);
             throw new InvalidOperationException();
         });
-        await UntilAsync(async () => (await StartupAsync(server)).TryGetProperty("artifacts", out _));
+        await Eventually.HoldsAsync(async () => (await StartupAsync(server)).TryGetProperty("artifacts", out _), () => "the files");
         Assert.Equal(ServingPhase.Loading, server.Serving.Phase);
         Assert.False((await StartupAsync(server)).TryGetProperty("sessions", out _));
         await server.StopAsync();
@@ -89,6 +92,18 @@ public sealed class StartupTests
     }
 
     [Fact]
+    public async Task The_models_of_this_process_reach_their_phases_in_order()
+    {
+        using HandMadeModels models = new();
+        ModelFolder folder = models.Make("m", Precision.Fp32);
+        await using TestServer server = await TestServer.StartLoadingAsync(LocalModels.LoadAsync, new ServeOptions { Models = [folder.Path], MemoryBytes = 1L << 30, KeyValueMemoryBytes = 1 << 20 });
+        await server.UntilAsync(ServingPhase.Ready);
+        JsonElement startup = await StartupAsync(server);
+        double[] reached = [.. ((string[])["artifacts", "sessions", "warmed", "ready"]).Select(phase => startup.GetProperty(phase).GetDouble())];
+        Assert.Equal(reached.Order(), reached);
+    }
+
+    [Fact]
     public async Task The_first_token_of_the_queues_work_is_told_by_the_worker_and_by_the_gateway()
     {
         TestServer gateway = await TestServer.StartGatewayAsync();
@@ -98,8 +113,8 @@ public sealed class StartupTests
         (await gateway.PostAsync("/v1/chat/completions", TestServer.Chat())).EnsureSuccessStatusCode();
         foreach (TestServer one in (TestServer[])[worker, gateway])
         {
-            await UntilAsync(async () => (await StartupAsync(one)).TryGetProperty("first_token", out _), one == worker ? "the worker's" : "the gateway's");
-            await UntilAsync(() => Task.FromResult(one.Output.ToString().Contains(": first token ", StringComparison.Ordinal)));
+            await Eventually.HoldsAsync(async () => (await StartupAsync(one)).TryGetProperty("first_token", out _), () => $"the first token of the {(one == worker ? "worker" : "gateway")}");
+            await one.UntilSaidAsync(": first token ");
             Assert.Equal(2, one.Output.ToString().Split(": first token ").Length);
         }
     }
@@ -140,7 +155,7 @@ public sealed class StartupTests
         // By a clock that stands, none of the asks takes too long to be made.
         await using TestServer server = await TestServer.StartLoadingAsync(
             (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [TestServer.Served()], () => default) { PrewarmedModel = TestServer.Model }), options, new FakeTimeProvider(TimeProvider.System.GetUtcNow()));
-        while (server.Serving.Phase != ServingPhase.Ready) await Task.Yield();
+        await server.UntilAsync(ServingPhase.Ready);
         InferenceRequest[] asked;
         lock (inference.Requests) asked = [.. inference.Requests];
         Assert.True(asked.Length >= 4, $"{asked.Length} requests");
@@ -164,8 +179,7 @@ public sealed class StartupTests
         });
         await using TestServer server = await TestServer.StartLoadingAsync(
             (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [TestServer.Served()], () => default) { PrewarmedModel = TestServer.Model }), time: time);
-        using CancellationTokenSource limit = new(TimeSpan.FromMinutes(1));
-        while (server.Serving.Phase != ServingPhase.Ready) await Task.Delay(1, limit.Token);
+        await server.UntilAsync(ServingPhase.Ready);
         lock (inference.Requests) Assert.Equal(1, Assert.Single(inference.Requests).MaxTokens);
     }
 
@@ -180,8 +194,7 @@ public sealed class StartupTests
         await asked.Task.WaitAsync(TimeSpan.FromMinutes(1));
         Assert.Equal(ServingPhase.Loading, server.Serving.Phase);
         time.Advance(EndpointPrewarm.Patience);
-        using CancellationTokenSource limit = new(TimeSpan.FromMinutes(1));
-        while (server.Serving.Phase != ServingPhase.Ready) await Task.Delay(1, limit.Token);
+        await server.UntilAsync(ServingPhase.Ready);
 
         async IAsyncEnumerable<InferenceEvent> NeverAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
         {
@@ -206,8 +219,7 @@ public sealed class StartupTests
         });
         await using TestServer server = await TestServer.StartLoadingAsync(
             (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [TestServer.Served()], () => default) { PrewarmedModel = TestServer.Model }), time: time);
-        using CancellationTokenSource limit = new(TimeSpan.FromMinutes(1));
-        while (server.Serving.Phase != ServingPhase.Ready) await Task.Delay(1, limit.Token);
+        await server.UntilAsync(ServingPhase.Ready);
         // 60 + 10 + 40 + 40 are 150, which is not later than 150; 60 + 20 + 80 would be 160.
         lock (inference.Requests) Assert.Equal(expected, string.Join(' ', inference.Requests.Select(one => one.MaxTokens!.Value)));
     }
@@ -217,9 +229,13 @@ public sealed class StartupTests
     {
         TaskCompletionSource held = new(TaskCreationOptions.RunContinuationsAsynchronously), asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
         FakeInference inference = new((request, cancellation) => HeldAsync(request, cancellation));
-        await using TestServer server = await TestServer.StartLoadingAsync(
-            (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [TestServer.Served()], () => default) { PrewarmedModel = TestServer.Model }), new ServeOptions { ApiKeys = ["secret"] });
+        TaskCompletionSource<LoadedModels> loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using TestServer server = await TestServer.StartLoadingAsync((_, _, stop) => loaded.Task.WaitAsync(stop), new ServeOptions { ApiKeys = ["secret"] });
+        HeardSecret heard = new();
+        using IDisposable hearing = server.Services.GetRequiredService<DiagnosticListener>().Subscribe(heard);
+        loaded.SetResult(new LoadedModels(inference, () => [TestServer.Served()], () => default) { PrewarmedModel = TestServer.Model });
         await asked.Task.WaitAsync(TimeSpan.FromMinutes(1));
+        string secret = await heard.Secret.WaitAsync(TimeSpan.FromMinutes(1));
         using HttpRequestMessage guess = TestServer.Post("/v1/chat/completions", System.Text.Encoding.UTF8.GetBytes(TestServer.Chat()));
         guess.Headers.Add(PrewarmPass.Header, new string('0', 64));
         Assert.Equal(HttpStatusCode.Unauthorized, (await server.Client.SendAsync(guess)).StatusCode);
@@ -227,12 +243,9 @@ public sealed class StartupTests
         client.Headers.Authorization = new("Bearer", "secret");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await server.Client.SendAsync(client)).StatusCode);
         held.SetResult();
-        while (server.Serving.Phase != ServingPhase.Ready) await Task.Yield();
-        PrewarmPass pass = server.Services.GetRequiredService<PrewarmPass>();
-        string mine = pass.Open(inference);
-        pass.Close();
+        await server.UntilAsync(ServingPhase.Ready);
         using HttpRequestMessage late = TestServer.Post("/v1/chat/completions", System.Text.Encoding.UTF8.GetBytes(TestServer.Chat()));
-        late.Headers.Add(PrewarmPass.Header, mine);
+        late.Headers.Add(PrewarmPass.Header, secret);
         Assert.Equal(HttpStatusCode.Unauthorized, (await server.Client.SendAsync(late)).StatusCode);
 
         async IAsyncEnumerable<InferenceEvent> HeldAsync(InferenceRequest request, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
@@ -262,16 +275,25 @@ public sealed class StartupTests
         Assert.Equal([("a", Precision.Fp32)], PreloadNames.Read(new ServeOptions { Load = ["a:fp32"] }, [a, b]).Select(one => (one.Model, one.Wish.Named)));
     }
 
-    private static async Task UntilAsync(Func<Task<bool>> holds, string what = "what was waited for")
-    {
-        long began = TimeProvider.System.GetTimestamp();
-        while (!await holds())
-        {
-            Assert.True(TimeProvider.System.GetElapsedTime(began) < TimeSpan.FromMinutes(1), $"{what} did not come");
-            await Task.Yield();
-        }
-    }
-
     private static async Task<JsonElement> StartupAsync(TestServer server) =>
         (await TestServer.JsonAsync(await server.Client.GetAsync(new Uri("/health/ready", UriKind.Relative)))).GetProperty("startup");
+
+    /// <summary>Hears what the process's own requests carry, as its server tells it to whoever traces.</summary>
+    private sealed class HeardSecret : IObserver<KeyValuePair<string, object?>>
+    {
+        private readonly TaskCompletionSource<string> _secret = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task<string> Secret => _secret.Task;
+
+        public void OnNext(KeyValuePair<string, object?> happened)
+        {
+            if (happened is { Key: "Microsoft.AspNetCore.Hosting.HttpRequestIn.Start", Value: HttpContext context } && context.Request.Headers[PrewarmPass.Header] is [{ } offered]) _secret.TrySetResult(offered);
+        }
+
+        public void OnCompleted()
+        {
+        }
+
+        public void OnError(Exception error) => _secret.TrySetException(error);
+    }
 }

@@ -43,7 +43,7 @@ internal sealed class TestServer : IAsyncDisposable
     public static async Task<TestServer> StartAsync(IInference inference, ServeOptions? options = null, TimeProvider? time = null)
     {
         TestServer server = await StartLoadingAsync((_, _, _) => Task.FromResult(new LoadedModels(inference, () => [Served()], () => default)), options, time);
-        while (server.Serving.Phase != ServingPhase.Ready) await Task.Yield();
+        await server.UntilAsync(ServingPhase.Ready);
         return server;
     }
 
@@ -53,9 +53,9 @@ internal sealed class TestServer : IAsyncDisposable
         ModelLoader load = (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [Served()], () => default));
         TestServer worker = await StartLoadingAsync(load, new ServeOptions { Role = ServeRole.Worker });
         QueueConnection connection = worker._app.Services.GetRequiredService<QueueConnection>();
-        while (connection.Queue is null || (await connection.Queue.Cards.ListAsync(CancellationToken.None)).Count == 0) await Task.Yield();
+        await Eventually.HoldsAsync(async () => connection.Queue is { } queue && (await queue.Cards.ListAsync(CancellationToken.None)).Count > 0, () => $"the worker's card; {worker.Errors}");
         TestServer gateway = await StartInAsync(worker._data, worker, load, (options ?? new()) with { Role = ServeRole.Gateway });
-        while (gateway.Serving.Phase != ServingPhase.Ready) await Task.Yield();
+        await gateway.UntilAsync(ServingPhase.Ready);
         return gateway;
     }
 
@@ -64,7 +64,7 @@ internal sealed class TestServer : IAsyncDisposable
     {
         ModelLoader none = (_, _, _) => throw new InvalidOperationException("A gateway loads no model.");
         TestServer gateway = await StartLoadingAsync(none, (options ?? new()) with { Role = ServeRole.Gateway });
-        while (gateway.Serving.Phase != ServingPhase.Ready) await Task.Yield();
+        await gateway.UntilAsync(ServingPhase.Ready);
         return gateway;
     }
 
@@ -73,7 +73,7 @@ internal sealed class TestServer : IAsyncDisposable
     {
         TestServer worker = await StartInAsync(
             _data, this, (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [Served()], () => default)), new ServeOptions { Role = ServeRole.Worker });
-        while (worker.Serving.Phase != ServingPhase.Ready) await Task.Yield();
+        await worker.UntilAsync(ServingPhase.Ready);
         return worker;
     }
 
@@ -117,6 +117,10 @@ internal sealed class TestServer : IAsyncDisposable
 
     public static async Task<JsonElement> JsonAsync(HttpResponseMessage response) =>
         JsonDocument.Parse(await response.Content.ReadAsByteArrayAsync()).RootElement;
+
+    public Task UntilAsync(ServingPhase phase) => Eventually.HoldsAsync(() => Serving.Phase == phase, () => $"the phase {phase}; it is {Serving.Phase}, and {Output}{Errors}");
+
+    public Task UntilSaidAsync(string text) => Eventually.HoldsAsync(() => Output.ToString().Contains(text, StringComparison.Ordinal), () => $"'{text}'; {Output}{Errors}");
 
     /// <summary>Asks the host to stop as a signal would; the task ends with it.</summary>
     public Task StopAsync() => _app.StopAsync();

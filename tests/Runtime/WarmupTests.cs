@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Time.Testing;
 using R1Serverless.Batching;
+using R1Serverless.Generation;
 using R1Serverless.Runtime;
 using R1Serverless.Tests.Generation;
 
@@ -11,6 +12,7 @@ public sealed class WarmupTests
     private static readonly TimeSpan StepTime = TimeSpan.FromMilliseconds(250);
 
     private readonly FakeTimeProvider _time = new();
+    private readonly List<PrewarmShape> _shapes = [];
 
     [Theory]
     [InlineData(1, 1)]
@@ -49,6 +51,20 @@ public sealed class WarmupTests
         Assert.True(result.IsSteady);
         Assert.Equal(PrewarmGrid.Of(Limits).Count * 3, result.Runs);
         Assert.Equal(result.Runs, runner.Steps);
+        // Each shape, the cheapest first, and all of them three times.
+        Assert.Equal(Enumerable.Repeat(PrewarmGrid.Of(Limits), 3).SelectMany(shapes => shapes), _shapes);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_variant_that_is_opened_is_warmed_unless_the_operator_does_not_want_it(bool prewarms)
+    {
+        var variant = TestModels.Nano.Manifest.Variants[0];
+        // By a clock that stands, no run takes too long to be made.
+        await using var loaded = LoadedVariant.OpenAlone(TestModels.Nano, variant, new RuntimeOptions { Device = DeviceKind.Cpu }, new EngineOptions { KvMemory = 1 << 20, Prewarms = prewarms }, _time);
+        if (prewarms) Assert.InRange(loaded.Warmup.Runs, 1, Warmup.MostRuns);
+        else Assert.Equal(0, loaded.Warmup.Runs);
     }
 
     [Fact]
@@ -94,7 +110,7 @@ public sealed class WarmupTests
 
     private (WarmupResult Result, FakeRunner Runner) Run(Func<int, TimeSpan> takes, TimeSpan spent = default)
     {
-        FakeRunner runner = new();
+        FakeRunner runner = new() { OnRun = _shapes.Add };
         var run = 0;
         runner.FitsInMemory = _ =>
         {

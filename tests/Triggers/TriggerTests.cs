@@ -76,7 +76,7 @@ public sealed class TriggerTests
     {
         WatchedTime time = new();
         await using TestServer server = await TestServer.StartLoadingAsync((_, _, _) => throw new InvalidOperationException(), new ServeOptions { Role = ServeRole.Gateway, IsBehindHost = true }, time);
-        while (server.Serving.Phase != ServingPhase.Ready) await Task.Yield();
+        await server.UntilAsync(ServingPhase.Ready);
         // A file where a folder should be.
         string inTheWay = Path.Combine(server.DataFolder, "queue", "store", "jobs");
         await File.WriteAllTextAsync(inTheWay, "");
