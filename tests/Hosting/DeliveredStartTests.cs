@@ -151,6 +151,22 @@ public sealed partial class DeliveredStartTests : IDisposable
     }
 
     [Fact]
+    public async Task While_the_repository_is_away_the_version_that_took_anothers_place_is_what_was_served_last()
+    {
+        await PushAsync("m", "1");
+        await using (Started before = await StartAsync(new ServeOptions { ModelsPoll = TimeSpan.FromMilliseconds(50) }))
+        {
+            await PushAsync("m", "2");
+            await before.UntilAsync(() => before.Versions("m").SequenceEqual([("2", VersionState.Active)]));
+        }
+
+        Directory.Move(Repository, Repository + ".away");
+        await using Started started = await StartAsync(new ServeOptions());
+        Assert.Equal([("2", VersionState.Active)], started.Versions("m"));
+        Assert.Equal("2", await started.AnswerAsync("m"));
+    }
+
+    [Fact]
     public async Task A_container_that_can_not_be_reached_is_waited_for_too_whatever_key_it_is_used_with()
     {
         await PushAsync("m", "1");

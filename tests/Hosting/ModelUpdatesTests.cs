@@ -158,6 +158,25 @@ public sealed partial class ModelUpdatesTests : IAsyncDisposable
         Assert.Single(_said, line => line.Contains("2 is not served yet", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task A_version_that_was_replaced_may_leave_the_cache_once_its_requests_have_ended()
+    {
+        await StartAsync("1");
+        DeliveredVersion old = _model!.Serving;
+        CacheFolders folders = new(_world.CacheFolder);
+        var busy = await _host!.PlaceAsync(Model, Fp32, None);
+        await ActivateAsync("2");
+        await LooksUntilAsync(() => Versions.SequenceEqual([("2", VersionState.Active)]));
+        Assert.False(folders.TryRemove(old.Key));
+
+        busy.Lease!.Dispose();
+        await LooksUntilAsync(() => _updates!.Versions(Model).All(one => one.State != VersionState.Retiring));
+        Assert.True(folders.TryRemove(old.Key));
+        Assert.False(folders.TryRemove(_model.Serving.Key));
+        // Not because nobody knows it any more.
+        GC.KeepAlive(old);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

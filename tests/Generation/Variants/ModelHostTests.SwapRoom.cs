@@ -61,6 +61,21 @@ public sealed partial class ModelHostTests
     }
 
     [Fact]
+    public async Task Two_models_that_change_at_once_each_get_the_room_that_the_other_has_one_after_the_other()
+    {
+        var host = Host(room: 2, Folder("a", Precision.Fp32) with { Version = "1" }, Folder("b", Precision.Fp32) with { Version = "1" });
+        using HandMadeModels others = new();
+        ModelFolder Both(string name) => others.Make(name, variant => variant with { Bytes = 8, Preload = true }, Precision.Fp32, Precision.Int8) with { Version = "2" };
+        ModelFolder a = Both("a"), b = Both("b");
+        foreach (var model in (string[])["a", "b"]) (await PlaceAsync(host, model, null)).Dispose();
+        using var gate = Hold("a 2 fp32");
+        Task<SwapOutcome>[] both = [host.SwapAsync(a, Usual, isForward: true, _ => { }, Cancellation), host.SwapAsync(b, Usual, isForward: true, _ => { }, Cancellation)];
+        gate.Set();
+        Assert.All(await Task.WhenAll(both).WaitAsync(TimeSpan.FromMinutes(1), Cancellation), outcome => Assert.Null(outcome.Refusal));
+        Assert.Equal(["a 2 fp32", "a 2 int8", "b 2 fp32", "b 2 int8"], _opened.Skip(2));
+    }
+
+    [Fact]
     public async Task Requests_are_not_held_back_longer_than_the_limit_when_the_last_one_does_not_end()
     {
         var host = Host(room: 1, Folder("a", Precision.Fp32) with { Version = "1" });
