@@ -80,6 +80,32 @@ public sealed partial class VariantPreparationTests : IDisposable
         Assert.Contains("changed", PreparedFolder.Look(model, variant, Options).Refusal, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(1, 0)]
+    [InlineData(0, 60)]
+    public void Weights_beside_the_graph_that_were_replaced_are_not_answered_for_either(int moreBytes, int laterSeconds)
+    {
+        const string File = "model.data";
+        var model = Copy(TestModels.Nano);
+        var path = Path.Combine(model.Path, File);
+        void Write(int bytes, int seconds)
+        {
+            System.IO.File.WriteAllBytes(path, new byte[bytes]);
+            System.IO.File.SetLastWriteTimeUtc(path, DateTime.UnixEpoch.AddSeconds(seconds));
+        }
+
+        Write(100, 100);
+        // The graph has its weights inside, as all small ones do; what is beside it counts all the same.
+        var variant = Variant(model, Precision.Int8) with { DataFile = File };
+        VariantPreparation.Prepare(model, variant, Options, Cancellation);
+        Assert.Null(PreparedFolder.Look(model, variant, Options).Refusal);
+
+        Write(100 + moreBytes, 100 + laterSeconds);
+        Assert.Contains("changed", PreparedFolder.Look(model, variant, Options).Refusal, StringComparison.Ordinal);
+        Write(100, 100);
+        Assert.NotNull(PreparedFolder.Look(model, variant, Options).Path);
+    }
+
     [Fact]
     public void Weights_that_are_cut_short_and_graphs_that_are_damaged_are_not_used()
     {
