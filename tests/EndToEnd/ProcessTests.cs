@@ -18,7 +18,8 @@ public sealed class ProcessTests
     [Fact]
     public async Task With_nothing_in_flight_SIGTERM_ends_it_at_once()
     {
-        await using ServeProcess server = await ServeProcess.StartAsync();
+        // Longer than the test waits for the end.
+        await using ServeProcess server = await ServeProcess.StartAsync("--grace", "600");
         server.SendTerminate();
         Assert.Equal(0, await server.ExitAsync());
         // All of it has been heard only now.

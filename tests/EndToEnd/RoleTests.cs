@@ -95,11 +95,13 @@ public sealed class RoleTests : IDisposable
     [Fact]
     public async Task What_a_worker_cannot_finish_in_its_time_is_handed_back_and_finished_by_another()
     {
-        await using ServeProcess gateway = await StartAsync("gateway"), first = await StartAsync("worker", "--grace", "0"), second = await StartAsync("worker");
-        using StreamReader stream = await gateway.BeginLongStreamAsync(tokens: 1800);
-        // Whichever of them has it; the other has nothing to hand back.
+        // What is not handed back comes to another only when the lease has run out, long after the test has.
+        string[] lease = ["--lease", "300"];
+        await using ServeProcess gateway = await ServeProcess.StartInAsync(_data, ["--role", "gateway", .. lease]), first = await ServeProcess.StartInAsync(_data, ["--role", "worker", "--grace", "0", .. lease]);
+        using StreamReader stream = await gateway.BeginLongStreamAsync(tokens: 4000);
+        await using ServeProcess second = await ServeProcess.StartInAsync(_data, ["--role", "worker", .. lease]);
         first.SendTerminate();
-        string rest = await stream.ReadToEndAsync();
+        string rest = await stream.ReadToEndAsync().WaitAsync(TimeSpan.FromMinutes(2));
         Assert.EndsWith("data: [DONE]\n\n", rest, StringComparison.Ordinal);
         Assert.DoesNotContain("\"error\"", rest, StringComparison.Ordinal);
         Assert.Equal(0, await first.ExitAsync());
