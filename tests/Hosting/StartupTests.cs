@@ -84,7 +84,7 @@ public sealed class StartupTests
         // Where the folder of their cards would be: a link that leads to itself can't be listed.
         File.CreateSymbolicLink(workers, Path.GetFileName(workers));
         await using TestServer gateway = await TestServer.StartLoadingAsync((_, _, _) => throw new InvalidOperationException(), new ServeOptions { Role = ServeRole.Gateway }, data: data);
-        await UntilAsync(() => Task.FromResult(gateway.Serving.Phase != ServingPhase.Loading));
+        await Eventually.HoldsAsync(() => gateway.Serving.Phase != ServingPhase.Loading, "the gateway has started");
         Assert.Equal(("", ServingPhase.Ready), (gateway.Errors.ToString(), gateway.Serving.Phase));
         Assert.False((await Assert.ThrowsAsync<TransportException>(async () => await gateway.Queue.Workers.ListAsync(CancellationToken.None))).IsPermanent);
         File.Delete(workers);
