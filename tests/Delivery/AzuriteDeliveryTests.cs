@@ -1,5 +1,6 @@
 using Azure.Core;
 using R1Serverless.Delivery;
+using R1Serverless.Queues;
 using R1Serverless.Queues.AzureStorage;
 using R1Serverless.Tests.Queues.AzureStorage;
 
@@ -42,6 +43,13 @@ public sealed class AzuriteDeliveryTests(AzuriteFixture azurite) : IDisposable
         Assert.False(await new BlobStore(options).IsThereAsync(None));
         await OpenAsync(options);
         Assert.True(await new BlobStore(options).IsThereAsync(None));
+
+        // Nobody else makes the usual container in this one.
+        await using Azurite empty = await Azurite.StartAsync(folder: null);
+        TransportException refused = await Assert.ThrowsAsync<TransportException>(() => RepositoryAddress.Parse(empty.ConnectionString).OpenAsync(TimeProvider.System, None));
+        Assert.True(refused.IsPermanent);
+        Assert.Contains("`r1 model push NAME --activate` makes the container", refused.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("AccountKey", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
