@@ -35,15 +35,19 @@ internal sealed class MemoryBandwidth
 
     private double RunPass()
     {
-        using var start = new Barrier(_parts.Length + 1);
+        using var ready = new CountdownEvent(_parts.Length);
+        using var start = new ManualResetEventSlim();
         var threads = _parts.Select(part => new Thread(() =>
         {
-            start.SignalAndWait();
+            ready.Signal();
+            start.Wait();
             Interlocked.Add(ref _sum, Sum(part));
         })).ToArray();
         foreach (var thread in threads) thread.Start();
-        start.SignalAndWait();
+        ready.Wait();
+        // Before they may begin: on a busy machine they could have ended before this thread goes on.
         var began = Stopwatch.GetTimestamp();
+        start.Set();
         foreach (var thread in threads) thread.Join();
         return _parts.Sum(part => (double)part.Length * sizeof(ulong)) / Stopwatch.GetElapsedTime(began).TotalSeconds;
     }

@@ -45,7 +45,8 @@ internal static class DeviceOption
     {
         CudaGraph.Validators.Add(result =>
         {
-            if (!ExecutionProvider.BuiltWithCuda && result is { Implicit: false, Tokens: [] or [{ Value: "true" }] })
+            // Asked last: it loads ONNX Runtime, which a gateway does without.
+            if (result is { Implicit: false, Tokens: [] or [{ Value: "true" }] } && !ExecutionProvider.BuiltWithCuda)
                 result.AddError("--cuda-graph: this build of r1 has no CUDA: build it with `dotnet build -p:Gpu=true`, or leave the option out.");
         });
         GpuMemory.Validators.Add(result =>

@@ -149,7 +149,7 @@ public sealed class HotSwapTests(AzuriteFixture azurite, ITestOutputHelper outpu
     }
 
     [Theory]
-    [InlineData("has an active version", "--models-from", "EMPTY")]
+    [InlineData("it is not mounted; else `r1 model push NAME --activate` puts a model there", "--models-from", "EMPTY")]
     [InlineData("no version of 'other' is active", "--models-from", "REPOSITORY", "--model", "other")]
     [InlineData("A gateway loads no models", "--models-from", "REPOSITORY", "--role", "gateway")]
     [InlineData("its address has the form", "--models-from", "https://account.blob.core.windows.net")]
