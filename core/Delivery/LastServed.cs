@@ -46,8 +46,6 @@ public sealed class LastServed(string folder)
         }
     }
 
-    internal string Folder => folder;
-
     /// <summary>Loads of versions of this repository that ended with their process.</summary>
     public LoadAttempts Attempts(TimeProvider time) => new(folder, time);
 

@@ -1,5 +1,3 @@
-using R1Serverless.Models;
-
 namespace R1Serverless.Delivery;
 
 /// <summary>
@@ -38,20 +36,11 @@ public sealed class LoadAttempts(string folder, TimeProvider time)
     /// <summary>How often a process ended while it loaded the version, in the last hour.</summary>
     public int CountLost(string model, string key)
     {
-        if (!ModelRepository.IsName(model) || !Directory.Exists(folder)) return 0;
         int lost = 0;
-        foreach (string path in Directory.EnumerateFiles(folder, $"{model}.{key}.*{Extension}"))
+        foreach (string path in Left(model, key))
         {
-            try
-            {
-                using FileStream left = new(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
-                if (time.GetUtcNow().UtcDateTime - File.GetLastWriteTimeUtc(path) < Counts) lost++;
-                else File.Delete(path);
-            }
-            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
-            {
-                // Its process is at it.
-            }
+            if (time.GetUtcNow().UtcDateTime - File.GetLastWriteTimeUtc(path) < Counts) lost++;
+            else TryDelete(path);
         }
 
         return lost;
@@ -60,17 +49,38 @@ public sealed class LoadAttempts(string folder, TimeProvider time)
     /// <summary>Removes what was lost: the version was loaded after all.</summary>
     public void Forget(string model, string key)
     {
+        foreach (string path in Left(model, key)) TryDelete(path);
+    }
+
+    /// <summary>What no process holds any more.</summary>
+    private List<string> Left(string model, string key)
+    {
+        List<string> left = [];
         foreach (string path in Directory.Exists(folder) ? Directory.GetFiles(folder, $"{model}.{key}.*{Extension}") : [])
         {
             try
             {
-                using FileStream left = new(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
-                File.Delete(path);
+                using FileStream alone = new(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+                left.Add(path);
             }
             catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
             {
-                // Another process is at it.
+                // Its process is at it, or has just ended well.
             }
+        }
+
+        return left;
+    }
+
+    private static void TryDelete(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // It ends to count by itself.
         }
     }
 
@@ -80,16 +90,9 @@ public sealed class LoadAttempts(string folder, TimeProvider time)
 
         public void Dispose()
         {
-            try
-            {
-                File.Delete(path);
-            }
-            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
-            {
-                // It ends to count by itself.
-            }
-
+            // First: Windows deletes nothing that is open like this.
             _held.Dispose();
+            TryDelete(path);
         }
     }
 }

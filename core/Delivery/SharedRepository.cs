@@ -73,16 +73,16 @@ public sealed class SharedRepository(IObjectStore store, string description)
 
     /// <summary>Lets a version be served from now on, also one that was served before. Where it is active already, workers that could not serve it try again.</summary>
     /// <param name="by">User and machine.</param>
-    /// <param name="mayLose">Whether it may answer fewer right than the version that serves.</param>
+    /// <param name="mayBeLessAccurate">Whether it may answer fewer right than the version that serves.</param>
     /// <returns>What is active now.</returns>
     /// <exception cref="InvalidDataException">There is no such version, or another was activated at the same time.</exception>
-    public async Task<ActiveVersion> ActivateAsync(string model, string version, string by, DateTimeOffset now, CancellationToken cancellationToken, bool mayLose = false)
+    public async Task<ActiveVersion> ActivateAsync(string model, string version, string by, DateTimeOffset now, CancellationToken cancellationToken, bool mayBeLessAccurate = false)
     {
         if (await FindAsync(model, version, cancellationToken) is null) throw new InvalidDataException($"There is no version '{version}' of '{model}' in {description}; `r1 model list --from` shows what there is.");
         StoredObject? stored = await store.GetAsync(ActiveOf(model), cancellationToken);
         ActiveVersion? last = TryReadActive(model, stored);
         string[] before = [.. (last?.Line ?? []).Where(one => one != version).Take(ActiveVersion.MostBefore)];
-        string[] lessAccurate = [.. before.Where((last?.MayLose ?? new HashSet<string>()).Contains), .. mayLose ? [version] : Array.Empty<string>()];
+        string[] lessAccurate = [.. before.Where((last?.MayBeLessAccurate ?? new HashSet<string>()).Contains), .. mayBeLessAccurate ? [version] : Array.Empty<string>()];
         ActiveVersion next = new(version, now, by, before.FirstOrDefault()) { Before = before, LessAccurate = lessAccurate.Length > 0 ? lessAccurate : null };
         PutCondition condition = stored is { Tag: var tag } ? PutCondition.Unchanged(tag) : PutCondition.Absent;
         return await store.PutAsync(ActiveOf(model), JsonSerializer.SerializeToUtf8Bytes(next, DeliveryJson.Default.ActiveVersion), condition, cancellationToken) is not null

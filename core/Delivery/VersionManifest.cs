@@ -108,7 +108,7 @@ public sealed record ActiveVersion(string Version, DateTimeOffset Since, string 
 
     /// <summary>The same to look into.</summary>
     [JsonIgnore]
-    public IReadOnlySet<string> MayLose => (LessAccurate ?? []).OfType<string>().ToHashSet(StringComparer.Ordinal);
+    public IReadOnlySet<string> MayBeLessAccurate => (LessAccurate ?? []).OfType<string>().ToHashSet(StringComparer.Ordinal);
 
     /// <summary>The version and those before it, in the order in which they may be served.</summary>
     [JsonIgnore]

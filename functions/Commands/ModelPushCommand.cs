@@ -53,14 +53,14 @@ internal static class ModelPushCommand
             $"Pushing {model.Name} {version}", progress => new VersionPush(repository, time).RunAsync(model, version, RepositoryOption.Caller, progress, cancellation));
         Console.WriteLine($"Pushed {model.Name} {version}: {pushed.Files.Count} files, {Quantities.Bytes(pushed.Bytes)}, {time.GetElapsedTime(began).TotalSeconds:0.0} s");
         Console.WriteLine($"  into   {repository.Description}");
-        if (arguments.GetValue(Activate)) return await ActivateAsync(repository, model.Name, version, mayLose: false, time, cancellation);
+        if (arguments.GetValue(Activate)) return await ActivateAsync(repository, model.Name, version, mayBeLessAccurate: false, time, cancellation);
         Console.WriteLine($"  serve  r1 model activate {model.Name} {version}");
         return 0;
     }
 
-    private static async Task<int> ActivateAsync(SharedRepository repository, string model, string version, bool mayLose, TimeProvider time, CancellationToken cancellation)
+    private static async Task<int> ActivateAsync(SharedRepository repository, string model, string version, bool mayBeLessAccurate, TimeProvider time, CancellationToken cancellation)
     {
-        ActiveVersion active = await repository.ActivateAsync(model, version, RepositoryOption.Caller, time.GetUtcNow(), cancellation, mayLose);
+        ActiveVersion active = await repository.ActivateAsync(model, version, RepositoryOption.Caller, time.GetUtcNow(), cancellation, mayBeLessAccurate);
         Console.WriteLine($"Active: {model} {active.Version}{(active.Previous is { } previous ? $", before it {previous}" : "")}");
         return 0;
     }

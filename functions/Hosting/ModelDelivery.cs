@@ -36,7 +36,7 @@ internal sealed class ModelDelivery(SharedRepository repository, ModelCache cach
     {
         var (active, tag) = await repository.FindActiveAsync(model, cancellationToken)
             ?? throw new ModelLoadException($"no version of '{model}' is active in {repository.Description}; `r1 model list --from` shows what there is");
-        return (new VersionLine(this, model, active.Line, active.MayLose, rules), tag);
+        return (new VersionLine(this, model, active.Line, active.MayBeLessAccurate, rules), tag);
     }
 
     /// <exception cref="TransportException">The repository can't be reached.</exception>

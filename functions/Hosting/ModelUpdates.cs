@@ -128,7 +128,7 @@ internal sealed partial class ModelUpdates(
             }
 
             model.Candidate = new ServedVersion(active.Version, VersionState.Loading, null);
-            bool isForward = next.Pushed > model.Serving.Pushed && !active.MayLose.Contains(active.Version);
+            bool isForward = next.Pushed > model.Serving.Pushed && !active.MayBeLessAccurate.Contains(active.Version);
             using IDisposable? attempt = delivery.Attempt(model.Name, next);
             outcome = await UnlessAnotherAsync(
                 model.Name, tag, until => host.SwapAsync(next.Folder, usual, isForward, why => model.Candidate = new ServedVersion(next.Version, VersionState.Waiting, why), until), stop);

@@ -10,8 +10,8 @@ namespace R1Serverless.Hosting;
 /// the reason. One thread at a time.
 /// </summary>
 /// <param name="versions">The active one first.</param>
-/// <param name="mayLose">Those that may answer fewer right than the one before them.</param>
-internal sealed class VersionLine(ModelDelivery delivery, string model, IReadOnlyList<string> versions, IReadOnlySet<string> mayLose, StartRules rules)
+/// <param name="mayBeLessAccurate">Those that may answer fewer right than the one before them.</param>
+internal sealed class VersionLine(ModelDelivery delivery, string model, IReadOnlyList<string> versions, IReadOnlySet<string> mayBeLessAccurate, StartRules rules)
 {
     private readonly List<Entry> _left = [.. versions.Select(version => new Entry(version))];
     private readonly List<(string Version, string Reason)> _refused = [];
@@ -38,7 +38,7 @@ internal sealed class VersionLine(ModelDelivery delivery, string model, IReadOnl
     public string? ReasonOf(string version) => _refused.Concat(_behind).FirstOrDefault(one => one.Version == version).Reason;
 
     /// <summary>The same versions by another word on what is active.</summary>
-    public VersionLine Renew(ActiveVersion active) => new(delivery, model, active.Line, active.MayLose, rules);
+    public VersionLine Renew(ActiveVersion active) => new(delivery, model, active.Line, active.MayBeLessAccurate, rules);
 
     /// <summary>It is not to be served.</summary>
     public void Refuse(string version, string reason)
@@ -103,7 +103,7 @@ internal sealed class VersionLine(ModelDelivery delivery, string model, IReadOnl
     /// <summary>What the evaluations say of those that are left.</summary>
     private Entry? Judge()
     {
-        VersionChoice choice = rules.Choose(model, [.. _left.Select(one => new MeasuredVersion(one.Version, one.Found!.Value.Manifest.Pushed, one.Variants) { MayLose = mayLose.Contains(one.Version) })]);
+        VersionChoice choice = rules.Choose(model, [.. _left.Select(one => new MeasuredVersion(one.Version, one.Found!.Value.Manifest.Pushed, one.Variants) { MayBeLessAccurate = mayBeLessAccurate.Contains(one.Version) })]);
         _behind = [.. choice.Refused.Select(one => (one.Version.Version, one.Reason))];
         return choice.Serves is { } serves ? _left.Find(one => one.Version == serves.Version) : null;
     }

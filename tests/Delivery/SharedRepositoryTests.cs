@@ -108,10 +108,10 @@ public sealed class SharedRepositoryTests : IDisposable
         foreach (string version in (string[])["1", "2", "3"]) await _world.PushAsync(version, ("model.onnx", 1, 1000));
         await _world.Repository.ActivateAsync(DeliveryWorld.Model, "1", "ann", Now, None);
         Assert.DoesNotContain("less_accurate", (await File.ReadAllTextAsync(ActivePath, None)).Replace("\"less_accurate\": null", "", StringComparison.Ordinal), StringComparison.Ordinal);
-        await _world.Repository.ActivateAsync(DeliveryWorld.Model, "2", "ann", Now, None, mayLose: true);
-        Assert.Equal(["2"], (await _world.Repository.ActivateAsync(DeliveryWorld.Model, "3", "ann", Now, None)).MayLose);
-        Assert.Empty((await _world.Repository.ActivateAsync(DeliveryWorld.Model, "2", "ann", Now, None)).MayLose);
-        Assert.Empty((await _world.Repository.FindActiveAsync(DeliveryWorld.Model, None))!.Value.Active.MayLose);
+        await _world.Repository.ActivateAsync(DeliveryWorld.Model, "2", "ann", Now, None, mayBeLessAccurate: true);
+        Assert.Equal(["2"], (await _world.Repository.ActivateAsync(DeliveryWorld.Model, "3", "ann", Now, None)).MayBeLessAccurate);
+        Assert.Empty((await _world.Repository.ActivateAsync(DeliveryWorld.Model, "2", "ann", Now, None)).MayBeLessAccurate);
+        Assert.Empty((await _world.Repository.FindActiveAsync(DeliveryWorld.Model, None))!.Value.Active.MayBeLessAccurate);
     }
 
     [Theory]

@@ -8,13 +8,13 @@ public sealed partial class ModelUpdatesTests
     [Theory]
     [InlineData(false, "1")]
     [InlineData(true, "2")]
-    public async Task A_version_that_answers_fewer_right_takes_over_only_where_that_was_said(bool mayLose, string serves)
+    public async Task A_version_that_answers_fewer_right_takes_over_only_where_that_was_said(bool mayBeLessAccurate, string serves)
     {
         await StartAsync("1", accuracy: 0.95);
-        await ActivateAsync("2", accuracy: 0.5, mayLose: mayLose);
+        await ActivateAsync("2", accuracy: 0.5, mayBeLessAccurate: mayBeLessAccurate);
         await LooksUntilAsync(() => Versions.Any(one => one.Version == "2" && one.State != VersionState.Fetching && one.State != VersionState.Loading));
         Assert.Equal(serves, _model!.Serving.Version);
-        if (!mayLose) Assert.Contains("45 points below the version that serves", _updates!.Versions(Model)[1].Reason, StringComparison.Ordinal);
+        if (!mayBeLessAccurate) Assert.Contains("45 points below the version that serves", _updates!.Versions(Model)[1].Reason, StringComparison.Ordinal);
     }
 
     [Fact]

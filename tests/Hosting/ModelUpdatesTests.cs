@@ -254,7 +254,7 @@ public sealed partial class ModelUpdatesTests : IAsyncDisposable
     /// <param name="differs">By a file of its own, which has to be fetched.</param>
     /// <param name="without">A file that is left out.</param>
     /// <param name="accuracy">As measured of all its variants.</param>
-    private async Task ActivateAsync(string version, bool differs = false, string? without = null, double? accuracy = null, bool mayLose = false)
+    private async Task ActivateAsync(string version, bool differs = false, string? without = null, double? accuracy = null, bool mayBeLessAccurate = false)
     {
         string folder = Directory.CreateTempSubdirectory("r1-updates-").FullName;
         try
@@ -273,7 +273,7 @@ public sealed partial class ModelUpdatesTests : IAsyncDisposable
 
             if (differs) await File.WriteAllTextAsync(Path.Combine(folder, "note.txt"), version, None);
             await new VersionPush(_world.Repository, TimeProvider.System).RunAsync(Model, folder, version, "tester", progress: null, None);
-            await _world.Repository.ActivateAsync(Model, version, "tester", DateTimeOffset.UnixEpoch, None, mayLose);
+            await _world.Repository.ActivateAsync(Model, version, "tester", DateTimeOffset.UnixEpoch, None, mayBeLessAccurate);
         }
         finally
         {

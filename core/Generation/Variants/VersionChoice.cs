@@ -23,7 +23,7 @@ public sealed record VersionChoice(MeasuredVersion? Serves, IReadOnlyList<(Measu
         foreach (var next in versions.Reverse())
         {
             if (next.Variants is { } variants
-                && VersionGate.Judge(model, variants, serves?.Variants ?? [], loaded(variants), device, usual, isForward: next.Pushed > serves?.Pushed && !next.MayLose).Refusal is { } refusal)
+                && VersionGate.Judge(model, variants, serves?.Variants ?? [], loaded(variants), device, usual, isForward: next.Pushed > serves?.Pushed && !next.MayBeLessAccurate).Refusal is { } refusal)
             {
                 refused.Add((next, refusal));
                 continue;
@@ -44,5 +44,5 @@ public sealed record VersionChoice(MeasuredVersion? Serves, IReadOnlyList<(Measu
 public sealed record MeasuredVersion(string Version, DateTimeOffset Pushed, IReadOnlyList<ModelVariant>? Variants)
 {
     /// <summary>Whether it may answer fewer right than the one before it, as whoever activated it said.</summary>
-    public bool MayLose { get; init; }
+    public bool MayBeLessAccurate { get; init; }
 }
