@@ -3,6 +3,7 @@
 #   docker build -f infra/worker.Dockerfile -t r1-worker:cpu --build-arg GPU=false .
 ARG GPU=true
 ARG SDK=mcr.microsoft.com/dotnet/sdk:10.0.400-noble
+# What the package's CUDA provider links to: CUDA 13 (its compiler is 13.0's), and cuDNN 9. The driver, 580 or later, is the host's.
 ARG CUDA=nvidia/cuda:13.0.2-cudnn-runtime-ubuntu24.04
 ARG CPU=mcr.microsoft.com/dotnet/runtime-deps:10.0.11-noble
 

@@ -25,6 +25,9 @@ public sealed record ExecutionProvider
     /// <summary>Prompts that start from empty are padded to a multiple of this many tokens.</summary>
     internal int TokenAlignment { get; init; } = 1;
 
+    /// <summary>Why it is not CUDA, which this build has and was free to take, in a sentence; else null.</summary>
+    public string? Notice { get; init; }
+
     /// <summary>Whether the ONNX Runtime of this build has CUDA compiled in.</summary>
     public static bool BuiltWithCuda => OrtEnv.Instance().GetAvailableProviders().Contains(CudaName);
 
@@ -40,20 +43,23 @@ public sealed record ExecutionProvider
     };
 
     /// <summary>Where the options put models, if the machine lets them.</summary>
-    /// <exception cref="ModelLoadException">CUDA is asked for, and this build has none.</exception>
+    /// <exception cref="ModelLoadException">CUDA is asked for, and this build or machine has none.</exception>
     public static ExecutionProvider Preferred(RuntimeOptions options) => Candidates(options)[0];
 
     /// <summary>What to try, in order: a later one only where an earlier one can't be used on this machine.</summary>
-    /// <exception cref="ModelLoadException">CUDA, or what only CUDA can do, is asked for, and this build has none, or the device is another.</exception>
-    internal static IReadOnlyList<ExecutionProvider> Candidates(RuntimeOptions options) => options.Device switch
+    /// <exception cref="ModelLoadException">CUDA, or what only CUDA can do, is asked for, and this build or machine has none, or the device is another.</exception>
+    internal static IReadOnlyList<ExecutionProvider> Candidates(RuntimeOptions options) => Candidates(options, () => BuiltWithCuda, () => CudaRequirements.Missing);
+
+    internal static IReadOnlyList<ExecutionProvider> Candidates(RuntimeOptions options, Func<bool> isBuilt, Func<string?> missing) => options.Device switch
     {
         DeviceKind.Cpu when options.Cuda.CaptureSteps => throw new ModelLoadException("steps are captured on CUDA only: --cuda-graph does not go with --device cpu"),
-        DeviceKind.Auto when options.Cuda.CaptureSteps => Candidates(options with { Device = DeviceKind.Cuda }),
+        DeviceKind.Auto when options.Cuda.CaptureSteps => Candidates(options with { Device = DeviceKind.Cuda }, isBuilt, missing),
         DeviceKind.Cpu => [Cpu(options)],
-        DeviceKind.Cuda when !BuiltWithCuda => throw new ModelLoadException(
+        DeviceKind.Cuda when !isBuilt() => throw new ModelLoadException(
             "this build of r1 has no CUDA: build it with `dotnet build -p:Gpu=true`, or choose --device cpu"),
-        DeviceKind.Cuda => [Cuda(options)],
-        _ => BuiltWithCuda ? [Cuda(options), Cpu(options)] : [Cpu(options)],
+        DeviceKind.Cuda => missing() is { } lack ? throw new ModelLoadException($"{lack}; install it, or choose --device cpu") : [Cuda(options)],
+        _ when !isBuilt() => [Cpu(options)],
+        _ => missing() is { } lack ? [Cpu(options) with { Notice = $"{lack}: models run on the CPU." }] : [Cuda(options), Cpu(options)],
     };
 
     /// <summary>Memory of this device, for tensors.</summary>

@@ -33,6 +33,9 @@ public sealed record Machine
     /// <summary>Bytes that this process may use.</summary>
     public required long MemoryBytes { get; init; }
 
+    /// <summary>Why this machine can't use the CUDA that is built in, without a full stop; null where it can, or where none is built in.</summary>
+    public required string? CudaMissing { get; init; }
+
     /// <summary>Where models run unless a command says otherwise: cuda or cpu.</summary>
     public required string DefaultDevice { get; init; }
 
@@ -54,6 +57,7 @@ public sealed record Machine
             InstructionSets = processor.InstructionSets,
             Cores = Environment.ProcessorCount,
             MemoryBytes = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
+            CudaMissing = ExecutionProvider.BuiltWithCuda ? CudaRequirements.Missing : null,
             DefaultDevice = device,
             Precisions = [.. Enum.GetValues<Precision>().Select(p => new PrecisionOnDevice(p, device == "cuda" ? OnCuda(p) : OnCpu(p, processor)))],
         };

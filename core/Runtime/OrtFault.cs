@@ -2,10 +2,10 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace R1Serverless.Runtime;
 
-/// <summary>ONNX Runtime has no error code for running out of memory: the message tells it apart (measured on 1.31.1, CPU and CUDA arenas).</summary>
+/// <summary>ONNX Runtime has no error code for running out of memory: the message tells it apart (measured on the CPU; cuBLAS's ALLOC_FAILED and CUDA's own words are as their libraries write them).</summary>
 internal static class OrtFault
 {
-    private static readonly string[] OutOfMemoryMessages = ["Failed to allocate memory for requested buffer", "Available memory of", "bad_alloc", "out of memory"];
+    private static readonly string[] OutOfMemoryMessages = ["Failed to allocate memory for requested buffer", "Available memory of", "bad_alloc", "out of memory", "ALLOC_FAILED"];
 
     public static bool IsExpected(Exception fault) => fault is OnnxRuntimeException or OutOfMemoryException or DeviceMemoryException;
 

@@ -59,7 +59,7 @@ internal static class BenchQueueCommand
     private static async Task<QueueReport> MeasureAsync(ParseResult arguments, Action<string> progress, CancellationToken cancellation)
     {
         int rounds = arguments.GetValue(Rounds), requests = arguments.GetValue(Requests);
-        RuntimeOptions runtime = DeviceOption.Read(arguments);
+        RuntimeOptions runtime = DeviceOption.ReadAndTell(arguments);
         ModelRepository repository = DataFolder.Repository(arguments.GetValue(Data));
         string[] names = arguments.GetValue(Models) is { Length: > 0 } named ? named : [ShippedModels.Nano, BenchOptions.Synthetic];
         IReadOnlyList<string> parts = arguments.GetValue(Parts) is { Length: > 0 } wanted ? wanted : AllParts;

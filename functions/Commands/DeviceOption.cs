@@ -60,6 +60,15 @@ internal static class DeviceOption
         foreach (Option option in (Option[])[Device, Gpu, GpuMemory, Tf32, CudaGraph]) command.Options.Add(option);
     }
 
+    /// <summary>The same for commands that measure: where models can't run on what they should, the error stream tells it, or the command fails at once.</summary>
+    /// <exception cref="ModelLoadException">The device can't be had.</exception>
+    public static RuntimeOptions ReadAndTell(ParseResult arguments)
+    {
+        RuntimeOptions options = Read(arguments);
+        if (ExecutionProvider.Preferred(options).Notice is { } notice) Console.Error.WriteLine(notice);
+        return options;
+    }
+
     public static RuntimeOptions Read(ParseResult arguments, int threads = 0) => new()
     {
         Threads = threads,

@@ -35,6 +35,8 @@ internal static class DevicesCommand
         grid.AddRow("processor", Markup.Escape($"{machine.Processor}, {machine.Cores} cores: {string.Join(", ", machine.InstructionSets)}"));
         grid.AddRow("memory", Quantities.Bytes(machine.MemoryBytes));
         grid.AddRow("models run on", machine.DefaultDevice == "cuda" ? "CUDA, or the CPU where it can't be used (--device)" : "the CPU");
+        grid.AddRow("CUDA", Markup.Escape(
+            !ExecutionProvider.BuiltWithCuda ? "not in this build; `dotnet build -p:Gpu=true` has it" : machine.CudaMissing is { } missing ? $"built in, but {missing}" : "built in, and this machine has what it needs"));
         console.Write(grid);
 
         Table devices = new Table().Border(TableBorder.Simple).AddColumns("provider", "kind", "vendor", "name");
@@ -44,7 +46,6 @@ internal static class DevicesCommand
         Table precisions = new Table().Border(TableBorder.Simple).AddColumns("precision", $"on {machine.DefaultDevice}");
         foreach (PrecisionOnDevice row in machine.Precisions) precisions.AddRow(PrecisionName.Of(row.Precision), Markup.Escape(row.Meaning));
         console.Write(precisions);
-        if (!ExecutionProvider.BuiltWithCuda) console.WriteLine("For CUDA, build with: dotnet build -p:Gpu=true");
     }
 
     private static void WriteJson(Machine machine, Stream output)
@@ -54,6 +55,7 @@ internal static class DevicesCommand
         json.WriteString("runtime_version", machine.RuntimeVersion);
         WriteTexts(json, "providers", machine.Providers);
         json.WriteString("default_device", machine.DefaultDevice);
+        json.WriteString("cuda_missing", machine.CudaMissing);
         json.WriteString("processor", machine.Processor);
         WriteTexts(json, "instruction_sets", machine.InstructionSets);
         json.WriteNumber("cores", machine.Cores);

@@ -4,6 +4,7 @@ using R1Serverless.Generation;
 using R1Serverless.Hosting;
 using R1Serverless.Models;
 using R1Serverless.Requests;
+using R1Serverless.Runtime;
 using Spectre.Console;
 
 namespace R1Serverless.Commands;
@@ -56,6 +57,8 @@ internal static class EvaluateCommand
 
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellation)
     {
+        // First: a device that can't be had is told before anything is built for it.
+        RuntimeOptions runtime = DeviceOption.ReadAndTell(arguments);
         string? tasksPath = arguments.GetValue(Tasks)?.FullName;
         IReadOnlyList<EvaluationTask>? named = tasksPath is null ? null : await EvaluationTask.LoadAsync(tasksPath, cancellation);
         ModelFolder folder = Find(arguments.GetRequiredValue(Model), arguments.GetValue(Data), cancellation);
@@ -63,7 +66,7 @@ internal static class EvaluateCommand
         EvaluationSettings settings = new()
         {
             Precisions = PrecisionList.Parse(arguments.GetValue(Precisions) ?? []), Tolerance = arguments.GetValue(Tolerance), Rounds = arguments.GetValue(Rounds),
-            Runtime = DeviceOption.Read(arguments),
+            Runtime = runtime,
         };
         ModelReport report = await MeasureAsync(new ModelEvaluation(folder, settings, TimeProvider.System), folder, settings, tasks, cancellation);
         bool isJson = arguments.GetValue(Json);

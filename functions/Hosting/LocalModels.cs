@@ -61,6 +61,7 @@ internal static class LocalModels
             await Task.WhenAll(first.Select(one => updates is null ? served.LoadAsync(one.Model, one.Wish, cancellationToken) : updates.LoadAsync(one.Model, one.Wish, cancellationToken)));
             // The device that a load really got, where the preferred one would not do.
             var device = host.Status.Select(one => one.Loaded).OfType<LoadedVariant>().First().Provider;
+            if (device.Notice is { } notice) rules.Limits.Warn?.Invoke(notice);
             var inference = new LocalInference(host);
             LoadedModels loaded = new(updates is null ? inference : new DeliveredInference(inference, updates, delivered!), () => Describe(served, device, model => updates?.Versions(model) ?? []), () => Load(served));
             return Started(updates is null ? loaded : loaded with { Begin = updates.Start, StopUpdates = updates.Stop }, host, options);

@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using R1Serverless.Commands;
 using R1Serverless.Hosting;
 using R1Serverless.Queues;
+using R1Serverless.Runtime;
 
 namespace R1Serverless.Tests.Infra;
 
@@ -26,6 +27,15 @@ public sealed class WorkerDeployedTests(Deployments deployments)
         ParseResult image = ServeCommand.Create(LocalModels.LoadAsync).Parse(Dockerfile.Words(Dockerfile.Read("worker.Dockerfile").Single("CMD"))[1..]);
         Assert.Equal(image.GetValue<string>("--data"), parsed.GetValue<string>("--data"));
         Assert.InRange(template["terminationGracePeriodSeconds"]!.GetValue<int>(), parsed.GetValue<int>("--grace") + 15, 600);
+    }
+
+    [Fact]
+    public void The_image_for_gpus_has_the_cuda_that_the_provider_links_to()
+    {
+        string image = Dockerfile.Read("worker.Dockerfile").Stages.Single(stage => stage.Stage == "runtime-true").Base;
+        string runtime = CudaRequirements.Parts.SelectMany(part => part.Libraries).Single(library => library.StartsWith("libcudart.so.", StringComparison.Ordinal));
+        Assert.StartsWith($"nvidia/cuda:{runtime["libcudart.so.".Length..]}.", image, StringComparison.Ordinal);
+        Assert.Contains("-cudnn-runtime-", image, StringComparison.Ordinal);
     }
 
     [Theory]
