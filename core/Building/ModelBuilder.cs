@@ -101,18 +101,18 @@ public static class ModelBuilder
     }
 
     /// <summary>The repository's model of this name, built from the checkpoint unless it is there, from these very files, with the variants asked for (all, where none
-    /// are named) at least. One that keeps keys and values in 8 bits goes on doing so.</summary>
+    /// are named) at least. One that keeps keys and values in 8 bits goes on doing so, unless told.</summary>
     /// <exception cref="InvalidModelException">The checkpoint is damaged or not supported.</exception>
     public static ModelFolder EnsureBuilt(
         this ModelRepository repository, string checkpoint, string name, TimeProvider time, IReadOnlyCollection<Precision>? precisions = null,
-        IProgress<BuildProgress>? progress = null, CancellationToken cancellation = default)
+        IProgress<BuildProgress>? progress = null, CancellationToken cancellation = default, KvFormat? kv = null)
     {
         precisions ??= ShippedModels.Precisions;
         var target = repository.FolderOf(name);
         var built = FindIntact(target);
-        return built is not null && built.Manifest.Fingerprint == Fingerprint(checkpoint) && Has(built.Manifest, precisions)
+        return built is not null && built.Manifest.Fingerprint == Fingerprint(checkpoint) && Has(built.Manifest, precisions) && (kv ?? built.Manifest.Variants[0].Kv) == built.Manifest.Variants[0].Kv
             ? built
-            : Build(checkpoint, target, name, time, precisions, progress, cancellation, built?.Manifest.Variants[0].Kv ?? KvFormat.Auto);
+            : Build(checkpoint, target, name, time, precisions, progress, cancellation, kv ?? built?.Manifest.Variants[0].Kv ?? KvFormat.Auto);
     }
 
     /// <summary>SHA-256 over the builder's version and the names and contents of the checkpoint's files, in hexadecimal.</summary>

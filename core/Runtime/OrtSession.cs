@@ -25,17 +25,18 @@ internal sealed class OrtSession : IDisposable
     {
         if (!File.Exists(path)) throw new ModelLoadException($"there is no model file at '{path}'; `r1 model build` makes one");
         var candidates = ExecutionProvider.Candidates(options);
+        string? notice = null;
         for (var i = 0; ; i++)
         {
             try
             {
-                return Open(path, options, candidates[i]);
+                return Open(path, options, notice is null ? candidates[i] : candidates[i] with { Notice = notice });
             }
             catch (OnnxRuntimeException fault)
             {
                 // "auto" goes on to the next device; the last one's fault is the one to tell.
-                if (i < candidates.Count - 1) continue;
-                throw new ModelLoadException($"ONNX Runtime can't load '{path}' on {candidates[i].Description}: {fault.Message}", fault);
+                notice = $"{candidates[i].Description} can't be used, models run on the CPU: {fault.Message}";
+                if (i == candidates.Count - 1) throw new ModelLoadException($"ONNX Runtime can't load '{path}' on {candidates[i].Description}: {fault.Message}", fault);
             }
         }
     }
@@ -119,6 +120,8 @@ internal sealed class OrtSession : IDisposable
             ExecutionMode = ExecutionMode.ORT_SEQUENTIAL,
             LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
         };
+        // In this order: the prefix counts from when profiling is enabled.
+        if (options.ProfilePrefix is { } prefix) (settings.ProfileOutputPathPrefix, settings.EnableProfiling) = (prefix, true);
         try
         {
             provider.AppendTo(settings, options);

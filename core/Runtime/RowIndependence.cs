@@ -45,9 +45,9 @@ public static class RowIndependence
         }
     }
 
-    private static int Token(OrtModelRunner runner, int row, int position) => (int)((((row * 7919L) + position + 3) * 104_729) % runner.VocabularySize);
+    internal static int Token(OrtModelRunner runner, int row, int position) => (int)((((row * 7919L) + position + 3) * 104_729) % runner.VocabularySize);
 
-    private static void Require(StepOutcome outcome)
+    internal static void Require(StepOutcome outcome)
     {
         if (outcome.Result != StepResult.Completed) throw new ModelLoadException($"a run failed: {outcome.Fault?.Message ?? "out of memory"}", outcome.Fault!);
     }

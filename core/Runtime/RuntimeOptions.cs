@@ -15,6 +15,9 @@ public sealed record RuntimeOptions
     /// <summary>Whether graphs that `r1 model prepare` made for this machine are used.</summary>
     public bool UsePrepared { get; init; } = true;
 
+    /// <summary>Where ONNX Runtime writes what each node took, and on which device it ran: the beginning of a file's path; null where it is not asked.</summary>
+    internal string? ProfilePrefix { get; init; }
+
     public int EffectiveThreads => Threads > 0 ? Threads : Environment.ProcessorCount;
 }
 

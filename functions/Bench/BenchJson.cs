@@ -12,4 +12,5 @@ namespace R1Serverless.Bench;
 [JsonSerializable(typeof(HotSwapReport))]
 [JsonSerializable(typeof(List<ColdStartRow>))]
 [JsonSerializable(typeof(GatewayStartReport))]
+[JsonSerializable(typeof(GpuReport))]
 internal sealed partial class BenchJson : JsonSerializerContext;

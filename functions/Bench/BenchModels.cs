@@ -9,14 +9,18 @@ namespace R1Serverless.Bench;
 internal static class BenchModels
 {
     /// <summary>The model of this name, a generated one with at least these precisions. Generated ones are built in a process of their own.</summary>
+    /// <param name="kv">Of a generated or shipped one; with 8 bits it is kept beside the plain one, with these precisions alone.</param>
     /// <exception cref="InvalidModelException">There is no such model.</exception>
     /// <exception cref="BenchException">The build failed; its own message is on the error stream.</exception>
-    public static async Task<ModelFolder> FindAsync(string name, ModelRepository repository, IReadOnlyList<Precision> precisions, CancellationToken cancellation)
+    public static async Task<ModelFolder> FindAsync(
+        string name, ModelRepository repository, IReadOnlyList<Precision> precisions, CancellationToken cancellation, KvFormat kv = KvFormat.Auto)
     {
-        if (ShippedModels.Find(name) is { } checkpoint) return repository.EnsureBuilt(checkpoint, name, TimeProvider.System, cancellation: cancellation);
+        var kept = kv == KvFormat.Auto ? name : $"{name}-kv8";
+        if (ShippedModels.Find(name) is { } checkpoint)
+            return kv == KvFormat.Auto ? repository.EnsureBuilt(checkpoint, name, TimeProvider.System, cancellation: cancellation) : repository.EnsureBuilt(checkpoint, kept, TimeProvider.System, precisions, cancellation: cancellation, kv: kv);
         if (Shape(name) is not { } shape) return repository.Find(name) ?? throw new InvalidModelException($"There is no model '{name}' in {repository.Path}.");
         var tokenizer = ShippedModels.Find(ShippedModels.Nano) ?? throw new InvalidModelException($"{ShippedModels.Nano} is not beside the executable.");
-        return await SyntheticModel.EnsureAsync(repository, name, shape, precisions, tokenizer, (source, target, wanted) => BuildAsync(source, target, name, wanted, cancellation));
+        return await SyntheticModel.EnsureAsync(repository, kept, shape, precisions, tokenizer, (source, target, wanted) => BuildAsync(source, target, kept, wanted, kv, cancellation));
     }
 
     /// <summary>The shape of a generated model; null for any other name.</summary>
@@ -27,10 +31,11 @@ internal static class BenchModels
         _ => null,
     };
 
-    private static async Task<BuildCost> BuildAsync(string checkpoint, string target, string name, IReadOnlyList<Precision> precisions, CancellationToken cancellation)
+    private static async Task<BuildCost> BuildAsync(string checkpoint, string target, string name, IReadOnlyList<Precision> precisions, KvFormat kv, CancellationToken cancellation)
     {
         var output = await ChildProcess.ReadAsync(
-            cancellation, "bench-build", "--checkpoint", checkpoint, "--output", target, "--name", name, "--precision", string.Join(',', precisions.Select(PrecisionName.Of)));
+            cancellation, "bench-build", "--checkpoint", checkpoint, "--output", target, "--name", name, "--precision", string.Join(',', precisions.Select(PrecisionName.Of)),
+            "--kv", kv.ToString().ToLowerInvariant());
         return JsonSerializer.Deserialize(output, BenchJson.Default.BuildCost)!;
     }
 }

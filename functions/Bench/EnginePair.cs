@@ -18,10 +18,10 @@ internal sealed class EnginePair : IAsyncDisposable
 
     /// <summary>Loads the engine. Blocks for as long as that takes.</summary>
     /// <exception cref="ModelLoadException">The variant can't be loaded or run.</exception>
-    public EnginePair(ModelFolder folder, ModelVariant variant, RawLoop loop, RuntimeOptions runtime, TimeProvider time)
+    public EnginePair(ModelFolder folder, ModelVariant variant, RawLoop loop, RuntimeOptions runtime, EngineOptions options, TimeProvider time)
     {
         (_folder, _loop) = (folder, loop);
-        _engine = new LocalInference([LoadedVariant.OpenAlone(folder, variant, runtime, new EngineOptions(), time)]);
+        _engine = new LocalInference([LoadedVariant.OpenAlone(folder, variant, runtime, options, time)]);
     }
 
     /// <summary>The engine's tokens per second, with the bare loop's as companion.</summary>

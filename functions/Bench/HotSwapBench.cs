@@ -11,9 +11,6 @@ namespace R1Serverless.Bench;
 /// </summary>
 internal sealed class HotSwapBench(ModelFolder model, HotSwapOptions options, TimeProvider time, Action<string> progress)
 {
-    /// <summary>What the poor version's evaluation speaks of; known before the server is asked.</summary>
-    private const string Device = "cpu";
-
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(25), Patience = TimeSpan.FromMinutes(2);
 
     private readonly Lock _gate = new();
@@ -25,7 +22,7 @@ internal sealed class HotSwapBench(ModelFolder model, HotSwapOptions options, Ti
         var repository = await RepositoryAddress.Parse(Path.Combine(work.Path, "repository")).CreateAsync(time, cancellation);
         await PushAsync(repository, model, "1", activate: true, cancellation);
         await using var server = await BenchServer.StartAsync(
-            ["--models-from", repository.Description, "--model", model.Name, "--models-poll", "1", "--device", Device], ChildProcess.NoSettings, time, cancellation);
+            ["--models-from", repository.Description, "--model", model.Name, "--models-poll", "1", "--device", options.Device], ChildProcess.NoSettings, time, cancellation);
         using var handler = new SocketsHttpHandler { MaxConnectionsPerServer = int.MaxValue };
         using var client = new HttpClient(handler) { BaseAddress = server.Address, Timeout = Timeout.InfiniteTimeSpan };
         using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -36,7 +33,7 @@ internal sealed class HotSwapBench(ModelFolder model, HotSwapOptions options, Ti
             await PauseAsync(cancellation);
             await ChangeAsync("to 2", () => PushAsync(repository, model, "2", activate: true, cancellation), "2", "active");
             await ChangeAsync("damaged 3", () => PushAsync(repository, ChangedModel.Damage(model, Path.Combine(work.Path, "damaged")), "3", activate: true, cancellation), "3", "failed");
-            await ChangeAsync("poor 4", () => PushAsync(repository, ChangedModel.Spoil(model, Path.Combine(work.Path, "poor"), Device), "4", activate: true, cancellation), "4", "failed");
+            await ChangeAsync("poor 4", () => PushAsync(repository, ChangedModel.Spoil(model, Path.Combine(work.Path, "poor"), options.Device), "4", activate: true, cancellation), "4", "failed");
             await ChangeAsync("back to 1", () => repository.ActivateAsync(model.Name, "1", "bench", time.GetUtcNow(), cancellation), "1", "active");
         }
         finally

@@ -3,7 +3,8 @@ namespace R1Serverless.Bench;
 /// <param name="Streams">At once.</param>
 /// <param name="OutputTokens">Of the shortest; the longest have nearly twice as many.</param>
 /// <param name="Pause">Before the first change and after each.</param>
-internal sealed record HotSwapOptions(int Streams, int PromptTokens, int OutputTokens, TimeSpan Pause);
+/// <param name="Device">cpu or cuda: known before the server is asked, as the poor version's evaluation speaks of it.</param>
+internal sealed record HotSwapOptions(int Streams, int PromptTokens, int OutputTokens, TimeSpan Pause, string Device = "cpu");
 
 /// <summary>What `r1 bench hot-swap` measured.</summary>
 internal sealed record HotSwapReport(string Model, int Streams, IReadOnlyList<HotSwapRow> Phases)

@@ -64,7 +64,7 @@ internal sealed class PrecisionBench(ModelFolder folder, PrecisionOptions option
     private async Task<List<PrecisionRate>> AddEngineAsync(ModelVariant variant, RawLoop loop, List<PrecisionRate> rates, CancellationToken cancellation)
     {
         Say(variant, "loading the engine");
-        await using var engine = new EnginePair(folder, variant, loop, OnCpu, time);
+        await using var engine = new EnginePair(folder, variant, loop, OnCpu, new EngineOptions(), time);
         for (var i = 0; i < rates.Count; i++)
         {
             if (!PrecisionOptions.EngineRows.Contains(rates[i].Rows)) continue;

@@ -16,7 +16,7 @@ internal static class BenchBuildCommand
 
     public static Command Create()
     {
-        Command command = new("bench-build", "Build a model and tell what that took.") { Checkpoint, Output, Name, Precision };
+        Command command = new("bench-build", "Build a model and tell what that took.") { Checkpoint, Output, Name, Precision, KvOption.Kv };
         command.Hidden = true;
         command.SetAction((arguments, cancellation) => Task.FromResult(PlainErrors.Catch(() => Run(arguments, cancellation))));
         return command;
@@ -27,7 +27,7 @@ internal static class BenchBuildCommand
         long began = Stopwatch.GetTimestamp();
         ModelBuilder.Build(
             arguments.GetRequiredValue(Checkpoint), arguments.GetRequiredValue(Output), arguments.GetRequiredValue(Name), TimeProvider.System,
-            PrecisionList.Parse([arguments.GetRequiredValue(Precision)]), progress: null, cancellation);
+            PrecisionList.Parse([arguments.GetRequiredValue(Precision)]), progress: null, cancellation, arguments.GetValue(KvOption.Kv));
         BuildCost cost = new(Stopwatch.GetElapsedTime(began).TotalSeconds, ChildProcess.OwnPeak());
         Console.Write(JsonSerializer.Serialize(cost, BenchJson.Default.BuildCost));
         return 0;

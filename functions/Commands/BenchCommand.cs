@@ -41,7 +41,7 @@ internal static class BenchCommand
             "bench",
             "Measure this machine: raw ONNX Runtime, the engine, and HTTP from a client process, at 1, 8, 32 and 64 requests at once; then mixed lengths.")
         {
-            Models, Rounds, Clients, NoHttp, Json, Data, BenchPrecisionCommand.Create(), BenchLayoutsCommand.Create(), BenchQueueCommand.Create(), BenchHotSwapCommand.Create(), BenchGatewayStartCommand.Create(), BenchColdStartCommand.Create(),
+            Models, Rounds, Clients, NoHttp, Json, Data, BenchPrecisionCommand.Create(), BenchLayoutsCommand.Create(), BenchQueueCommand.Create(), BenchHotSwapCommand.Create(), BenchGatewayStartCommand.Create(), BenchColdStartCommand.Create(), BenchGpuCommand.Create(),
         };
         DeviceOption.AddTo(command);
         command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(() => RunAsync(arguments, cancellation)));
@@ -50,7 +50,7 @@ internal static class BenchCommand
 
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellation)
     {
-        var options = new BenchOptions(arguments.GetValue(Rounds), !arguments.GetValue(NoHttp), Concurrencies(arguments), DeviceOption.Read(arguments));
+        var options = new BenchOptions(arguments.GetValue(Rounds), !arguments.GetValue(NoHttp), Concurrencies(arguments), DeviceOption.ReadAndTell(arguments));
         var repository = DataFolder.Repository(arguments.GetValue(Data));
         var named = arguments.GetValue(Models) is { Length: > 0 } names ? names : [ShippedModels.Nano, BenchOptions.Synthetic];
         var console = BenchConsole.Create(arguments.GetValue(Json));

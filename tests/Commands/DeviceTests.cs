@@ -15,6 +15,40 @@ public sealed class DeviceTests
         Assert.Contains("-p:Gpu=true", fault.Message);
     }
 
+    [Fact]
+    public void Auto_falls_back_with_a_notice_and_cuda_is_refused_where_the_machine_lacks_something()
+    {
+        var fallen = ExecutionProvider.Candidates(new RuntimeOptions(), () => true, () => "it lacks much");
+        Assert.Equal([("cpu", "it lacks much: models run on the CPU.")], fallen.Select(one => (one.Name, one.Notice)));
+        Assert.Equal([("cuda", null), ("cpu", null)], ExecutionProvider.Candidates(new RuntimeOptions(), () => true, () => null).Select(one => (one.Name, one.Notice)));
+        Assert.Null(Assert.Single(ExecutionProvider.Candidates(new RuntimeOptions { Device = DeviceKind.Cpu }, () => true, () => "it lacks much")).Notice);
+        var fault = Assert.Throws<ModelLoadException>(() => ExecutionProvider.Candidates(new RuntimeOptions { Device = DeviceKind.Cuda }, () => true, () => "it lacks much"));
+        Assert.StartsWith("it lacks much; ", fault.Message);
+    }
+
+    [Fact]
+    public void What_cuda_lacks_is_told_in_one_sentence()
+    {
+        Assert.Equal(
+            "CUDA can't be used on this machine: the NVIDIA driver (libcuda.so.1), CUDA 13 (libcudart.so.13, libcublas.so.13, libcublasLt.so.13, libcurand.so.10) and cuDNN 9 (libcudnn.so.9) are missing",
+            CudaRequirements.Look(_ => false, () => throw new InvalidOperationException()));
+        Assert.Equal("CUDA can't be used on this machine: cuDNN 9 (libcudnn.so.9) is missing", CudaRequirements.Look(library => library != "libcudnn.so.9", () => throw new InvalidOperationException()));
+        Assert.EndsWith("CUDA 13 (libcublas.so.13) and cuDNN 9 (libcudnn.so.9) are missing", CudaRequirements.Look(library => library is not ("libcublas.so.13" or "libcudnn.so.9"), () => default));
+        Assert.EndsWith("its NVIDIA driver is one for CUDA 12.8, and CUDA 13 needs driver 580 or a later one", CudaRequirements.Look(_ => true, () => new(12080, 0, 1)));
+        Assert.EndsWith("the NVIDIA driver shows no GPU", CudaRequirements.Look(_ => true, () => new(13000, 100, 0)));
+        Assert.EndsWith("the NVIDIA driver fails with error 999", CudaRequirements.Look(_ => true, () => new(13000, 999, 0)));
+        Assert.Null(CudaRequirements.Look(_ => true, () => new(13000, 0, 1)));
+    }
+
+    [Fact]
+    public void Memory_is_taken_until_there_is_as_much_as_was_asked_for_and_copied_in_it()
+    {
+        using DeviceMemory memory = new(TestModels.NanoGraph, new RuntimeOptions());
+        Assert.Null(memory.Fill(40 << 20));
+        Assert.Equal(40 << 20, memory.Bytes);
+        Assert.True(memory.MeasureCopies(1 << 20) > 0);
+    }
+
     [Theory]
     [InlineData(DeviceKind.Auto, "-p:Gpu=true")]
     [InlineData(DeviceKind.Cpu, "does not go with --device cpu")]
@@ -60,6 +94,7 @@ public sealed class DeviceTests
         using var json = JsonDocument.Parse(output);
         Assert.Contains("CPUExecutionProvider", json.RootElement.GetProperty("providers").EnumerateArray().Select(p => p.GetString()));
         Assert.Equal("cpu", json.RootElement.GetProperty("default_device").GetString());
+        Assert.Equal(JsonValueKind.Null, json.RootElement.GetProperty("cuda_missing").ValueKind);
         Assert.True(json.RootElement.GetProperty("cores").GetInt32() > 0);
         Assert.Equal(["fp32", "fp16", "int8", "int4"], json.RootElement.GetProperty("precisions").EnumerateArray().Select(p => p.GetProperty("precision").GetString()));
 
@@ -90,7 +125,7 @@ public sealed class DeviceTests
     private static Task<(int Code, string Output, string Errors)> RunToolAsync(params string[] arguments) =>
         RunAsync("dotnet", [Path.Combine(AppContext.BaseDirectory, "r1.dll"), .. arguments]);
 
-    private static async Task<(int Code, string Output, string Errors)> RunAsync(string file, params string[] arguments)
+    internal static async Task<(int Code, string Output, string Errors)> RunAsync(string file, params string[] arguments)
     {
         var start = new ProcessStartInfo(file, arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, Environment = { ["COLUMNS"] = "200" } };
         using var process = Process.Start(start)!;
