@@ -77,9 +77,10 @@ public sealed class FunctionsAppTests(Deployments deployments)
     public void Every_function_is_told_of_with_its_route()
     {
         Assert.NotEmpty(FunctionDefinition.All);
+        string table = Document.Split("\n## Functions\n")[1].Split("\n## ")[0];
         foreach (FunctionDefinition one in FunctionDefinition.All)
-            Assert.Matches($"(?m)^\\| `{one.Name}` \\|{(one.IsHttp ? $" `[A-Z, ]+ /{Regex.Escape(one.Route)}`" : "")}", Document);
-        string[] told = [.. Regex.Matches(Document, "(?m)^\\| `(?<name>[A-Z][A-Za-z]+)` \\| (`|Storage queue|timer|warm-up)", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(5)).Select(match => match.Groups["name"].Value)];
+            Assert.Matches($"(?m)^\\| `{one.Name}` \\|{(one.IsHttp ? $" `[A-Z, ]+ /{Regex.Escape(one.Route)}`" : "")}", table);
+        string[] told = [.. Regex.Matches(table, "(?m)^\\| `(?<name>[A-Za-z]+)` \\|", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(5)).Select(match => match.Groups["name"].Value)];
         Assert.Equal(FunctionDefinition.All.Select(one => one.Name).Order(), told.Order());
     }
 
