@@ -77,7 +77,7 @@ resource gateway 'Microsoft.App/containerApps@2026-07-01' = {
         : []
     }
     template: {
-      // As long as the platform waits: open streams end, and a thought may take minutes.
+      // As long as the platform waits. The host gives open calls 30 seconds, and lets a queue's function come to its end.
       terminationGracePeriodSeconds: 600
       containers: [
         {
