@@ -18,7 +18,7 @@ FROM ${HOST}
 # The host listens on a port that takes no privilege; r1 answers it on another, on 127.0.0.1. The limit is above r1's own, which says 413 in the API's words.
 ENV AzureWebJobsScriptRoot=/home/site/wwwroot \
     AzureFunctionsJobHost__Logging__Console__IsEnabled=true \
-    FUNCTIONS_REQUEST_BODY_SIZE_LIMIT=268435456 \
+    FUNCTIONS_REQUEST_BODY_SIZE_LIMIT=1073741824 \
     FUNCTIONS_WORKER_RUNTIME=dotnet-isolated \
     ASPNETCORE_URLS=http://+:8080
 COPY --from=build --chown=1654:1654 /publish /home/site/wwwroot

@@ -87,8 +87,6 @@ resource gateway 'Microsoft.App/containerApps@2026-07-01' = {
           env: [
             ...gatewayVariables(settings, gatewayIdentity.properties.clientId, {
               account: account.name
-              blobs: account.properties.primaryEndpoints.blob
-              queues: account.properties.primaryEndpoints.queue
               bus: hasBus ? busHost(namespace!.properties.serviceBusEndpoint) : ''
               vault: vault.properties.vaultUri
               insights: insights.properties.ConnectionString

@@ -84,7 +84,7 @@ resource worker 'Microsoft.App/containerApps@2026-07-01' = {
             ...variables(
               settings,
               workerIdentity.properties.clientId,
-              account.properties.primaryEndpoints.blob,
+              [{ name: 'R1_STORAGE', value: account.properties.primaryEndpoints.blob }],
               hasBus ? busHost(namespace!.properties.serviceBusEndpoint) : '',
               vault.properties.vaultUri,
               insights.properties.ConnectionString,

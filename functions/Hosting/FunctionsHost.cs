@@ -1,3 +1,5 @@
+using System.CommandLine.Parsing;
+
 namespace R1Serverless.Hosting;
 
 /// <summary>The Azure Functions host, where it started this process as its isolated worker: it says so on the command line.</summary>
@@ -5,6 +7,9 @@ namespace R1Serverless.Hosting;
 /// <param name="Settings">Where the host is and what it calls this worker, under the names that Microsoft.Azure.Functions.Worker reads.</param>
 internal sealed record FunctionsHost(IReadOnlyList<string> Arguments, IReadOnlyDictionary<string, string?> Settings)
 {
+    /// <summary>Options of <c>r1 serve</c> for the gateway behind the host, which hands on none itself: its own setting for that has a hyphen in its name, which not every home of the app takes.</summary>
+    public const string OptionsVariable = "R1_SERVE_OPTIONS";
+
     private const string WorkerId = "--functions-worker-id", FirstArgument = "--host", Section = "Functions:Worker:";
 
     private static readonly (string Option, string Setting)[] Options =
@@ -26,7 +31,7 @@ internal sealed record FunctionsHost(IReadOnlyList<string> Arguments, IReadOnlyD
             }
         }
 
-        return new FunctionsHost(
-            [.. arguments.TakeWhile(one => one != FirstArgument && !one.StartsWith("--functions-", StringComparison.Ordinal)).Where(one => !one.EndsWith(".dll", StringComparison.OrdinalIgnoreCase))], settings);
+        IEnumerable<string> own = arguments.TakeWhile(one => one != FirstArgument && !one.StartsWith("--functions-", StringComparison.Ordinal)).Where(one => !one.EndsWith(".dll", StringComparison.OrdinalIgnoreCase));
+        return new FunctionsHost([.. own, .. CommandLineParser.SplitCommandLine(Environment.GetEnvironmentVariable(OptionsVariable) ?? "")], settings);
     }
 }

@@ -5,15 +5,13 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using R1Serverless.Commands;
 using R1Serverless.Hosting;
+using R1Serverless.Tests.Triggers.Host;
 
 namespace R1Serverless.Tests.Infra;
 
 /// <summary>The gateway, in either of its homes, against the code, its image and what the Functions host wants; and the variables of both roles.</summary>
 public sealed class GatewayDeployedTests(Deployments deployments)
 {
-    // What the Functions host hands to r1 beside its own arguments: names of settings may have no hyphens, and the host's own setting for this has one.
-    private const string OptionsVariable = "R1_SERVE_OPTIONS";
-
     private static readonly Regex Variable = new("\"(?<name>R1_[A-Z_]*[A-Z])\"", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(5));
 
     // Keys are named here; Prometheus is not; tokens are a tenant's.
@@ -28,7 +26,7 @@ public sealed class GatewayDeployedTests(Deployments deployments)
     public async Task Its_options_are_ours(string name)
     {
         var variables = await GatewayAsync(name);
-        ParseResult parsed = ServeCommand.Create(LocalModels.LoadAsync).Parse(["--role", RoleName.Of(ServeRole.Gateway), .. CommandLineParser.SplitCommandLine(variables[OptionsVariable])]);
+        ParseResult parsed = ServeCommand.Create(LocalModels.LoadAsync).Parse(["--role", RoleName.Of(ServeRole.Gateway), .. CommandLineParser.SplitCommandLine(variables[FunctionsHost.OptionsVariable])]);
         Assert.Empty(parsed.Errors);
         bool hasWebhooks = parsed.GetValue<string[]>("--webhook-host") is { Length: > 0 };
         Assert.Equal(hasWebhooks, variables.ContainsKey(WebhookSecret.Variable));
@@ -40,7 +38,7 @@ public sealed class GatewayDeployedTests(Deployments deployments)
     public async Task What_is_set_is_read_by_somebody(string name)
     {
         string[] set = [.. (await GatewayAsync(name)).Keys, .. (await WorkerAsync(name)).Keys];
-        string[] ours = [.. set.Where(one => one.StartsWith("R1_", StringComparison.Ordinal)).Select(one => one.Split("__")[0]).Except(FunctionDefinition.All.Select(one => one.Connection).OfType<string>())];
+        string[] ours = [.. set.Where(one => one.StartsWith("R1_", StringComparison.Ordinal)).Select(one => one.Split("__")[0]).Except(FunctionDefinition.Built.Select(one => one.Connection).OfType<string>())];
         Assert.NotEmpty(ours);
         Assert.All(ours, one => Assert.Contains($"\"{one}\"", Sources, StringComparison.Ordinal));
         // The rest is read by the Functions host, by App Service, or by Azure's client libraries.
@@ -65,7 +63,7 @@ public sealed class GatewayDeployedTests(Deployments deployments)
         {
             TransportKind kind = TransportOptions.Parse(variables[TransportOptions.KindVariable]);
             Assert.Equal(kind == TransportKind.ServiceBus, variables.ContainsKey(TransportOptions.ServiceBusVariable));
-            Assert.Null(Transports.Refusal(new TransportOptions { Kind = kind, Storage = variables[TransportOptions.StorageVariable], ServiceBus = variables.GetValueOrDefault(TransportOptions.ServiceBusVariable) }));
+            Assert.Null(Transports.Refusal(new TransportOptions { Kind = kind, Storage = variables.GetValueOrDefault(TransportOptions.StorageVariable) ?? variables[TransportOptions.AccountNameVariable], ServiceBus = variables.GetValueOrDefault(TransportOptions.ServiceBusVariable) }));
             Assert.Contains(").clientId]", variables["AZURE_CLIENT_ID"], StringComparison.Ordinal);
             Assert.Contains("ClientId=", variables["APPLICATIONINSIGHTS_AUTHENTICATION_STRING"], StringComparison.Ordinal);
             Assert.Contains("secrets/", variables["R1_KEYS"], StringComparison.Ordinal);
@@ -78,15 +76,15 @@ public sealed class GatewayDeployedTests(Deployments deployments)
     {
         var variables = await GatewayAsync(name);
         bool isStorage = variables[TransportOptions.KindVariable] == "storage";
-        FunctionDefinition[] triggers = [.. FunctionDefinition.All.Where(one => one.Connection is not null)];
+        FunctionDefinition[] triggers = [.. FunctionDefinition.Built.Where(one => one.Connection is not null)];
         Assert.Equal(isStorage ? [] : triggers.Select(one => $"AzureWebJobs_{one.Name}_Disabled"), variables.Where(one => one.Key.EndsWith("Disabled", StringComparison.Ordinal) && one.Value == "true").Select(one => one.Key));
-        string[] connections = ["AzureWebJobsStorage", .. isStorage ? triggers.Select(one => one.Connection!) : []];
+        string[] connections = ["AzureWebJobsStorage", .. triggers.Select(one => one.Connection!)];
         Assert.Equal(connections.Order(), variables.Keys.Where(key => key.EndsWith("__credential", StringComparison.Ordinal)).Select(key => key.Split("__")[0]).Order());
         foreach (string connection in connections)
         {
             Assert.Equal("managedidentity", variables[$"{connection}__credential"]);
             Assert.Contains(").clientId]", variables[$"{connection}__clientId"], StringComparison.Ordinal);
-            Assert.Contains(variables.Keys, key => key == $"{connection}__{(connection == "AzureWebJobsStorage" ? "accountName" : "queueServiceUri")}");
+            Assert.Contains($"{connection}__accountName", variables.Keys);
             Assert.DoesNotContain(connection, variables.Keys); // one value would count as a connection string
         }
     }

@@ -15,7 +15,7 @@ public sealed class FunctionRoutesTests
 {
     private const string Rest = "UnmatchedRoute";
 
-    private static readonly IReadOnlyList<FunctionDefinition> Functions = FunctionDefinition.In(AppContext.BaseDirectory);
+    private static readonly IReadOnlyList<FunctionDefinition> Functions = FunctionDefinition.Built;
 
     private static IEnumerable<FunctionDefinition> Http => Functions.Where(one => one.IsHttp);
 

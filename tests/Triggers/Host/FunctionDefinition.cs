@@ -19,12 +19,18 @@ internal sealed record FunctionDefinition(RpcFunctionMetadata Metadata, JsonElem
     /// <summary>Of an HTTP function, without a leading slash; the function's name where none is given.</summary>
     public string Route => Trigger.TryGetProperty("route", out JsonElement route) && route.GetString() is { Length: > 0 } given ? given : Name;
 
+    /// <summary>The app setting, or the beginning of several, that say where the trigger looks; null where it needs none.</summary>
+    public string? Connection => Trigger.TryGetProperty("connection", out JsonElement name) ? name.GetString() : null;
+
     /// <summary>In upper case; empty means all.</summary>
     public IReadOnlyList<string> Methods => Trigger.TryGetProperty("methods", out JsonElement methods) ? [.. methods.EnumerateArray().Select(one => one.GetString()!.ToUpperInvariant())] : [];
 
     public static FunctionDefinition Of(RpcFunctionMetadata metadata) => new(
         metadata,
         metadata.RawBindings.Select(one => JsonDocument.Parse(one).RootElement).Single(one => one.GetProperty("type").GetString()!.EndsWith("Trigger", StringComparison.OrdinalIgnoreCase)));
+
+    /// <summary>Of the build that these tests came with.</summary>
+    public static IReadOnlyList<FunctionDefinition> Built { get; } = In(AppContext.BaseDirectory);
 
     /// <summary>Those that a published folder lists for hosts which read them from there.</summary>
     public static IReadOnlyList<FunctionDefinition> In(string folder)
