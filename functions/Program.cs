@@ -6,11 +6,15 @@ using R1Serverless.Hosting;
 
 const string Serve = "serve", Chat = "chat";
 
+// The Azure Functions host starts the gateway that it stands before.
+FunctionsHost? host = FunctionsHost.Find(args);
+if (host is not null) args = [Serve, "--role", "gateway", .. host.Arguments];
+
 // Without a verb r1 serves: `r1 --urls …` means `r1 serve --urls …`.
 string[] arguments = args is [] || (args[0].StartsWith('-') && args[0] is not ("--help" or "-h" or "-?" or "--version")) ? [Serve, .. args] : args;
 RootCommand root = new("R1Serverless: reasoning models behind the OpenAI API, in one executable.");
 // A server that starts is waited for: it makes no other verb's options.
-foreach (Command verb in arguments[0] == Serve ? [ServeCommand.Create(LocalModels.LoadAsync)] : Verbs()) root.Add(verb);
+foreach (Command verb in arguments[0] == Serve ? [ServeCommand.Create(LocalModels.LoadAsync, host)] : Verbs()) root.Add(verb);
 ParseResult command = root.Parse(arguments);
 
 // The web host handles the signals of `serve` itself and drains, and Ctrl-C in `chat` stops an answer; the other verbs are simply cancelled.

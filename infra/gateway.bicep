@@ -77,7 +77,7 @@ resource gateway 'Microsoft.App/containerApps@2026-07-01' = {
         : []
     }
     template: {
-      // As long as the platform waits: open streams end, and a thought may take minutes.
+      // As long as the platform waits. The host gives open calls 30 seconds, and lets a queue's function come to its end.
       terminationGracePeriodSeconds: 600
       containers: [
         {
@@ -87,8 +87,6 @@ resource gateway 'Microsoft.App/containerApps@2026-07-01' = {
           env: [
             ...gatewayVariables(settings, gatewayIdentity.properties.clientId, {
               account: account.name
-              blobs: account.properties.primaryEndpoints.blob
-              queues: account.properties.primaryEndpoints.queue
               bus: hasBus ? busHost(namespace!.properties.serviceBusEndpoint) : ''
               vault: vault.properties.vaultUri
               insights: insights.properties.ConnectionString

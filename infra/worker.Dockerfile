@@ -10,7 +10,7 @@ ARG CPU=mcr.microsoft.com/dotnet/runtime-deps:10.0.11-noble
 FROM ${SDK} AS build
 ARG GPU
 WORKDIR /source
-COPY global.json Directory.Build.props Directory.Packages.props .editorconfig BannedSymbols.txt host.json ./
+COPY global.json Directory.* .editorconfig BannedSymbols.txt host.json ./
 COPY core/R1Serverless.Core.csproj core/
 COPY functions/R1Serverless.Functions.csproj functions/
 RUN dotnet restore functions/R1Serverless.Functions.csproj -r linux-x64 -p:SelfContained=true -p:PublishReadyToRun=true -p:Gpu=${GPU}

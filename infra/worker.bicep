@@ -1,4 +1,4 @@
-import { modelsContainer, names, requestQueues, token } from 'modules/names.bicep'
+import { modelsContainer, names, token, scaledQueues } from 'modules/names.bicep'
 import { busHost, variables } from 'modules/variables.bicep'
 import { Settings } from 'modules/types.bicep'
 
@@ -84,7 +84,7 @@ resource worker 'Microsoft.App/containerApps@2026-07-01' = {
             ...variables(
               settings,
               workerIdentity.properties.clientId,
-              account.properties.primaryEndpoints.blob,
+              [{ name: 'R1_STORAGE', value: account.properties.primaryEndpoints.blob }],
               hasBus ? busHost(namespace!.properties.serviceBusEndpoint) : '',
               vault.properties.vaultUri,
               insights.properties.ConnectionString,
@@ -107,9 +107,9 @@ resource worker 'Microsoft.App/containerApps@2026-07-01' = {
         maxReplicas: settings.worker.maxReplicas
         pollingInterval: 10
         cooldownPeriod: settings.worker.cooldownSeconds
-        // Of both queues the one that asks for more decides. What is being worked on counts: a busy worker is not taken away.
+        // The queue that asks for most decides. What is being worked on counts: a busy worker is not taken away.
         rules: [
-          for queue in requestQueues: {
+          for queue in scaledQueues: {
             name: queue
             custom: settings.transport == 'storage'
               ? {

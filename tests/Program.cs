@@ -11,6 +11,7 @@ internal static class Program
         [QueueChild.Command, var folder, var name] => QueueChild.RunAsync(folder, name),
         [Delivery.FetchChild.Command, var repository, var cache, var version] => Delivery.FetchChild.RunAsync(repository, cache, version),
         [BrokerChild.Command] => BrokerChild.RunAsync(),
+        [Triggers.Host.HostChild.Command, .. var folder] => Triggers.Host.HostChild.RunAsync(folder),
         _ when args.Contains("--server", StringComparer.Ordinal) => Xunit.MicrosoftTestingPlatform.TestPlatformTestFramework.RunAsync(args, SelfRegisteredExtensions.AddSelfRegisteredExtensions),
         _ => Xunit.Runner.InProc.SystemConsole.ConsoleRunner.Run(args),
     };

@@ -1,19 +1,18 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 
 namespace R1Serverless.Bench;
 
-/// <summary>How long a gateway takes that the Functions host starts, in milliseconds.</summary>
-/// <param name="FirstByte">From the process's start to the answer of <c>GET /</c>, by which the host knows it.</param>
+/// <summary>How long a gateway takes to start, in milliseconds.</summary>
+/// <param name="FirstByte">From the process's start to the answer of <c>GET /</c>.</param>
 /// <param name="Ready">To the first 200 of <c>/health/ready</c>: its queue, an empty one on the local disk, is open.</param>
 internal readonly record struct GatewayStartTimes(double FirstByte, double Ready);
 
 /// <param name="FirstByteMost">The slowest of the rounds.</param>
 internal sealed record GatewayStartReport(int Rounds, double FirstByte, double FirstByteMost, double Ready, double ReadyMost);
 
-/// <summary>Starts this executable as the Functions host starts it, again and again.</summary>
+/// <summary>Starts this executable as a gateway, again and again.</summary>
 internal static class GatewayStart
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2), Pause = TimeSpan.FromMilliseconds(1);
@@ -38,9 +37,9 @@ internal static class GatewayStart
         string data = Directory.CreateTempSubdirectory("r1-start-").FullName;
         int port = FreePort();
         using HttpClient client = new() { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
-        Dictionary<string, string> settings = new() { ["FUNCTIONS_CUSTOMHANDLER_PORT"] = port.ToString(CultureInfo.InvariantCulture), ["R1_TRANSPORT"] = "embedded" };
+        Dictionary<string, string> settings = new() { ["R1_TRANSPORT"] = "embedded" };
         long start = time.GetTimestamp();
-        using Process gateway = ChildProcess.Start(settings, ["serve", "--role", "gateway", "--data", data]);
+        using Process gateway = ChildProcess.Start(settings, ["serve", "--role", "gateway", "--data", data, "--urls", client.BaseAddress.OriginalString]);
         try
         {
             gateway.OutputDataReceived += (_, _) => { };

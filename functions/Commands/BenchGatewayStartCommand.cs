@@ -14,7 +14,7 @@ internal static class BenchGatewayStartCommand
 
     public static Command Create()
     {
-        Command command = new("gateway-start", "Measure how soon a gateway answers that is started as the Azure Functions host does it. Of use on a published executable: dotnet publish functions.") { Rounds, Json };
+        Command command = new("gateway-start", "Measure how soon a gateway answers after its start. Of use on a published executable: dotnet publish functions.") { Rounds, Json };
         command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(() => RunAsync(arguments, cancellation)));
         return command;
     }

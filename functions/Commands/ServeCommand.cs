@@ -3,6 +3,7 @@ using System.Globalization;
 using R1Serverless.Hosting;
 using R1Serverless.Requests;
 using R1Serverless.Runtime;
+using R1Serverless.Triggers;
 
 namespace R1Serverless.Commands;
 
@@ -14,7 +15,7 @@ internal static class ServeCommand
 
     private static readonly Option<string?> Urls = new("--urls")
     {
-        Description = $"Addresses to listen on, separated by ';' (also {UrlsVariable}). Others than loopback need an API key. Behind the Azure Functions host its port is taken instead. [default: {ListenAddresses.Default}]",
+        Description = $"Addresses to listen on, separated by ';' (also {UrlsVariable}). Others than loopback need an API key. [default: {ListenAddresses.Default}]",
     };
 
     private static readonly Option<string[]> Models = new("--model")
@@ -57,7 +58,8 @@ internal static class ServeCommand
     private static readonly Option<string> Role = CreateRole();
 
     /// <param name="load">Loads the models, beside the web server's start.</param>
-    public static Command Create(ModelLoader load)
+    /// <param name="host">The Azure Functions host, where it started this process.</param>
+    public static Command Create(ModelLoader load, FunctionsHost? host = null)
     {
         Command command = new("serve", "Serve models with the OpenAI API (what r1 does without a verb).")
         {
@@ -69,7 +71,7 @@ internal static class ServeCommand
         MonitoringOption.AddTo(command);
         DeviceOption.AddTo(command);
         command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(
-            () => RunAsync(MonitoringOption.Read(arguments, RequestLimits.Read(arguments, AccessOption.Read(arguments, Located(arguments, Read(arguments))))), load, cancellation)));
+            () => RunAsync(MonitoringOption.Read(arguments, RequestLimits.Read(arguments, AccessOption.Read(arguments, Located(arguments, Read(arguments, host is not null))))), load, host, cancellation)));
         return command;
     }
 
@@ -77,9 +79,9 @@ internal static class ServeCommand
     private static ServeOptions Located(ParseResult arguments, ServeOptions options) =>
         options.Role == ServeRole.Gateway && arguments.GetValue(ModelsFrom) is null ? options : options with { ModelsFrom = RepositoryOption.Find(arguments, ModelsFrom) };
 
-    private static async Task<int> RunAsync(ServeOptions options, ModelLoader load, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(ServeOptions options, ModelLoader load, FunctionsHost? host, CancellationToken cancellationToken)
     {
-        string? wrong = FunctionsHost.Refusal(FunctionsHost.Port) ?? ListenAddresses.Refusal(options.Urls, options.AreKeysRequired) ?? Refusal(options) ?? RequestLimits.Refusal(options) ?? Transports.Refusal(options.Transport) ?? options.Monitoring.Refusal;
+        string? wrong = ListenAddresses.Refusal(options.Urls, options.AreKeysRequired) ?? Refusal(options) ?? RequestLimits.Refusal(options) ?? Transports.Refusal(options.Transport) ?? options.Monitoring.Refusal;
         if ((wrong ?? await AccessOption.RefusalAsync(options, cancellationToken)) is { } refusal)
         {
             await Console.Error.WriteLineAsync($"r1: {refusal}");
@@ -90,7 +92,9 @@ internal static class ServeCommand
         Task library = options.Role == ServeRole.Gateway ? Task.CompletedTask : OrtLibrary.LoadAsync();
         try
         {
-            WebApplication app = ServeHost.Build(options, load, TimeProvider.System, Console.Out, Console.Error);
+            WebApplication app = host is not null
+                ? FunctionsApp.Build(options, host, load, TimeProvider.System, Console.Out, Console.Error)
+                : ServeHost.Build(options, load, TimeProvider.System, Console.Out, Console.Error);
             return await ServeHost.RunAsync(app, Console.Error);
         }
         finally
@@ -99,16 +103,16 @@ internal static class ServeCommand
         }
     }
 
-    private static ServeOptions Read(ParseResult arguments)
+    private static ServeOptions Read(ParseResult arguments, bool isBehindHost)
     {
-        string? port = FunctionsHost.Port;
-        string urls = port is not null ? FunctionsHost.Address(port) : arguments.GetValue(Urls) ?? Set(UrlsVariable) ?? ListenAddresses.Default;
+        // What the host's environment names is the host's own; the worker's address is between the two of them.
+        string urls = isBehindHost ? ListenAddresses.Default : arguments.GetValue(Urls) ?? Set(UrlsVariable) ?? ListenAddresses.Default;
         return new ServeOptions
         {
             Role = RoleName.Parse(arguments.GetRequiredValue(Role)),
             Transport = TransportOption.Read(arguments, arguments.GetValue(Data)),
             Urls = ListenAddresses.Split(urls),
-            IsBehindHost = port is not null,
+            IsBehindHost = isBehindHost,
             Models = arguments.GetValue(Models) ?? [],
             ModelsPoll = TimeSpan.FromSeconds(arguments.GetValue(ModelsPoll)),
             ModelCacheBytes = CacheOption.Read(arguments),

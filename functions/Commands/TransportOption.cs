@@ -38,8 +38,8 @@ internal static class TransportOption
             UnknownKind = isKnown ? null : kind,
             DataFolder = data,
             LeaseTime = arguments.GetValue(Lease) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
-            Storage = arguments.GetValue(Storage) ?? Set(TransportOptions.StorageVariable),
-            ServiceBus = arguments.GetValue(ServiceBus) ?? Set(TransportOptions.ServiceBusVariable),
+            Storage = arguments.GetValue(Storage) ?? Set(TransportOptions.StorageVariable) ?? Set(TransportOptions.AccountNameVariable),
+            ServiceBus = arguments.GetValue(ServiceBus) ?? Set(TransportOptions.ServiceBusVariable) ?? Set(TransportOptions.NamespaceVariable),
         };
     }
 

@@ -4,10 +4,10 @@ namespace R1Serverless.Endpoints;
 
 internal static class CompletionRoutes
 {
-    public static void MapCompletions(this WebApplication app)
+    public static void MapCompletions(this IEndpointRouteBuilder routes)
     {
-        CompletionEndpoints completions = app.Services.GetRequiredService<CompletionEndpoints>();
-        app.MapPost("/v1/chat/completions", (RequestDelegate)(context => completions.AnswerAsync(context, CompletionApi.Chat)));
-        app.MapPost("/v1/completions", (RequestDelegate)(context => completions.AnswerAsync(context, CompletionApi.Text)));
+        CompletionEndpoints completions = routes.ServiceProvider.GetRequiredService<CompletionEndpoints>();
+        routes.MapPost("/v1/chat/completions", (RequestDelegate)(context => completions.AnswerAsync(context, CompletionApi.Chat)));
+        routes.MapPost("/v1/completions", (RequestDelegate)(context => completions.AnswerAsync(context, CompletionApi.Text)));
     }
 }

@@ -3,13 +3,13 @@ namespace R1Serverless.Endpoints;
 /// <summary>/v1/files.</summary>
 internal static class FileRoutes
 {
-    public static void MapFiles(this WebApplication app)
+    public static void MapFiles(this IEndpointRouteBuilder routes)
     {
-        FileEndpoints files = app.Services.GetRequiredService<FileEndpoints>();
-        app.MapPost("/v1/files", (RequestDelegate)files.UploadAsync);
-        app.MapGet("/v1/files", (RequestDelegate)files.ListAsync);
-        app.MapGet("/v1/files/{id}", (RequestDelegate)files.FindAsync);
-        app.MapGet("/v1/files/{id}/content", (RequestDelegate)files.ReadAsync);
-        app.MapDelete("/v1/files/{id}", (RequestDelegate)files.DeleteAsync);
+        FileEndpoints files = routes.ServiceProvider.GetRequiredService<FileEndpoints>();
+        routes.MapPost("/v1/files", (RequestDelegate)files.UploadAsync);
+        routes.MapRead("/v1/files", files.ListAsync);
+        routes.MapRead("/v1/files/{id}", files.FindAsync);
+        routes.MapRead("/v1/files/{id}/content", files.ReadAsync);
+        routes.MapDelete("/v1/files/{id}", (RequestDelegate)files.DeleteAsync);
     }
 }

@@ -10,15 +10,15 @@ internal static class HealthEndpoints
 {
     private const string RetryAfterSeconds = "1";
 
-    public static void MapHealth(this WebApplication app)
+    public static void MapHealth(this IEndpointRouteBuilder routes)
     {
-        Serving serving = app.Services.GetRequiredService<Serving>();
-        QueueConnection connection = app.Services.GetRequiredService<QueueConnection>();
-        StartupTimeline timeline = app.Services.GetRequiredService<StartupTimeline>();
-        bool isGateway = app.Services.GetRequiredService<ServeOptions>().Role == ServeRole.Gateway;
-        app.MapGet("/health/live", (RequestDelegate)(context =>
+        Serving serving = routes.ServiceProvider.GetRequiredService<Serving>();
+        QueueConnection connection = routes.ServiceProvider.GetRequiredService<QueueConnection>();
+        StartupTimeline timeline = routes.ServiceProvider.GetRequiredService<StartupTimeline>();
+        bool isGateway = routes.ServiceProvider.GetRequiredService<ServeOptions>().Role == ServeRole.Gateway;
+        routes.MapRead("/health/live", (context =>
             JsonAnswers.WriteAsync(context, StatusCodes.Status200OK, new HealthAnswer("live", [], null, null), WireJson.Relaxed.HealthAnswer)));
-        app.MapGet("/health/ready", (RequestDelegate)(async context =>
+        routes.MapRead("/health/ready", (async context =>
         {
             ServingPhase phase = serving.Phase;
             bool ready = phase == ServingPhase.Ready;

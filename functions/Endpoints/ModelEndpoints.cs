@@ -8,15 +8,15 @@ namespace R1Serverless.Endpoints;
 /// <summary>GET /v1/models and /v1/models/{id}; an id may have slashes.</summary>
 internal static class ModelEndpoints
 {
-    public static void MapModels(this WebApplication app)
+    public static void MapModels(this IEndpointRouteBuilder routes)
     {
-        Serving serving = app.Services.GetRequiredService<Serving>();
-        app.MapGet("/v1/models", (RequestDelegate)(async context =>
+        Serving serving = routes.ServiceProvider.GetRequiredService<Serving>();
+        routes.MapRead("/v1/models", (async context =>
         {
             IReadOnlyList<ServedModel> models = await serving.ListModelsAsync(context.RequestAborted);
             await JsonAnswers.WriteAsync(context, StatusCodes.Status200OK, new ModelList("list", [.. models.Select(Entry)]), WireJson.Relaxed.ModelList);
         }));
-        app.MapGet("/v1/models/{*id}", (RequestDelegate)(async context =>
+        routes.MapRead("/v1/models/{*id}", (async context =>
         {
             string id = context.GetRouteValue("id") as string ?? "";
             ServedModel? model = (await serving.ListModelsAsync(context.RequestAborted)).FirstOrDefault(one => one.Id == id);

@@ -12,11 +12,11 @@ internal static class RequestEndpoints
 
     private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(1);
 
-    public static void MapRequests(this WebApplication app)
+    public static void MapRequests(this IEndpointRouteBuilder routes)
     {
-        QueueConnection connection = app.Services.GetRequiredService<QueueConnection>();
-        app.MapGet(Path + "{id}", (RequestDelegate)(context => AnswerAsync(context, connection, takesBack: false)));
-        app.MapDelete(Path + "{id}", (RequestDelegate)(context => AnswerAsync(context, connection, takesBack: true)));
+        QueueConnection connection = routes.ServiceProvider.GetRequiredService<QueueConnection>();
+        routes.MapRead(Path + "{id}", (context => AnswerAsync(context, connection, takesBack: false)));
+        routes.MapDelete(Path + "{id}", (RequestDelegate)(context => AnswerAsync(context, connection, takesBack: true)));
     }
 
     private static async Task AnswerAsync(HttpContext context, QueueConnection connection, bool takesBack)

@@ -10,12 +10,12 @@ internal static class ServiceEndpoint
     private static readonly string Version =
         typeof(ServiceEndpoint).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
 
-    public static void MapService(this WebApplication app)
+    public static void MapService(this IEndpointRouteBuilder routes)
     {
-        Serving serving = app.Services.GetRequiredService<Serving>();
-        ServeOptions options = app.Services.GetRequiredService<ServeOptions>();
-        QueueConnection connection = app.Services.GetRequiredService<QueueConnection>();
-        app.MapGet("/", (RequestDelegate)(context => JsonAnswers.WriteAsync(
+        Serving serving = routes.ServiceProvider.GetRequiredService<Serving>();
+        ServeOptions options = routes.ServiceProvider.GetRequiredService<ServeOptions>();
+        QueueConnection connection = routes.ServiceProvider.GetRequiredService<QueueConnection>();
+        routes.MapRead("/", (context => JsonAnswers.WriteAsync(
             context,
             StatusCodes.Status200OK,
             new ServiceAnswer(

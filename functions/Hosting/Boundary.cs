@@ -10,25 +10,19 @@ namespace R1Serverless.Hosting;
 /// <summary>The outermost layer: a request id on every answer, the key check, and OpenAI's error shape for whatever goes wrong further in.</summary>
 internal sealed partial class Boundary(RequestDelegate next, ServeOptions options, Doorkeeper doorkeeper, RateLimits rates, PrewarmPass prewarm, ILogger<Boundary> log)
 {
-    // OpenTelemetry's.
-    private const string InvocationTag = "faas.invocation_id";
+    // The Functions host's name for a call, and OpenTelemetry's for it.
+    private const string InvocationHeader = "x-ms-invocation-id", InvocationTag = "faas.invocation_id";
+    private const int LongestInvocation = 128;
 
     private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(2);
 
     public async Task InvokeAsync(HttpContext context)
     {
         RequestIdentity.Assign(context);
-        if (options.IsBehindHost && HostInvocation.IdOf(context.Request) is { } invocation) Activity.Current?.SetTag(InvocationTag, invocation);
+        if (options.IsBehindHost && context.Request.Headers[InvocationHeader] is [{ Length: > 0 and <= LongestInvocation } invocation]) Activity.Current?.SetTag(InvocationTag, invocation);
         try
         {
-            bool isInvocation = context.GetEndpoint()?.Metadata.GetMetadata<HostInvocation>() is not null;
-            if (isInvocation && !HostInvocation.IsFromHost(context.Request))
-            {
-                await ErrorAnswers.WriteAsync(context, NotFound(context));
-                return;
-            }
-
-            if (!isInvocation && !IsOpen(context.Request.Path) && !await IsAdmittedAsync(context)) return;
+            if (!IsOpen(context.Request.Path) && !await IsAdmittedAsync(context)) return;
 
             await next(context);
             if (!context.Response.HasStarted && FromRouting(context) is { } error) await ErrorAnswers.WriteAsync(context, error);
@@ -83,18 +77,23 @@ internal sealed partial class Boundary(RequestDelegate next, ServeOptions option
     // Probes carry no keys, and what they learn is no secret.
     private static bool IsOpen(PathString path) => path.StartsWithSegments("/health", StringComparison.Ordinal);
 
+    /// <summary>What routing found nothing for; null where an endpoint has answered. OPTIONS asks what there is (RFC 9110, section 9.3.7), and is told in <c>Allow</c>.</summary>
     private static ApiError? FromRouting(HttpContext context)
     {
-        return context.Response.StatusCode switch
+        switch (context.Response.StatusCode)
         {
-            StatusCodes.Status404NotFound => NotFound(context),
-            StatusCodes.Status405MethodNotAllowed => ApiError.WithStatus(
-                StatusCodes.Status405MethodNotAllowed, $"{Target(context)} is not allowed; use {context.Response.Headers.Allow}.", "method_not_allowed"),
-            _ => null,
-        };
+            case StatusCodes.Status404NotFound:
+                return ApiError.WithStatus(StatusCodes.Status404NotFound, $"There is nothing at {Target(context)}.", "not_found");
+            case StatusCodes.Status405MethodNotAllowed when HttpMethods.IsOptions(context.Request.Method):
+                context.Response.StatusCode = StatusCodes.Status204NoContent;
+                return null;
+            case StatusCodes.Status405MethodNotAllowed:
+                return ApiError.WithStatus(
+                    StatusCodes.Status405MethodNotAllowed, $"{Target(context)} is not allowed; use {context.Response.Headers.Allow}.", "method_not_allowed");
+            default:
+                return null;
+        }
     }
-
-    private static ApiError NotFound(HttpContext context) => ApiError.WithStatus(StatusCodes.Status404NotFound, $"There is nothing at {Target(context)}.", "not_found");
 
     private static string Target(HttpContext context) => Shortened.Name($"{context.Request.Method} {context.Request.Path}");
 

@@ -48,7 +48,7 @@ internal sealed class MonitoringStart(ServeOptions options, TimeProvider time, I
         await PortOpen.WaitAsync(lifetime, stoppingToken);
         _gauges.Watch(() => timeline.Reached);
         if (options.Monitoring.CostPerHour is { } price) _gauges.Watch(price, () => time.GetElapsedTime(_start));
-        _exporters = new Exporters(options.Monitoring, $"r1-{RoleName.Of(options.Role)}", request => prewarm.Of(request) is not null);
+        _exporters = new Exporters(options.Monitoring, $"r1-{RoleName.Of(options.Role)}", request => prewarm.Of(request) is not null, options.IsBehindHost);
         _started.SetResult();
     }
 }

@@ -1,8 +1,6 @@
 using R1Serverless.Access;
 using R1Serverless.Batches;
 using R1Serverless.Endpoints;
-using R1Serverless.Monitoring;
-using R1Serverless.Triggers;
 
 namespace R1Serverless.Hosting;
 
@@ -13,17 +11,24 @@ internal static class ServeHost
     private static readonly TimeSpan StopTime = TimeSpan.FromSeconds(15);
 
     /// <param name="options">With addresses that <see cref="ListenAddresses.Refusal"/> accepts.</param>
-    public static WebApplication Build(ServeOptions options, ModelLoader load, TimeProvider time, TextWriter output, TextWriter errors)
+    /// <param name="asWorker">Makes the server the Functions host's worker, which then says where it listens; null for a plain one on the options' addresses.</param>
+    public static WebApplication Build(
+        ServeOptions options, ModelLoader load, TimeProvider time, TextWriter output, TextWriter errors, Action<WebApplicationBuilder>? asWorker = null)
     {
         StartupTimeline timeline = new(time);
         // An empty builder reads no settings files or environment, so nothing but the options can open an address.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         // A host that can't start says so in a sentence below; where a service of it fails, that is critical as well.
         builder.Logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
-        builder.Logging.AddSimpleConsole(format => format.SingleLine = true);
-        builder.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(
-            console => console.LogToStandardErrorThreshold = LogLevel.Trace);
-        builder.WebHost.UseKestrelCore().UseUrls([.. options.Urls]).ConfigureKestrel(kestrel =>
+        if (asWorker is null)
+        {
+            builder.Logging.AddSimpleConsole(format => format.SingleLine = true);
+            builder.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(
+                console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+            builder.WebHost.UseUrls([.. options.Urls]);
+        }
+
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             // RequestBytes holds the limit: it can still answer in the API's shape, where Kestrel would cut the connection.
@@ -56,7 +61,7 @@ internal static class ServeHost
         else builder.Services.AddHostedService<ModelLoading>();
         if (options.Role != ServeRole.Worker) builder.Services.AddHostedService(services => services.GetRequiredService<RequestUpkeep>());
         builder.Services.AddHostedService(services => services.GetRequiredService<BulkWork>()).AddHostedService<Draining>();
-        if (options.IsBehindHost) builder.Services.AddTriggers();
+        asWorker?.Invoke(builder);
 
         WebApplication app = builder.Build();
         app.UseMiddleware<Boundary>();
@@ -68,8 +73,7 @@ internal static class ServeHost
         app.MapBatches();
         app.MapRequests();
         app.MapAdmin();
-        if (options.IsBehindHost) app.MapTriggers();
-        if (options.Monitoring.HasPage) app.MapGet(MetricsPage.Path, (RequestDelegate)app.Services.GetRequiredService<MonitoringStart>().WritePageAsync);
+        app.MapMetrics();
         return app;
     }
 

@@ -20,7 +20,8 @@ internal sealed partial class StartupReport(IServer server, ServeOptions options
 
     public void Listening()
     {
-        foreach (string address in Addresses) output.WriteLine($"Listening on {address}{(options.AreKeysRequired ? " (API key required)" : "")}");
+        if (options.IsBehindHost) output.WriteLine("Behind the Azure Functions host");
+        else foreach (string address in Addresses) output.WriteLine($"Listening on {address}{(options.AreKeysRequired ? " (API key required)" : "")}");
         if (options.Role != ServeRole.Gateway) output.WriteLine("Loading models; /health/ready answers 200 once they are warm.");
         lock (_gate)
         {
@@ -83,7 +84,7 @@ internal sealed partial class StartupReport(IServer server, ServeOptions options
     public void Ready(IReadOnlyList<ServedModel> models)
     {
         StringBuilder lines = new StringBuilder("Since the process's start: ").AppendLine(timeline.Line);
-        if (models.Count > 0 && Addresses.FirstOrDefault() is { } address)
+        if (models.Count > 0 && !options.IsBehindHost && Addresses.FirstOrDefault() is { } address)
         {
             string key = options.AreKeysRequired ? " -H \"Authorization: Bearer $R1_API_KEY\"" : "";
             lines.AppendLine("Ready. Try:");
@@ -91,7 +92,7 @@ internal sealed partial class StartupReport(IServer server, ServeOptions options
         }
         else
         {
-            lines.Append("Ready; no worker is there yet.");
+            lines.Append(models.Count > 0 ? "Ready" : "Ready; no worker is there yet.");
         }
 
         // In one write: whoever waits for the first line asks when it comes.

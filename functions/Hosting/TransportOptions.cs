@@ -20,6 +20,9 @@ internal sealed class TransportOptions
     public const string StorageVariable = "R1_STORAGE";
     public const string ServiceBusVariable = "R1_SERVICEBUS";
 
+    /// <summary>What Azure Functions calls an account or a namespace in a connection by identity; taken where the variable itself is not set.</summary>
+    public const string AccountNameVariable = StorageVariable + "__accountName", NamespaceVariable = ServiceBusVariable + "__fullyQualifiedNamespace";
+
     public TransportKind Kind { get; init; }
 
     /// <summary>What the environment names instead of a kind; null where it names one, or none.</summary>

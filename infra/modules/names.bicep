@@ -59,6 +59,10 @@ var replyQueue = 'r1-replies'
 var jobQueue = 'inference-jobs'
 
 @export()
+@description('What workers drain, and are scaled by.')
+var scaledQueues = [...requestQueues, jobQueue]
+
+@export()
 var container = 'r1serverless'
 
 @export()

@@ -87,8 +87,6 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
       appSettings: [
         ...gatewayVariables(settings, identity.properties.clientId, {
           account: account.name
-          blobs: account.properties.primaryEndpoints.blob
-          queues: account.properties.primaryEndpoints.queue
           bus: hasBus ? busHost(namespace!.properties.serviceBusEndpoint) : ''
           vault: vault.properties.vaultUri
           insights: insights.properties.ConnectionString

@@ -1,4 +1,4 @@
-import { jobQueue, replyQueue, requestQueues, Names } from 'names.bicep'
+import { jobQueue, replyQueue, requestQueues, scaledQueues, Names } from 'names.bicep'
 import { roles } from 'roles.bicep'
 import { Principals, Tags } from 'types.bicep'
 
@@ -8,17 +8,19 @@ param tags Tags
 param principals Principals
 
 // The code asks for at least fifty deliveries and this lock. Nothing expires: what waits is bounded by deadlines, and ends with an answer.
-var sessionless = [...requestQueues, jobQueue]
-var queues = [...sessionless, replyQueue]
+var queues = [...scaledQueues, replyQueue]
 
 var both = [roles.serviceBusDataSender, roles.serviceBusDataReceiver]
 var grants = flatten([
-  // Both roles drive batches, take jobs and look at what waits; a gateway only receives replies.
-  flatten(map(sessionless, queue => map(both, role => { queue: queue, role: role, who: 'gateway' })))
+  // Both roles drive batches and look at what waits; a gateway takes no jobs, and only receives replies.
+  flatten(map(requestQueues, queue => map(both, role => { queue: queue, role: role, who: 'gateway' })))
   flatten(map(queues, queue => map(both, role => { queue: queue, role: role, who: 'worker' })))
-  [{ queue: replyQueue, role: roles.serviceBusDataReceiver, who: 'gateway' }]
+  [
+    { queue: jobQueue, role: roles.serviceBusDataSender, who: 'gateway' }
+    { queue: replyQueue, role: roles.serviceBusDataReceiver, who: 'gateway' }
+  ]
   // To ask for a queue's length takes the right to manage it.
-  map(requestQueues, queue => { queue: queue, role: roles.serviceBusDataOwner, who: 'platform' })
+  map(scaledQueues, queue => { queue: queue, role: roles.serviceBusDataOwner, who: 'platform' })
 ])
 
 resource namespace 'Microsoft.ServiceBus/namespaces@2026-01-01' = {

@@ -1,4 +1,4 @@
-import { container, modelsContainer, requestQueues, Names } from 'names.bicep'
+import { container, modelsContainer, scaledQueues, Names } from 'names.bicep'
 import { roles } from 'roles.bicep'
 import { Principals } from 'types.bicep'
 
@@ -36,7 +36,7 @@ resource queueService 'Microsoft.Storage/storageAccounts/queueServices@2026-06-0
 }
 
 resource watched 'Microsoft.Storage/storageAccounts/queueServices/queues@2026-06-01' existing = [
-  for name in requestQueues: {
+  for name in scaledQueues: {
     parent: queueService
     name: name
   }
@@ -104,7 +104,7 @@ resource workerQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = if 
 }
 
 resource platformQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for (name, at) in requestQueues: if (hasQueues) {
+  for (name, at) in scaledQueues: if (hasQueues) {
     name: guid(account.id, name, names.platformIdentity, roles.storageQueueDataReader)
     scope: watched[at]
     properties: {

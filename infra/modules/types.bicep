@@ -82,7 +82,7 @@ type WorkerSettings = {
 
 @export()
 type GatewaySettings = {
-  @description('With 0 the first caller waits for the start of a container; jobs in the queue wait as well where the platform does not see them.')
+  @description('With 0 the first caller waits for the start of a container; where the platform does not see jobs in the queue, they are left to workers.')
   @minValue(0)
   @maxValue(20)
   minReplicas: int

@@ -15,7 +15,7 @@ public sealed class ChildProcessTests
     [InlineData("ASPNETCORE_URLS", false)]
     [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT", false)]
     [InlineData("APPLICATIONINSIGHTS_CONNECTION_STRING", false)]
-    [InlineData("FUNCTIONS_CUSTOMHANDLER_PORT", false)]
+    [InlineData("FUNCTIONS_WORKER_RUNTIME", false)]
     [InlineData("DOTNET_ROOT", true)]
     [InlineData("TMPDIR", true)]
     public void Settings_of_the_operators_own_server_are_left_out(string name, bool stays)

@@ -23,6 +23,14 @@ public sealed class Deployment
     /// <summary>The last part of the names of all resources of a type.</summary>
     public string[] Names(string type) => [.. Of(type).Select(one => one["name"]!.GetValue<string>().Split('/')[^1])];
 
+    /// <summary>The container app that azd deploys as this service.</summary>
+    public JsonNode App(string service) => Assert.Single(Of("Microsoft.App/containerApps"), app => app["tags"]!["azd-service-name"]!.GetValue<string>() == service);
+
+    /// <summary>The gateway's variables, in whichever of its homes it is.</summary>
+    public IReadOnlyDictionary<string, string> Gateway() => Variables(Of("Microsoft.Web/sites").SingleOrDefault() is { } site
+        ? site["properties"]!["siteConfig"]!["appSettings"]!
+        : App("gateway")["properties"]!["template"]!["containers"]![0]!["env"]!);
+
     /// <summary>A container's or a site's variables; one that a secret fills says the secret's name.</summary>
     public static IReadOnlyDictionary<string, string> Variables(JsonNode list) =>
         list.AsArray().ToDictionary(one => one!["name"]!.GetValue<string>(), one => (one!["value"] ?? one["secretRef"])!.GetValue<string>(), StringComparer.Ordinal);

@@ -24,8 +24,9 @@ internal sealed class Dockerfile
     public IEnumerable<(string Base, string? Stage)> Stages =>
         Instructions.Where(one => one.Name == "FROM").Select(one => one.Text.Split(" AS ")).Select(parts => (parts[0], parts.Length > 1 ? parts[1] : null));
 
-    /// <summary>The files that COPY takes from the repository.</summary>
-    public IEnumerable<string> Sources => Copies.Where(one => one.From is null).SelectMany(one => one.Sources);
+    /// <summary>The files that COPY takes from the repository; a pattern that fits none stays as it is.</summary>
+    public IEnumerable<string> Sources => Copies.Where(one => one.From is null).SelectMany(one => one.Sources).SelectMany(one =>
+        one.Contains('*', StringComparison.Ordinal) && Directory.GetFiles(RepositoryFiles.Root, one) is { Length: > 0 } files ? files.Select(file => Path.GetFileName(file)) : [one]);
 
     public IEnumerable<(string? From, string[] Sources, string Target)> Copies =>
         from one in Instructions

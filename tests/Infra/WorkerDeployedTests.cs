@@ -64,7 +64,8 @@ public sealed class WorkerDeployedTests(Deployments deployments)
         JsonNode[] rules = [.. scale["rules"]!.AsArray().Select(rule => rule!["custom"]!)];
         bool isStorage = Deployment.Variables(Container((await AppAsync(name))["properties"]!["template"]!)["env"]!)[TransportOptions.KindVariable] == "storage";
         string prefix = isStorage ? new R1Serverless.Queues.AzureStorage.StorageOptions().QueuePrefix : new R1Serverless.Queues.ServiceBus.ServiceBusOptions().EntityPrefix;
-        Assert.Equal(Enum.GetValues<WorkClass>().Select(one => prefix + WorkClassName.Of(one)).Order(), rules.Select(rule => rule["metadata"]!["queueName"]!.GetValue<string>()).Order());
+        string[] drained = [.. Enum.GetValues<WorkClass>().Select(one => prefix + WorkClassName.Of(one)), IJobQueue.Name];
+        Assert.Equal(drained.Order(), rules.Select(rule => rule["metadata"]!["queueName"]!.GetValue<string>()).Order());
         foreach (JsonNode rule in rules)
         {
             Assert.Equal(isStorage ? "azure-queue" : "azure-servicebus", rule["type"]!.GetValue<string>());
@@ -75,6 +76,12 @@ public sealed class WorkerDeployedTests(Deployments deployments)
             Assert.True(int.Parse(rule["metadata"]![isStorage ? "queueLength" : "messageCount"]!.GetValue<string>(), CultureInfo.InvariantCulture) > 0);
         }
 
+        // Who counts them may look at each, and owns no more.
+        string scope = isStorage ? "/queueServices/default/queues/" : "/queues/";
+        string[] seen = [.. deployed.Of("Microsoft.Authorization/roleAssignments")
+            .Where(one => one["properties"]!["principalId"]!.GetValue<string>().Contains(".principals.value.platform", StringComparison.Ordinal) && one["id"]!.GetValue<string>().Contains(scope, StringComparison.Ordinal))
+            .Select(one => one["id"]!.GetValue<string>().Split(scope)[1].Split('/')[0])];
+        Assert.Equal(drained.Order(), seen.Order());
         Assert.True(scale["minReplicas"]!.GetValue<int>() <= scale["maxReplicas"]!.GetValue<int>());
     }
 
@@ -94,6 +101,5 @@ public sealed class WorkerDeployedTests(Deployments deployments)
 
     private static JsonNode Container(JsonNode template) => Assert.Single(template["containers"]!.AsArray())!;
 
-    private async Task<JsonNode> AppAsync(string name) =>
-        Assert.Single((await deployments.GetAsync(name)).Of("Microsoft.App/containerApps"), app => app["tags"]!["azd-service-name"]!.GetValue<string>() == "worker");
+    private async Task<JsonNode> AppAsync(string name) => (await deployments.GetAsync(name)).App("worker");
 }

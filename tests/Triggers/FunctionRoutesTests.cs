@@ -1,74 +1,78 @@
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Routing.Template;
 using Microsoft.Extensions.DependencyInjection;
 using R1Serverless.Hosting;
+using R1Serverless.Monitoring;
 using R1Serverless.Queues;
 using R1Serverless.Tests.Hosting;
+using R1Serverless.Tests.Triggers.Host;
 
 namespace R1Serverless.Tests.Triggers;
 
 /// <summary>One set of routes: what the app answers, the host lets through, and nothing else.</summary>
 public sealed class FunctionRoutesTests
 {
-    private static readonly IReadOnlyList<FunctionFile> Functions = FunctionFile.In(RepositoryFiles.Path("functions", "Triggers"));
+    private const string Rest = "UnmatchedRoute";
+
+    private static readonly IReadOnlyList<FunctionDefinition> Functions = FunctionDefinition.Built;
+
+    private static IEnumerable<FunctionDefinition> Http => Functions.Where(one => one.IsHttp);
 
     [Fact]
-    public async Task Every_route_of_a_function_is_one_of_the_app_and_the_other_way_round()
+    public async Task Every_route_of_the_server_is_a_function_s_and_the_other_way_round()
     {
-        await using TestServer server = await TestServer.StartGatewayAsync(new ServeOptions { IsBehindHost = true });
+        await using TestServer server = await TestServer.StartGatewayAsync(new ServeOptions { Monitoring = new MonitoringOptions { HasPage = true } });
         string[] app =
         [
-            .. from endpoint in server.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
-               // The host asks for it, and gives outsiders a page of its own there.
-               where endpoint.RoutePattern.RawText != "/"
-               from method in endpoint.Metadata.GetRequiredMetadata<IHttpMethodMetadata>().HttpMethods
-               select $"{method} {endpoint.RoutePattern.RawText!.TrimStart('/')}",
+            .. server.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().Select(one => one.RoutePattern.RawText!.TrimStart('/')).Distinct(StringComparer.Ordinal)
+                // A function can't be at the root but by taking everything.
+                .Select(route => route.Length == 0 ? "{*path}" : route),
         ];
-        string[] host =
-        [
-            .. from function in Functions where function.IsHttp from method in function.Methods select $"{method} {function.Route}",
-            .. from function in Functions where !function.IsHttp select $"POST {function.Name}",
-        ];
-        Assert.NotEmpty(host);
-        Assert.Equal(app.Order(StringComparer.Ordinal), host.Order(StringComparer.Ordinal));
+        Assert.NotEmpty(app);
+        Assert.Equal(app.Order(StringComparer.Ordinal), Http.Select(one => one.Route).Order(StringComparer.Ordinal));
     }
 
     [Fact]
-    public void The_triggers_watch_what_the_code_names_and_their_connections_are_not_its_own_settings()
+    public void The_host_hands_every_method_on_and_leaves_keys_to_the_app()
     {
-        FunctionFile[] queues = [.. Functions.Where(one => one.Type is "queueTrigger" or "serviceBusTrigger")];
-        Assert.Equal(2, queues.Length);
-        Assert.All(queues, one => Assert.Equal(IJobQueue.Name, one.Trigger.GetProperty("queueName").GetString()));
-        // A plain value under a connection's name would be taken for a connection string.
-        string[] settings = [TransportOptions.KindVariable, TransportOptions.StorageVariable, TransportOptions.ServiceBusVariable];
-        Assert.All(queues, one => Assert.DoesNotContain(one.Trigger.GetProperty("connection").GetString()!, settings));
-        Assert.Equal(["Housekeeping", "Warmup"], Functions.Where(one => one.Type is "timerTrigger" or "warmupTrigger").Select(one => one.Name));
-    }
-
-    [Fact]
-    public void No_route_lets_anybody_in_to_what_only_the_host_calls()
-    {
-        using HostFront front = new(Functions, new SocketsHttpHandler());
-        foreach (FunctionFile function in Functions.Where(one => !one.IsHttp))
-        {
-            string name = function.Name;
-            string[] paths = [$"/{name}", $"/{name.ToLowerInvariant()}", $"/{name}/", $"//{name}", $"/%{(int)name[0]:x2}{name[1..]}", $"/v1/../{name}", $"/v1/models/../../{name}", $"/v1/models/..%2f..%2f{name}"];
-            foreach (string path in paths)
-            {
-                // As clients of HTTP write it: dots are theirs to resolve.
-                string sent = new Uri($"http://host{path}").AbsolutePath;
-                Assert.Null(front.Find(HttpMethod.Post, sent));
-            }
-        }
-    }
-
-    [Fact]
-    public void The_host_takes_them_as_they_are()
-    {
-        FunctionFile[] http = [.. Functions.Where(one => one.IsHttp)];
-        // The app's own keys protect them; only one request in and one answer out are proxied.
-        Assert.All(http, one => Assert.Equal(("anonymous", "http"), (one.Trigger.GetProperty("authLevel").GetString(), one.Outputs.Single())));
-        // The host's own.
-        Assert.All(http, one => Assert.DoesNotMatch("^/|^(admin|runtime)|^$", one.Route));
+        Assert.All(Http, one => Assert.Empty(one.Methods));
+        Assert.All(Http, one => Assert.Equal("Anonymous", one.Trigger.GetProperty("authLevel").GetString()));
+        // These addresses are the host's own.
+        Assert.All(Http, one => Assert.DoesNotMatch("^/|^(admin|runtime)", one.Route));
         Assert.All(Functions, one => Assert.Matches("^[A-Za-z][A-Za-z0-9]*$", one.Name));
     }
+
+    [Fact]
+    public void No_function_takes_what_another_is_for()
+    {
+        FunctionDefinition[] byName = [.. Http.OrderBy(one => one.Name, StringComparer.Ordinal)];
+        foreach (FunctionDefinition one in byName)
+        {
+            // An address of its own, such as v1/files/x/content.
+            PathString address = "/" + string.Join('/', one.Route.Split('/').Select(part => part.StartsWith('{') ? "x" : part));
+            FunctionDefinition first = byName.First(other => new TemplateMatcher(TemplateParser.Parse(other.Route), []).TryMatch(address, []));
+            Assert.Equal(one.Name, first.Name);
+        }
+
+        Assert.Equal(Rest, byName.First(other => new TemplateMatcher(TemplateParser.Parse(other.Route), []).TryMatch("/", [])).Name);
+    }
+
+    [Fact]
+    public void The_triggers_watch_what_the_code_names()
+    {
+        FunctionDefinition[] others = [.. Functions.Where(one => !one.IsHttp)];
+        Assert.Equal([("Housekeeping", "timerTrigger"), ("InferenceJobs", "queueTrigger"), ("Warmup", "warmupTrigger")], others.Select(one => (one.Name, one.Type)));
+        Assert.Equal((IJobQueue.Name, TransportOptions.StorageVariable), (others[1].Trigger.GetProperty("queueName").GetString(), others[1].Trigger.GetProperty("connection").GetString()));
+    }
+
+    [Theory]
+    [InlineData("r1 --host 127.0.0.1 --port 1 --functions-worker-id x", "r1")]
+    [InlineData("/app/r1.dll --host 127.0.0.1 --functions-worker-id x --functions-uri http://127.0.0.1:1/", "")]
+    [InlineData("--max-wait 30 /app/r1.dll --host 127.0.0.1 --functions-worker-id x", "--max-wait 30")]
+    [InlineData("--functions-worker-id x --functions-uri http://127.0.0.1:1/", "")]
+    [InlineData("serve --urls http://127.0.0.1:1", null)]
+    [InlineData("", null)]
+    public void A_command_line_of_the_host_s_is_known_and_its_own_arguments_are_left_out(string line, string? own) =>
+        Assert.Equal(own?.Split(' ', StringSplitOptions.RemoveEmptyEntries), FunctionsHost.Find(line.Split(' ', StringSplitOptions.RemoveEmptyEntries))?.Arguments);
 }

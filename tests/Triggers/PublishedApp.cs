@@ -9,15 +9,18 @@ public sealed class PublishedAppTests : ICollectionFixture<PublishedApp>
     public const string Name = "published app";
 }
 
-/// <summary>The folder that <c>dotnet publish functions</c> gives, made once for all tests. What was compiled stays under tests/obj, so that the next run is quick.</summary>
+/// <summary>The folder that <c>dotnet publish functions</c> gives, made once for all tests, or the one that R1_PUBLISHED_APP names. What was compiled stays under tests/obj, so that the next run is quick.</summary>
 public sealed class PublishedApp : IAsyncLifetime
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(15);
 
-    public string Folder { get; } = RepositoryFiles.Path("tests", "obj", "published", "app");
+    private static readonly string? Given = Environment.GetEnvironmentVariable("R1_PUBLISHED_APP");
+
+    public string Folder { get; } = Given ?? RepositoryFiles.Path("tests", "obj", "published", "app");
 
     public async ValueTask InitializeAsync()
     {
+        if (Given is not null) return;
         // What an earlier run published must not stay.
         if (Directory.Exists(Folder)) Directory.Delete(Folder, recursive: true);
         string artifacts = RepositoryFiles.Path("tests", "obj", "published", "artifacts");

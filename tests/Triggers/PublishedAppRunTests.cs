@@ -1,37 +1,33 @@
 using System.Net;
-using System.Net.Http.Json;
 using System.Text.Json;
 using R1Serverless.Tests.EndToEnd;
+using R1Serverless.Tests.Triggers.Host;
 
 namespace R1Serverless.Tests.Triggers;
 
 /// <summary>The published folder under a stand-in for the Functions host, with a worker over the same queue where one is needed.</summary>
 [Collection(PublishedAppTests.Name)]
-public sealed class PublishedAppRunTests(PublishedApp app) : IDisposable
+public sealed partial class PublishedAppRunTests(PublishedApp app) : IDisposable
 {
     private const string Key = "one", Long = ",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":4000,\"n\":16";
-
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
 
     private readonly string _data = Directory.CreateTempSubdirectory("r1-host-").FullName;
 
     public void Dispose() => Directory.Delete(_data, recursive: true);
 
     [Fact]
-    public async Task It_listens_where_the_host_says_whatever_else_the_environment_says_and_asks_for_its_own_keys()
+    public async Task It_lists_its_functions_and_asks_for_its_own_keys_whatever_the_host_s_environment_says()
     {
         await using StandInHost host = await StandInHost.StartAsync(app.Folder, _data, new Dictionary<string, string> { ["R1_API_KEY"] = Key });
+        Assert.Equal(FunctionDefinition.In(app.Folder).Select(one => (one.Name, one.Type)), host.Functions.Select(one => (one.Name, one.Type)));
         Assert.Equal(HttpStatusCode.OK, (await host.Client.GetAsync("/health/live")).StatusCode);
         Assert.Equal(HttpStatusCode.Unauthorized, (await host.Client.GetAsync("/v1/models")).StatusCode);
         host.Client.DefaultRequestHeaders.Authorization = new("Bearer", Key);
         await host.UntilReadyAsync();
-        using JsonDocument models = JsonDocument.Parse(await host.Client.GetStringAsync("/v1/models"));
-        Assert.Equal(0, models.RootElement.GetProperty("data").GetArrayLength());
-        Assert.Contains($"Listening on {host.Address.GetLeftPart(UriPartial.Authority)}", host.Output, StringComparison.Ordinal);
+        Assert.Equal(0, (await JsonAsync(await host.Client.GetAsync("/v1/models"))).GetProperty("data").GetArrayLength());
+        // The host's own address, which is in the worker's environment too.
         Assert.DoesNotContain("8080", host.Output, StringComparison.Ordinal);
-        // The host has nothing at these addresses for anybody.
-        foreach (FunctionFile one in host.Functions.Where(one => !one.IsHttp))
-            Assert.Equal(HttpStatusCode.NotFound, (await host.Client.PostAsync($"/{one.Name}", JsonContent.Create(1))).StatusCode);
+        await host.Worker.AskStatusAsync(TimeSpan.FromMinutes(1));
     }
 
     [Fact]
@@ -40,6 +36,40 @@ public sealed class PublishedAppRunTests(PublishedApp app) : IDisposable
         await using StandInHost host = await StandInHost.StartAsync(app.Folder, _data);
         await host.UntilReadyAsync();
         Assert.Equal(HttpStatusCode.Forbidden, (await host.Client.GetAsync("/v1/models")).StatusCode);
+    }
+
+    [Fact]
+    public async Task Odd_requests_are_answered_as_without_the_host()
+    {
+        await using StandInHost host = await StartAsync();
+        await using ServeProcess plain = await ServeProcess.StartInAsync(Path.Combine(_data, "plain"), new Dictionary<string, string> { ["R1_API_KEY"] = Key }, "--role", "gateway");
+        (string Method, string Path)[] odd =
+        [
+            ("HEAD", "/health/live"), ("HEAD", "/v1/models"), ("OPTIONS", "/v1/chat/completions"), ("OPTIONS", "/v1/files"), ("DELETE", "/v1/models"), ("PATCH", "/v1/files/x"), ("GET", "/v1/chat/completions"),
+            ("GET", "/nothing/here"), ("GET", "/"), ("HEAD", "/"), ("GET", "/v1/models/a/b"), ("GET", "/V1/MODELS"), ("GET", "/v1/files/a%2fb"), ("GET", "/v1/requests/%C3%A9"), ("GET", "/v1/models?api-key=x"),
+            ("POST", "/v1/chat/completions"), ("POST", "/v1/embeddings"), ("GET", "/metrics"),
+        ];
+        foreach ((string method, string path) in odd)
+        {
+            (string Status, string Body) here = await AskAsync(host.Client, method, path), there = await AskAsync(plain.Client, method, path);
+            Assert.Equal((method, path, there.Status, there.Body), (method, path, here.Status, here.Body));
+        }
+
+        // A client that gives its request the host's own header.
+        using HttpRequestMessage forged = new(HttpMethod.Get, "/v1/models");
+        forged.Headers.Add("x-ms-invocation-id", "forged");
+        Assert.Equal(HttpStatusCode.OK, (await host.Client.SendAsync(forged)).StatusCode);
+
+        static async Task<(string Status, string Body)> AskAsync(HttpClient client, string method, string path)
+        {
+            using HttpRequestMessage request = new(new HttpMethod(method), path);
+            request.Headers.Add("x-request-id", "same");
+            request.Headers.Authorization = new("Bearer", Key);
+            using HttpResponseMessage response = await client.SendAsync(request);
+            string headers = string.Join(' ', response.Headers.Concat(response.Content.Headers).Where(one => one.Key is "Allow" or "Content-Type" or "X-Request-ID" or "WWW-Authenticate").Select(one => $"{one.Key}={string.Join(',', one.Value)}"));
+            string body = await response.Content.ReadAsStringAsync();
+            return ($"{(int)response.StatusCode} {headers}", body.Contains("\"queue\":", StringComparison.Ordinal) ? "the service" : body);
+        }
     }
 
     [Fact]
@@ -69,28 +99,51 @@ public sealed class PublishedAppRunTests(PublishedApp app) : IDisposable
     }
 
     [Fact]
-    public async Task Messages_timer_and_warm_up_are_answered_as_the_host_needs_it()
+    public async Task Messages_timer_and_warm_up_are_taken()
     {
         await using StandInHost host = await StartAsync();
-        Assert.Equal((200, JsonValueKind.Object), await OutputsAsync(host, "Warmup", """{"Data":{"warmupContext":{}}}"""));
-        Assert.Equal((200, JsonValueKind.Object), await OutputsAsync(host, "InferenceJobs", Job("sum", "What is 12 + 30?")));
-        // The same again, as after an answer that got lost, and several at once, one of them poison.
-        Assert.Equal((200, JsonValueKind.Object), await OutputsAsync(host, "InferenceJobs", Job("sum", "What is 12 + 30?")));
-        string[] several = [Message("more", "What is 347 + 85?"), "poison"];
-        string many = JsonSerializer.Serialize(new { Data = new { job = JsonSerializer.Serialize(several) }, Metadata = new { MessageIdArray = "[\"m-1\",\"m-2\"]" } });
-        Assert.Equal((200, JsonValueKind.Object), await OutputsAsync(host, "InferenceJobsServiceBus", many));
+        Assert.Null(await host.InvokeAsync("Warmup", "{}"));
+        Assert.Equal((1, false), await host.DeliverAsync("InferenceJobs", "79e2", Job("sum", "What is 12 + 30?")));
+        // The same again, as after an answer that got lost.
+        Assert.Equal((1, false), await host.DeliverAsync("InferenceJobs", "79e2", Job("sum", "What is 12 + 30?")));
+        Assert.Equal((1, false), await host.DeliverAsync("InferenceJobs", "m-2", "poison"));
         Assert.Contains("not valid JSON", await File.ReadAllTextAsync(Stored("inference-jobs-poison/m-2.json")), StringComparison.Ordinal);
-        await UntilAsync(() => Task.FromResult(host.Output.Contains("m-2 was put aside", StringComparison.Ordinal)));
+        await Eventually.HoldsAsync(() => host.Output.Contains("m-2 was put aside", StringComparison.Ordinal), () => $"the log says so; {host.Output}");
 
         await using ServeProcess worker = await WorkerAsync();
         // Nobody waits for these but the timer.
-        await UntilAsync(async () =>
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                Assert.Null(await host.InvokeAsync("Housekeeping", """{"Schedule":{"AdjustForDST":true},"ScheduleStatus":null,"IsPastDue":false}"""));
+                return File.Exists(Stored("jobs/sum/result.json"));
+            },
+            () => "the job has its result");
+        Assert.Equal("42", await ResultAsync("sum"));
+    }
+
+    [Fact]
+    public async Task A_job_whose_store_is_away_when_the_host_stops_is_handed_back_and_runs_once()
+    {
+        string inTheWay = Stored("jobs");
+        await using (StandInHost first = await StartAsync())
         {
-            Assert.Equal((200, JsonValueKind.Object), await OutputsAsync(host, "Housekeeping", """{"Data":{"timer":{"Schedule":{},"IsPastDue":false}},"Metadata":{}}"""));
-            return File.Exists(Stored("jobs/sum/result.json")) && File.Exists(Stored("jobs/more/result.json"));
-        });
-        Assert.Equal("42", Answer(JsonDocument.Parse(await File.ReadAllBytesAsync(Stored("jobs/sum/result.json"))).RootElement.GetProperty("response").GetProperty("body")));
-        Assert.Equal("432", Answer(JsonDocument.Parse(await File.ReadAllBytesAsync(Stored("jobs/more/result.json"))).RootElement.GetProperty("response").GetProperty("body")));
+            await File.WriteAllTextAsync(inTheWay, "");
+            Task<string?> delivery = first.InvokeAsync("InferenceJobs", StandInHost.Message("79e2", Job("sum", "What is 12 + 30?"), 1));
+            await Eventually.HoldsAsync(() => first.Worker.Running.Count == 1, "the job is being taken");
+            await first.StopAsync(TimeSpan.Zero);
+            // The host keeps a message whose function failed.
+            Assert.NotNull(await delivery);
+            Assert.Equal(0, first.ExitCode);
+        }
+
+        File.Delete(inTheWay);
+        await using StandInHost second = await StartAsync();
+        await using ServeProcess worker = await WorkerAsync();
+        Assert.Null(await second.InvokeAsync("InferenceJobs", StandInHost.Message("79e2", Job("sum", "What is 12 + 30?"), 2)));
+        await Eventually.HoldsAsync(() => File.Exists(Stored("jobs/sum/result.json")), "the job has its result");
+        Assert.Equal("42", await ResultAsync("sum"));
+        Assert.Single(Directory.GetFiles(Stored("jobs/sum"), "result.json"));
     }
 
     [Fact]
@@ -106,46 +159,41 @@ public sealed class PublishedAppRunTests(PublishedApp app) : IDisposable
             HttpRequestMessage later = ServeProcess.Ask("What is 347 + 85?");
             later.Headers.Add("Prefer", "respond-async");
             waited = (await JsonAsync(await first.Client.SendAsync(later))).GetProperty("id").GetString()!;
-            Assert.Equal((200, JsonValueKind.Object), await OutputsAsync(first, "InferenceJobs", Job("sum", "What is 12 + 30?")));
+            Assert.Null(await first.InvokeAsync("InferenceJobs", StandInHost.Message("79e2", Job("sum", "What is 12 + 30?"), 1)));
             await first.KillAsync();
             await Assert.ThrowsAnyAsync<IOException>(async () => await reader.ReadToEndAsync());
         }
 
         await using StandInHost second = await StartAsync();
         // What was not acknowledged in time comes again.
-        Assert.Equal((200, JsonValueKind.Object), await OutputsAsync(second, "InferenceJobs", Job("sum", "What is 12 + 30?")));
+        Assert.Null(await second.InvokeAsync("InferenceJobs", StandInHost.Message("79e2", Job("sum", "What is 12 + 30?"), 2)));
         JsonElement record = default;
-        await UntilAsync(async () => (record = await JsonAsync(await second.Client.GetAsync($"/v1/requests/{waited}"))).GetProperty("status").GetString() != "queued");
+        await Eventually.HoldsAsync(async () => (record = await JsonAsync(await second.Client.GetAsync($"/v1/requests/{waited}"))).GetProperty("status").GetString() != "queued", () => $"{record}");
         Assert.Equal("432", Answer(record.GetProperty("response")));
-        await UntilAsync(() => Task.FromResult(File.Exists(Stored("jobs/sum/result.json"))));
+        await Eventually.HoldsAsync(() => File.Exists(Stored("jobs/sum/result.json")), "the job has its result");
     }
 
-    private static string Message(string id, string question) =>
+    [Fact]
+    public async Task Told_to_stop_it_lets_answers_end_and_exits_in_order()
+    {
+        await using StandInHost host = await StartAsync();
+        await using ServeProcess worker = await WorkerAsync();
+        using HttpResponseMessage stream = await host.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?", ",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":200"), HttpCompletionOption.ResponseHeadersRead);
+        Task stopping = host.StopAsync(TimeSpan.FromMinutes(1));
+        Assert.EndsWith("data: [DONE]\n\n", await stream.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        await stopping;
+        Assert.Equal(0, host.ExitCode);
+    }
+
+    private static string Job(string id, string question) =>
         $$$"""{"id":"{{{id}}}","body":{"model":"{{{ServeProcess.Model}}}","temperature":0,"messages":[{"role":"user","content":"{{{question}}}"}]}}""";
 
-    /// <summary>As the host writes it: the message as JSON in a string.</summary>
-    private static string Job(string id, string question) => JsonSerializer.Serialize(new
-    {
-        Data = new { job = JsonSerializer.Serialize(Message(id, question)) },
-        Metadata = new { DequeueCount = "1", Id = "\"79e2-1\"", PopReceipt = "\"AgAAAA\"", sys = new { MethodName = "InferenceJobs", UtcNow = "2026-11-26T19:00:00Z", RandGuid = "5f0c" } },
-    });
-
-    private static async Task<(int Status, JsonValueKind Outputs)> OutputsAsync(StandInHost host, string function, string body)
-    {
-        (int status, JsonElement answer) = await host.InvokeAsync(function, body);
-        return (status, answer.GetProperty("Outputs").ValueKind);
-    }
+    private async Task<string> ResultAsync(string job) =>
+        Answer(JsonDocument.Parse(await File.ReadAllBytesAsync(Stored($"jobs/{job}/result.json"))).RootElement.GetProperty("response").GetProperty("body"));
 
     private static async Task<JsonElement> JsonAsync(HttpResponseMessage response) => JsonDocument.Parse(await response.Content.ReadAsByteArrayAsync()).RootElement;
 
     private static string Answer(JsonElement answer) => answer.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString()!.Trim();
-
-    private static async Task UntilAsync(Func<Task<bool>> isSo)
-    {
-        using CancellationTokenSource limit = new(Limit);
-        using PeriodicTimer polls = new(TimeSpan.FromMilliseconds(50));
-        while (!await isSo()) await polls.WaitForNextTickAsync(limit.Token);
-    }
 
     private string Stored(string name) => Path.Combine(_data, "r1serverless", "queue", "store", name);
 

@@ -1,0 +1,98 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+
+namespace R1Serverless.Tests.Triggers.Host;
+
+/// <summary>
+/// The stand-in host for hands and benchmarks: <c>functions-host FOLDER [PORT]</c> serves a published folder until its input ends; <c>functions-host start ROUNDS FOLDER…</c> prints how long each
+/// folder takes from its process's start to the first byte through the front, in turn.
+/// </summary>
+internal static class HostChild
+{
+    public const string Command = "functions-host";
+
+    public static async Task<int> RunAsync(string[] arguments)
+    {
+        if (arguments is ["start", var rounds, .. var folders]) return await MeasureAsync(int.Parse(rounds, CultureInfo.InvariantCulture), folders);
+        string data = Directory.CreateTempSubdirectory("r1-host-").FullName;
+        await using StandInHost host = await StandInHost.StartAsync(Path.GetFullPath(arguments[0]), data, Settings(), arguments is [_, var port] ? int.Parse(port, CultureInfo.InvariantCulture) : null);
+        foreach (FunctionDefinition one in host.Functions) Console.WriteLine($"{one.Name}: {one.Type} {(one.IsHttp ? $"/{one.Route}" : "")}");
+        Console.WriteLine($"Listening on {host.Address}");
+        await Console.In.ReadToEndAsync();
+        await host.StopAsync(TimeSpan.FromSeconds(1));
+        Console.WriteLine(host.Output);
+        return host.ExitCode;
+    }
+
+    private static Dictionary<string, string> Settings() => Environment.GetEnvironmentVariables().Keys.Cast<string>()
+        .Where(name => name.StartsWith("R1_", StringComparison.Ordinal) || name.StartsWith("FUNCTIONS_", StringComparison.Ordinal) || name.StartsWith("languageWorkers", StringComparison.Ordinal))
+        .ToDictionary(name => name, name => Environment.GetEnvironmentVariable(name)!, StringComparer.Ordinal);
+
+    private static async Task<int> MeasureAsync(int rounds, string[] folders)
+    {
+        Dictionary<string, List<double>> taken = folders.ToDictionary(one => one, _ => new List<double>(), StringComparer.Ordinal);
+        for (int round = -1; round < rounds; round++)
+        {
+            foreach (string folder in folders)
+            {
+                double milliseconds = File.ReadAllText(Path.Combine(folder, "host.json")).Contains("customHandler", StringComparison.Ordinal) ? await CustomHandlerAsync(folder) : await IsolatedAsync(folder);
+                // The first start reads the files from the disk.
+                if (round >= 0) taken[folder].Add(milliseconds);
+            }
+        }
+
+        foreach ((string folder, List<double> all) in taken)
+        {
+            all.Sort();
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{folder}: median {all[all.Count / 2]:0} ms, {all[0]:0} to {all[^1]:0}"));
+        }
+
+        return 0;
+    }
+
+    private static async Task<double> IsolatedAsync(string folder)
+    {
+        string data = Directory.CreateTempSubdirectory("r1-host-").FullName;
+        await using StandInHost host = await StandInHost.BeginAsync(Path.GetFullPath(folder), data, Settings());
+        // Waits at the front for the worker, as at the host.
+        using HttpResponseMessage first = await host.Client.GetAsync("/health/live");
+        double taken = (TimeProvider.System.GetUtcNow() - host.StartTime).TotalMilliseconds;
+        if (!first.IsSuccessStatusCode) throw new InvalidOperationException(host.Output);
+        return taken;
+    }
+
+    /// <summary>What a published folder of before the isolated worker takes: its handler's process, and a proxied request, asked again until the port is open, as the host did it.</summary>
+    private static async Task<double> CustomHandlerAsync(string folder)
+    {
+        string data = Directory.CreateTempSubdirectory("r1-host-").FullName;
+        int port = QuietPorts.Take();
+        ProcessStartInfo start = new(Path.Combine(folder, "r1"), ["serve", "--role", "gateway", "--data", data]) { WorkingDirectory = folder, UseShellExecute = false, RedirectStandardOutput = true };
+        start.Environment["FUNCTIONS_CUSTOMHANDLER_PORT"] = port.ToString(CultureInfo.InvariantCulture);
+        using HttpClient client = new() { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
+        long began = Stopwatch.GetTimestamp();
+        using Process process = Process.Start(start)!;
+        process.OutputDataReceived += (_, _) => { };
+        process.BeginOutputReadLine();
+        try
+        {
+            while (true)
+            {
+                try
+                {
+                    using HttpResponseMessage first = await client.GetAsync("/health/live");
+                    if (first.StatusCode == HttpStatusCode.OK) return Stopwatch.GetElapsedTime(began).TotalMilliseconds;
+                }
+                catch (HttpRequestException)
+                {
+                    await Task.Delay(1);
+                }
+            }
+        }
+        finally
+        {
+            process.Kill();
+            await process.WaitForExitAsync();
+        }
+    }
+}
