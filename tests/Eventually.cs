@@ -16,7 +16,7 @@ internal static class Eventually
         while (!await holds())
         {
             if (TimeProvider.System.GetElapsedTime(began) > Limit) Assert.Fail($"Within {Limit.TotalMinutes:0} minutes it did not come: {what()}");
-            await Task.Delay(1);
+            await Task.Delay(1, TestContext.Current.CancellationToken);
         }
     }
 }

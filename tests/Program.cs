@@ -1,3 +1,4 @@
+using R1Serverless.Tests.Limits;
 using R1Serverless.Tests.Queues.Broker;
 using R1Serverless.Tests.Queues.Embedded;
 
@@ -12,7 +13,9 @@ internal static class Program
         [Delivery.FetchChild.Command, var repository, var cache, var version] => Delivery.FetchChild.RunAsync(repository, cache, version),
         [BrokerChild.Command] => BrokerChild.RunAsync(),
         [Triggers.Host.HostChild.Command, .. var folder] => Triggers.Host.HostChild.RunAsync(folder),
+        [ThreadStacks.Command, var process] => Task.FromResult(ThreadStacks.ReadOf(process)),
         _ when args.Contains("--server", StringComparer.Ordinal) => Xunit.MicrosoftTestingPlatform.TestPlatformTestFramework.RunAsync(args, SelfRegisteredExtensions.AddSelfRegisteredExtensions),
-        _ => Xunit.Runner.InProc.SystemConsole.ConsoleRunner.Run(args),
+        [RunLimits.Option, var limits, .. var rest] => TestRun.RunAsync(RunLimits.Parse(limits), rest),
+        _ => TestRun.RunAsync(RunLimits.Default, args),
     };
 }

@@ -128,7 +128,9 @@ public sealed class ModelCommandTests : IDisposable
     public async Task A_bench_of_no_model_says_so_in_one_plain_line()
     {
         var (code, output, errors) = await RunAsync("bench", "--model", "typo", "--data", _data);
-        Assert.Equal((1, ""), (code, output.Trim()));
+        Assert.Equal(1, code);
+        // What it does is said once that takes a second.
+        Assert.Matches("^(Preparing the models)?$", output.Trim());
         Assert.Equal($"error: There is no model 'typo' in {_models}.", errors.Trim());
     }
 
