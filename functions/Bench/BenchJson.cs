@@ -11,6 +11,5 @@ namespace R1Serverless.Bench;
 [JsonSerializable(typeof(QueueReport))]
 [JsonSerializable(typeof(HotSwapReport))]
 [JsonSerializable(typeof(List<ColdStartRow>))]
-[JsonSerializable(typeof(GatewayStartReport))]
 [JsonSerializable(typeof(GpuReport))]
 internal sealed partial class BenchJson : JsonSerializerContext;

@@ -4,109 +4,70 @@ using Microsoft.Azure.Functions.Worker.Http;
 namespace R1Serverless.Triggers;
 
 /// <summary>
-/// One function for each route of the API, so that each has its name, metrics and switch in the portal. They take every method: what a route does not take is answered in the API's
-/// own shape. The host tries routes in the order of the functions' names: one that takes another's addresses too has the later name. <see cref="AuthorizationLevel.Anonymous"/>, since clients of OpenAI's API send their keys as Bearer tokens, which the API itself checks.
+/// One function for each route of the API, so that each has its name, metrics and switch in the portal. A function here is no more than that: the host hands the request itself to the server, see
+/// <see cref="FunctionsApp"/>. They take every method, so that the server answers what a route does not take. The host tries routes in the order of the functions' names: one that takes
+/// another's addresses too has the later name. <see cref="AuthorizationLevel.Anonymous"/>, since clients of OpenAI's API send their keys as Bearer tokens, which the server checks.
 /// </summary>
 public static class ApiFunctions
 {
     [Function("ChatCompletions")]
-    public static void ChatCompletions([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/chat/completions")] HttpRequestData request)
-    {
-    }
+    public static void ChatCompletions([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/chat/completions")] HttpRequestData request) { }
 
     [Function("TextCompletions")]
-    public static void TextCompletions([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/completions")] HttpRequestData request)
-    {
-    }
+    public static void TextCompletions([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/completions")] HttpRequestData request) { }
 
     [Function("Models")]
-    public static void Models([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/models")] HttpRequestData request)
-    {
-    }
+    public static void Models([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/models")] HttpRequestData request) { }
 
     [Function("ModelsById")]
-    public static void ModelsById([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/models/{*id}")] HttpRequestData request)
-    {
-    }
+    public static void ModelsById([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/models/{*id}")] HttpRequestData request) { }
 
     [Function("Files")]
-    public static void Files([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/files")] HttpRequestData request)
-    {
-    }
+    public static void Files([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/files")] HttpRequestData request) { }
 
     [Function("File")]
-    public static void File([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/files/{id}")] HttpRequestData request)
-    {
-    }
+    public static void File([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/files/{id}")] HttpRequestData request) { }
 
     [Function("FileContent")]
-    public static void FileContent([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/files/{id}/content")] HttpRequestData request)
-    {
-    }
+    public static void FileContent([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/files/{id}/content")] HttpRequestData request) { }
 
     [Function("Batches")]
-    public static void Batches([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/batches")] HttpRequestData request)
-    {
-    }
+    public static void Batches([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/batches")] HttpRequestData request) { }
 
     [Function("Batch")]
-    public static void Batch([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/batches/{id}")] HttpRequestData request)
-    {
-    }
+    public static void Batch([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/batches/{id}")] HttpRequestData request) { }
 
     [Function("BatchCancel")]
-    public static void BatchCancel([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/batches/{id}/cancel")] HttpRequestData request)
-    {
-    }
+    public static void BatchCancel([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/batches/{id}/cancel")] HttpRequestData request) { }
 
     [Function("Request")]
-    public static void Request([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/requests/{id}")] HttpRequestData request)
-    {
-    }
+    public static void Request([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/requests/{id}")] HttpRequestData request) { }
 
     [Function("HealthLive")]
-    public static void HealthLive([HttpTrigger(AuthorizationLevel.Anonymous, Route = "health/live")] HttpRequestData request)
-    {
-    }
+    public static void HealthLive([HttpTrigger(AuthorizationLevel.Anonymous, Route = "health/live")] HttpRequestData request) { }
 
     [Function("HealthReady")]
-    public static void HealthReady([HttpTrigger(AuthorizationLevel.Anonymous, Route = "health/ready")] HttpRequestData request)
-    {
-    }
+    public static void HealthReady([HttpTrigger(AuthorizationLevel.Anonymous, Route = "health/ready")] HttpRequestData request) { }
 
     [Function("ManageQueues")]
-    public static void ManageQueues([HttpTrigger(AuthorizationLevel.Anonymous, Route = "manage/queues")] HttpRequestData request)
-    {
-    }
+    public static void ManageQueues([HttpTrigger(AuthorizationLevel.Anonymous, Route = "manage/queues")] HttpRequestData request) { }
 
     [Function("ManageMessages")]
-    public static void ManageMessages([HttpTrigger(AuthorizationLevel.Anonymous, Route = "manage/queues/{class}/messages")] HttpRequestData request)
-    {
-    }
+    public static void ManageMessages([HttpTrigger(AuthorizationLevel.Anonymous, Route = "manage/queues/{class}/messages")] HttpRequestData request) { }
 
     [Function("ManageDeadLetters")]
-    public static void ManageDeadLetters([HttpTrigger(AuthorizationLevel.Anonymous, Route = "manage/queues/{class}/dead-letters")] HttpRequestData request)
-    {
-    }
+    public static void ManageDeadLetters([HttpTrigger(AuthorizationLevel.Anonymous, Route = "manage/queues/{class}/dead-letters")] HttpRequestData request) { }
 
     [Function("ManageRedrive")]
-    public static void ManageRedrive([HttpTrigger(AuthorizationLevel.Anonymous, Route = "manage/queues/{class}/redrive")] HttpRequestData request)
-    {
-    }
+    public static void ManageRedrive([HttpTrigger(AuthorizationLevel.Anonymous, Route = "manage/queues/{class}/redrive")] HttpRequestData request) { }
 
     [Function("ManageKeys")]
-    public static void ManageKeys([HttpTrigger(AuthorizationLevel.Anonymous, Route = "manage/keys")] HttpRequestData request)
-    {
-    }
+    public static void ManageKeys([HttpTrigger(AuthorizationLevel.Anonymous, Route = "manage/keys")] HttpRequestData request) { }
 
     [Function("Metrics")]
-    public static void Metrics([HttpTrigger(AuthorizationLevel.Anonymous, Route = "metrics")] HttpRequestData request)
-    {
-    }
+    public static void Metrics([HttpTrigger(AuthorizationLevel.Anonymous, Route = "metrics")] HttpRequestData request) { }
 
     /// <summary>Every other address: the root, and what there is not, which is answered in the API's own shape too.</summary>
     [Function("UnmatchedRoute")]
-    public static void UnmatchedRoute([HttpTrigger(AuthorizationLevel.Anonymous, Route = "{*path}")] HttpRequestData request)
-    {
-    }
+    public static void UnmatchedRoute([HttpTrigger(AuthorizationLevel.Anonymous, Route = "{*path}")] HttpRequestData request) { }
 }

@@ -1,12 +1,13 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using R1Serverless.Bench;
 
 namespace R1Serverless.Tests.Triggers.Host;
 
 /// <summary>
 /// The stand-in host for hands and benchmarks: <c>functions-host FOLDER [PORT]</c> serves a published folder until its input ends; <c>functions-host start ROUNDS FOLDER…</c> prints how long each
-/// folder takes from its process's start to the first byte through the front, in turn.
+/// takes from its process's start to the first byte, through the front and as a plain gateway without it, in turn.
 /// </summary>
 internal static class HostChild
 {
@@ -31,27 +32,33 @@ internal static class HostChild
 
     private static async Task<int> MeasureAsync(int rounds, string[] folders)
     {
-        Dictionary<string, List<double>> taken = folders.ToDictionary(one => one, _ => new List<double>(), StringComparer.Ordinal);
+        Dictionary<string, List<double>> taken = new(StringComparer.Ordinal);
         for (int round = -1; round < rounds; round++)
         {
             foreach (string folder in folders)
             {
-                double milliseconds = File.ReadAllText(Path.Combine(folder, "host.json")).Contains("customHandler", StringComparison.Ordinal) ? await CustomHandlerAsync(folder) : await IsolatedAsync(folder);
-                // The first start reads the files from the disk.
-                if (round >= 0) taken[folder].Add(milliseconds);
+                if (File.Exists(Path.Combine(folder, "worker.config.json"))) Note(round, $"{folder} behind the host", await BehindHostAsync(folder));
+                Note(round, $"{folder} plain", await PlainAsync(folder));
             }
         }
 
-        foreach ((string folder, List<double> all) in taken)
+        foreach ((string way, List<double> all) in taken)
         {
             all.Sort();
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{folder}: median {all[all.Count / 2]:0} ms, {all[0]:0} to {all[^1]:0}"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{way}: median {all[all.Count / 2]:0} ms, {all[0]:0} to {all[^1]:0}"));
         }
 
         return 0;
+
+        void Note(int round, string way, double milliseconds)
+        {
+            // The first start reads the files from the disk.
+            if (round < 0) taken[way] = [];
+            else taken[way].Add(milliseconds);
+        }
     }
 
-    private static async Task<double> IsolatedAsync(string folder)
+    private static async Task<double> BehindHostAsync(string folder)
     {
         string data = Directory.CreateTempSubdirectory("r1-host-").FullName;
         await using StandInHost host = await StandInHost.BeginAsync(Path.GetFullPath(folder), data, Settings());
@@ -62,14 +69,13 @@ internal static class HostChild
         return taken;
     }
 
-    /// <summary>What a published folder of before the isolated worker takes: its handler's process, and a proxied request, asked again until the port is open, as the host did it.</summary>
-    private static async Task<double> CustomHandlerAsync(string folder)
+    /// <summary>A gateway that nobody stands before, asked until its port is open.</summary>
+    private static async Task<double> PlainAsync(string folder)
     {
         string data = Directory.CreateTempSubdirectory("r1-host-").FullName;
-        int port = QuietPorts.Take();
-        ProcessStartInfo start = new(Path.Combine(folder, "r1"), ["serve", "--role", "gateway", "--data", data]) { WorkingDirectory = folder, UseShellExecute = false, RedirectStandardOutput = true };
-        start.Environment["FUNCTIONS_CUSTOMHANDLER_PORT"] = port.ToString(CultureInfo.InvariantCulture);
-        using HttpClient client = new() { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
+        using HttpClient client = new() { BaseAddress = new Uri($"http://127.0.0.1:{QuietPorts.Take()}") };
+        ProcessStartInfo start = new(Path.Combine(folder, "r1"), ["serve", "--role", "gateway", "--data", data, "--urls", client.BaseAddress.OriginalString]) { WorkingDirectory = folder, UseShellExecute = false, RedirectStandardOutput = true };
+        ChildProcess.Isolate(start);
         long began = Stopwatch.GetTimestamp();
         using Process process = Process.Start(start)!;
         process.OutputDataReceived += (_, _) => { };
@@ -83,7 +89,7 @@ internal static class HostChild
                     using HttpResponseMessage first = await client.GetAsync("/health/live");
                     if (first.StatusCode == HttpStatusCode.OK) return Stopwatch.GetElapsedTime(began).TotalMilliseconds;
                 }
-                catch (HttpRequestException)
+                catch (HttpRequestException) when (!process.HasExited)
                 {
                     await Task.Delay(1);
                 }
