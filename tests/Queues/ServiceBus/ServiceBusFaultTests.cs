@@ -17,9 +17,7 @@ public sealed class ServiceBusFaultTests : TransportContract
     {
         await Gateway.Queue.EnqueueAsync(Requests("a", 3), Stop);
         List<Lease> leases = [];
-        // As many as asked for, so that the link stays.
-        leases.AddRange(await Worker.Queue.LeaseAsync(WorkClass.Interactive, 2, Patience, Stop));
-        Assert.Equal(2, leases.Count);
+        while (leases.Count < 2) leases.AddRange(await Worker.Queue.LeaseAsync(WorkClass.Interactive, 2 - leases.Count, Patience, Stop));
         Assert.True(await Bus.Broker.DropLinksAsync(Interactive) >= 1);
         Assert.True(await Bus.Broker.DropLinksAsync($"{Interactive}/$management") >= 0);
 
@@ -40,8 +38,24 @@ public sealed class ServiceBusFaultTests : TransportContract
 
         Assert.True(await Bus.Broker.DropConnectionsAsync() >= 2);
 
-        await Assert.ThrowsAsync<TransportException>(() => waiting);
         Assert.True(await AgainAsync(() => held.CompleteAsync(Stop)));
+        await AgainAsync(async () =>
+        {
+            await Gateway.Queue.EnqueueAsync([Request("c", workClass: WorkClass.Bulk)], Stop);
+            return true;
+        });
+        // It gets it itself over the new connection, or says that the old one broke, and the next call gets it.
+        IReadOnlyList<Lease> came;
+        try
+        {
+            came = await waiting;
+        }
+        catch (TransportException)
+        {
+            came = await AgainAsync(() => Worker.Queue.LeaseAsync(WorkClass.Bulk, 1, Patience, Stop));
+        }
+
+        Assert.Equal("c", Assert.Single(came).Message.Request.Id.Value);
         await AgainAsync(async () =>
         {
             await Gateway.Queue.EnqueueAsync([Request("b")], Stop);
@@ -79,7 +93,8 @@ public sealed class ServiceBusFaultTests : TransportContract
         await using ServiceBusTransport hasty = Bus.New(Bus.Options with { AnswerTime = TimeSpan.FromSeconds(3) });
         await hasty.Queue.EnqueueAsync([Request("a")], Stop);
         Lease lease = Assert.Single(await hasty.Queue.LeaseAsync(WorkClass.Interactive, 1, Patience, Stop));
-        await Bus.Broker.AskAsync(() => Bus.Broker.LostSettlements = (1, isApplied));
+        // Both of the library's attempts.
+        await Bus.Broker.AskAsync(() => Bus.Broker.LostSettlements = (2, isApplied));
 
         TransportException fault = await Assert.ThrowsAsync<TransportException>(async () => await lease.CompleteAsync(Stop));
         Assert.Contains("did not answer in time", fault.Message, StringComparison.Ordinal);

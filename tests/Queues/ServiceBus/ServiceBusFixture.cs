@@ -42,7 +42,7 @@ internal sealed class ServiceBusFixture : TransportFixture
 
     public override async ValueTask PutRawAsync(WorkClass workClass, byte[] body) => await Broker.AskAsync(() =>
     {
-        Broker.Queue(workClass == WorkClass.Interactive ? "r1-interactive" : "r1-bulk").Enqueue(WireMessage.Of(body));
+        Broker.Queue(workClass == WorkClass.Interactive ? "r1-interactive" : "r1-bulk").Enqueue(StoredMessage.Of(body));
         Broker.Dispatch();
         return true;
     });
