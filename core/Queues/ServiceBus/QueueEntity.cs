@@ -10,12 +10,13 @@ internal sealed class QueueEntity(BusClient bus, string name, BrokerClock clock,
     private static readonly TimeSpan Least = TimeSpan.FromMilliseconds(100), Quiet = TimeSpan.FromMilliseconds(50), HasWaited = TimeSpan.FromMilliseconds(50);
 
     private readonly ConcurrentDictionary<long, (string LockToken, long Stamp)> _held = new();
-    private readonly ServiceBusSender _sender = bus.Sdk.CreateSender(name);
-    private readonly ServiceBusReceiver _receiver = bus.Sdk.CreateReceiver(name, new ServiceBusReceiverOptions { SubQueue = part });
+    private Links? _links;
 
     public BusCalls Calls { get; } = new(bus, part == SubQueue.None ? name : $"{name}/$DeadLetterQueue");
 
     public BrokerClock Clock => clock;
+
+    private Links Current => _links is { } links && links.Sdk == bus.Sdk ? links : _links = Create(bus.Sdk);
 
     /// <summary>How many messages this process holds.</summary>
     public int Held => _held.Count;
@@ -31,7 +32,7 @@ internal sealed class QueueEntity(BusClient bus, string name, BrokerClock clock,
     }
 
     /// <summary>Checks that it can be sent to.</summary>
-    public ValueTask OpenAsync(CancellationToken cancellationToken) => Calls.RunAsync("attach", async stop => (await _sender.CreateMessageBatchAsync(stop)).Dispose(), cancellationToken);
+    public ValueTask OpenAsync(CancellationToken cancellationToken) => Calls.RunAsync("attach", async stop => (await Current.Sender.CreateMessageBatchAsync(stop)).Dispose(), cancellationToken);
 
     /// <summary>In this order. They are in the queue when the task completes; if it fails, some of them may be.</summary>
     public async ValueTask SendAsync(IReadOnlyList<ServiceBusMessage> messages, CancellationToken cancellationToken)
@@ -61,7 +62,7 @@ internal sealed class QueueEntity(BusClient bus, string name, BrokerClock clock,
 
     /// <summary>Messages in the order they were enqueued, from a sequence number on, whatever their state: locked ones and ones not yet due are among them.</summary>
     public ValueTask<IReadOnlyList<ServiceBusReceivedMessage>> PeekAsync(long from, int most, CancellationToken cancellationToken) =>
-        Calls.RunAsync("peek", stop => _receiver.PeekMessagesAsync(most, from, stop), cancellationToken);
+        Calls.RunAsync("peek", stop => Current.Receiver.PeekMessagesAsync(most, from, stop), cancellationToken);
 
     /// <summary>False if the lock is lost.</summary>
     public ValueTask<bool> RenewAsync(ServiceBusReceivedMessage message, CancellationToken cancellationToken) =>
@@ -73,24 +74,8 @@ internal sealed class QueueEntity(BusClient bus, string name, BrokerClock clock,
 
     private async ValueTask<IReadOnlyList<LockedMessage>> TakeAsync(int most, TimeSpan wait, CancellationToken cancellationToken)
     {
-        // The library waits anew after a connection was lost.
-        TimeSpan limit = wait + bus.CallTime;
-        using CancellationTokenSource late = new(limit, bus.Time);
-        using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
-        IReadOnlyList<ServiceBusReceivedMessage> received = await Calls.RunAsync("receive", _ => ReceiveAsync(stop.Token), limit + TimeSpan.FromSeconds(1), cancellationToken);
+        IReadOnlyList<ServiceBusReceivedMessage> received = await Calls.WaitAsync("receive", wait, stop => Current.Receiver.ReceiveMessagesAsync(most, wait, stop), cancellationToken);
         return [.. received.Select(message => new LockedMessage(this, message, bus.Time.GetTimestamp()))];
-
-        async Task<IReadOnlyList<ServiceBusReceivedMessage>> ReceiveAsync(CancellationToken stop)
-        {
-            try
-            {
-                return await _receiver.ReceiveMessagesAsync(most, wait, stop);
-            }
-            catch (OperationCanceledException) when (late.IsCancellationRequested)
-            {
-                return [];
-            }
-        }
     }
 
     private ValueTask<bool> TryAsync(string what, Func<ServiceBusReceiver, CancellationToken, Task> call, CancellationToken cancellationToken) => Calls.RunAsync(
@@ -99,7 +84,7 @@ internal sealed class QueueEntity(BusClient bus, string name, BrokerClock clock,
         {
             try
             {
-                await call(_receiver, stop);
+                await call(Current.Receiver, stop);
                 return true;
             }
             catch (ServiceBusException lost) when (lost.Reason is ServiceBusFailureReason.MessageLockLost or ServiceBusFailureReason.MessageNotFound)
@@ -115,13 +100,17 @@ internal sealed class QueueEntity(BusClient bus, string name, BrokerClock clock,
         int next = sent;
         if (messages.Count - sent > 1)
         {
-            using ServiceBusMessageBatch batch = await _sender.CreateMessageBatchAsync(cancellationToken);
+            using ServiceBusMessageBatch batch = await Current.Sender.CreateMessageBatchAsync(cancellationToken);
             while (next < messages.Count && batch.TryAddMessage(messages[next])) next++;
-            if (next > sent) await _sender.SendMessagesAsync(batch, cancellationToken);
+            if (next > sent) await Current.Sender.SendMessagesAsync(batch, cancellationToken);
         }
 
         // Alone it may fit, or is refused in the service's own words.
-        if (next == sent) await _sender.SendMessageAsync(messages[next++], cancellationToken);
+        if (next == sent) await Current.Sender.SendMessageAsync(messages[next++], cancellationToken);
         return next;
     }
+
+    private Links Create(ServiceBusClient sdk) => new(sdk, sdk.CreateSender(name), sdk.CreateReceiver(name, new ServiceBusReceiverOptions { SubQueue = part }));
+
+    private sealed record Links(ServiceBusClient Sdk, ServiceBusSender Sender, ServiceBusReceiver Receiver);
 }

@@ -20,6 +20,9 @@ internal static class ServiceBusFault
             or SocketException or WebSocketException or IOException or AuthenticationException or AuthenticationFailedException,
     };
 
+    /// <summary>Whether it says no more than that nothing was answered in time.</summary>
+    public static bool IsLate(Exception fault) => fault is ServiceBusException { Reason: ServiceBusFailureReason.ServiceTimeout } or TimeoutException or OperationCanceledException;
+
     /// <summary>Says what a fault that is known means, and what to do.</summary>
     /// <param name="host">Of the namespace.</param>
     /// <param name="hasKey">Whether a shared access key is used, not tokens.</param>
@@ -41,7 +44,7 @@ internal static class ServiceBusFault
             ServiceBusException { Reason: ServiceBusFailureReason.ServiceBusy } => new($"{host} is busy: {detail}", fault),
             ServiceBusException { Reason: ServiceBusFailureReason.QuotaExceeded } => new($"The {where} is full, or a limit of the namespace is reached: {detail}", fault),
             ServiceBusException { Reason: ServiceBusFailureReason.MessageSizeExceeded } => new($"A message is too large for the {where}: {detail}", fault, isPermanent: true),
-            ServiceBusException { Reason: ServiceBusFailureReason.ServiceTimeout } or TimeoutException or OperationCanceledException => new($"The {where} did not answer in time.", fault),
+            _ when IsLate(fault) => new($"The {where} did not answer in time.", fault),
             ServiceBusException { Reason: ServiceBusFailureReason.ServiceCommunicationProblem } => new($"The {where} can't be reached: {detail}", fault),
             _ => new($"The {where} fails: {detail}", fault),
         };

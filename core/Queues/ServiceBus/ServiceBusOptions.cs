@@ -38,8 +38,8 @@ public sealed record ServiceBusOptions
     /// <summary>The most bytes of a body that travel in a message; larger ones wait in the object store. The Standard tier takes 256 KiB, headers included.</summary>
     public int LargestBody { get; init; } = 240 * 1024;
 
-    /// <summary>How long an attempt of a call may take. The library makes two.</summary>
-    internal TimeSpan AnswerTime { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>How long an attempt of a call may take; there are two.</summary>
+    internal TimeSpan AnswerTime { get; init; } = TimeSpan.FromSeconds(4);
 
     /// <summary>Where to connect instead of the namespace's own address, for tests.</summary>
     internal Uri? Endpoint { get; init; }

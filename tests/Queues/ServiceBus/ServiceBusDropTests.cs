@@ -4,7 +4,6 @@ using Microsoft.Extensions.Logging.Abstractions;
 using R1Serverless.Queues;
 using R1Serverless.Queues.ServiceBus;
 using R1Serverless.Requests;
-using R1Serverless.Tests.Access;
 using R1Serverless.Tests.Queues.Contract;
 
 namespace R1Serverless.Tests.Queues.ServiceBus;
@@ -32,7 +31,7 @@ public sealed class ServiceBusDropTests(ITestOutputHelper output) : TransportCon
             using CancellationTokenSource cancel = CancellationTokenSource.CreateLinkedTokenSource(Stop);
             Task waiting = Worker.Queue.LeaseAsync(WorkClass.Bulk, 1, Patience, cancel.Token).AsTask();
             if (drop % 4 == 3) connections += await Bus.Broker.DropConnectionsAsync();
-            else foreach (string address in Addresses(drop % 4)) links += await Bus.Broker.DropLinksAsync(address);
+            else foreach (string address in Addresses(drop)) links += await Bus.Broker.DropLinksAsync(address);
 
             int number = drop;
             (string What, Task<TimeSpan> Took)[] back =
@@ -48,6 +47,7 @@ public sealed class ServiceBusDropTests(ITestOutputHelper output) : TransportCon
             foreach ((string what, Task<TimeSpan> took) in back)
             {
                 TimeSpan time = await took;
+                Assert.True(time < Soon, $"After drop {drop} the {what} took longer than {Soon.TotalSeconds:0} s: {string.Join('\n', Bus.Log.Messages.TakeLast(20))}");
                 if (time > slowest.GetValueOrDefault(what)) slowest[what] = time;
             }
         }
@@ -61,24 +61,21 @@ public sealed class ServiceBusDropTests(ITestOutputHelper output) : TransportCon
     [Fact]
     public async Task An_outage_is_told_of_in_words_and_so_is_its_end()
     {
-        CapturedLog<ServiceBusTransport> log = new();
-        await using ServiceBusTransport worker = new(Bus.Options, Bus.Store, Bus.Time, log);
-        await worker.OpenAsync(Stop);
         await Bus.Broker.GoDownAsync();
         for (int attempt = 0; attempt < 3; attempt++)
         {
-            await Assert.ThrowsAsync<TransportException>(async () => await worker.Queue.LeaseAsync(WorkClass.Interactive, 1, Patience, Stop).AsTask().WaitAsync(Patience, Stop));
+            await Assert.ThrowsAsync<TransportException>(async () => await Worker.Queue.LeaseAsync(WorkClass.Interactive, 1, Patience, Stop).AsTask().WaitAsync(Patience, Stop));
             Bus.Time.Advance(TimeSpan.FromSeconds(20));
         }
 
         Bus.Broker.ComeBack();
-        await worker.Queue.EnqueueAsync([Request("a")], Stop);
+        await Worker.Queue.EnqueueAsync([Request("a")], Stop);
         Assert.Collection(
-            log.Messages.Where(line => line.Contains("'r1-interactive'", StringComparison.Ordinal)),
+            Bus.Log.Messages.Where(line => line.Contains("'r1-interactive'", StringComparison.Ordinal)),
             line => Assert.Contains("is away since", line, StringComparison.Ordinal),
             line => Assert.Contains("is still away, since", line, StringComparison.Ordinal),
             line => Assert.Contains("answers again, after", line, StringComparison.Ordinal));
-        Assert.Contains("could not receive. A call is given up after 11 s at the latest, and tried again until the queue answers: The queue 'r1-interactive' at localhost can't be reached", log.Messages.First(line => line.Contains("away since", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Contains("could not receive. A call is given up after 10 s at the latest, and tried again until the queue answers: The queue 'r1-interactive' at localhost can't be reached", Bus.Log.Messages.First(line => line.Contains("away since", StringComparison.Ordinal)), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -108,17 +105,19 @@ public sealed class ServiceBusDropTests(ITestOutputHelper output) : TransportCon
 
     protected override ValueTask<TransportFixture> CreateFixtureAsync() => ValueTask.FromResult<TransportFixture>(new ServiceBusFixture());
 
-    private static string[] Addresses(int kind) => kind switch
+    /// <summary>With the link by which tokens are shown the client library stands still until its connection is made anew: that takes an attempt's time.</summary>
+    private static string[] Addresses(int drop) => (drop % 4, drop % 20) switch
     {
-        0 => ["r1-interactive", "r1-interactive/$management"],
-        1 => ["r1-replies", "r1-replies/$management"],
-        _ => ["r1-interactive", "r1-bulk", "r1-replies", "$cbs"],
+        (0, _) => ["r1-interactive", "r1-interactive/$management"],
+        (1, _) => ["r1-replies", "r1-replies/$management"],
+        (_, 2) => ["r1-interactive", "r1-bulk", "r1-replies", "$cbs"],
+        _ => ["r1-interactive", "r1-bulk", "r1-replies"],
     };
 
     private static async Task<TimeSpan> TimeAsync(Func<Task> work)
     {
         Stopwatch watch = Stopwatch.StartNew();
-        await work().WaitAsync(Soon, Stop);
+        await Task.WhenAny(work(), Task.Delay(Soon, Stop));
         return watch.Elapsed;
     }
 

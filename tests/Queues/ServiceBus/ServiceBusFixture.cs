@@ -1,7 +1,7 @@
-using Microsoft.Extensions.Logging.Abstractions;
 using R1Serverless.Queues;
 using R1Serverless.Queues.Embedded;
 using R1Serverless.Queues.ServiceBus;
+using R1Serverless.Tests.Access;
 using R1Serverless.Tests.Queues.Broker;
 using R1Serverless.Tests.Queues.Contract;
 
@@ -32,6 +32,9 @@ internal sealed class ServiceBusFixture : TransportFixture
 
     public IObjectStore Store => _store;
 
+    /// <summary>Of all instances.</summary>
+    public CapturedLog<ServiceBusTransport> Log { get; } = new();
+
     public ServiceBusOptions Options { get; set; }
 
     public override async ValueTask PassAsync(TimeSpan time)
@@ -47,7 +50,7 @@ internal sealed class ServiceBusFixture : TransportFixture
         return true;
     });
 
-    public ServiceBusTransport New(ServiceBusOptions options) => new(options, _store, Time, NullLogger.Instance);
+    public ServiceBusTransport New(ServiceBusOptions options) => new(options, _store, Time, Log);
 
     protected override Transport Create() => New(Options);
 
