@@ -49,7 +49,7 @@ public sealed class ArchitectureTests
 
     [Fact]
     public void Only_the_transports_the_vault_and_the_monitor_know_their_services() =>
-        AssertNone(Imports().Where(i => (Within(i.To, "Azure") || Within(i.To, "Amqp") || Within(i.To, "Microsoft.Data.Sqlite"))
+        AssertNone(Imports().Where(i => (Within(i.To, "Azure") || Within(i.To, "Microsoft.Azure.Amqp") || Within(i.To, "Microsoft.Data.Sqlite"))
             && !i.Type.StartsWith("R1Serverless.Queues.Embedded", StringComparison.Ordinal) && !i.Type.StartsWith("R1Serverless.Queues.AzureStorage", StringComparison.Ordinal)
             && !i.Type.StartsWith("R1Serverless.Queues.ServiceBus", StringComparison.Ordinal)
             && !i.Type.StartsWith("R1Serverless.Access.VaultKeys", StringComparison.Ordinal)

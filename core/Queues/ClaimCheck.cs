@@ -11,12 +11,6 @@ public sealed class ClaimCheck(IObjectStore store, int limit)
     // No JSON begins like this.
     private static ReadOnlySpan<byte> Mark => "claim:"u8;
 
-    /// <summary>How long the bodies of messages that are leased together may take: the rest of the lease's time is owed to those that run.</summary>
-    public static TimeSpan MostTime(TimeSpan leaseTime) => leaseTime / 4;
-
-    /// <summary>What to say of one that took longer.</summary>
-    public static TransportException Late(OperationCanceledException fault) => new("The store takes too long to give a request's body.", fault);
-
     /// <summary>The most bytes that travel in a message.</summary>
     public int Limit => limit;
 
@@ -40,6 +34,37 @@ public sealed class ClaimCheck(IObjectStore store, int limit)
         if (!name.StartsWith(Folder, StringComparison.Ordinal) || !Guid.TryParseExact(name.AsSpan(Folder.Length), "N", out _)) throw new MalformedMessageException("it points at an object that is no body");
         if (await store.GetAsync(name, cancellationToken) is not { } stored) throw new MalformedMessageException($"its body '{name}' is gone");
         return new ClaimedBody(stored.Content, name);
+    }
+
+    /// <summary>
+    /// Reads messages that were leased together; empty if none could be read. Not to be cancelled: what has been leased is handed over. A message whose body could not be fetched comes
+    /// again when its lease ends, and so does one whose body takes so long, a quarter of that time, that the others' leases would end over it.
+    /// </summary>
+    /// <param name="read">Null if a message can't be read, and has been put aside.</param>
+    /// <exception cref="TransportException">None could be fetched.</exception>
+    internal static async ValueTask<IReadOnlyList<Lease>> ReadAsync<T>(IReadOnlyList<T> leased, TimeSpan leaseTime, TimeProvider time, Func<T, CancellationToken, ValueTask<Lease?>> read)
+    {
+        TransportException? missed = null;
+        using CancellationTokenSource late = new(leaseTime / 4, time);
+        Lease?[] leases = await Task.WhenAll(leased.Select(async message =>
+        {
+            try
+            {
+                return await read(message, late.Token);
+            }
+            catch (TransportException fault)
+            {
+                missed = fault;
+            }
+            catch (OperationCanceledException fault) when (late.IsCancellationRequested)
+            {
+                missed = new TransportException("The store takes too long to give a request's body.", fault);
+            }
+
+            return null;
+        }));
+        Lease[] fetched = [.. leases.OfType<Lease>()];
+        return fetched.Length > 0 || missed is null ? fetched : throw missed;
     }
 
     /// <summary>Deletes the object of a message that has left the queue for good.</summary>

@@ -24,7 +24,9 @@ public interface IJobQueue
     /// <param name="receipt">What it is held by, where the transport needs that; else null.</param>
     /// <returns>False where it is not held by that any more: it will be delivered again.</returns>
     /// <exception cref="TransportException">The transport can't be reached.</exception>
-    ValueTask<bool> PutAsideAsync(string id, ReadOnlyMemory<byte> message, string reason, string? receipt, CancellationToken cancellationToken);
+    /// <exception cref="NotSupportedException">No trigger drains this queue: workers do, by <see cref="LeaseAsync"/>.</exception>
+    ValueTask<bool> PutAsideAsync(string id, ReadOnlyMemory<byte> message, string reason, string? receipt, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("Workers drain this queue, not a trigger.");
 }
 
 /// <summary>A job taken from the queue. Unless one of the endings is asked for it is delivered again. Every ending may throw <see cref="TransportException"/>.</summary>

@@ -3,7 +3,7 @@ using R1Serverless.Hosting;
 
 namespace R1Serverless.Commands;
 
-/// <summary>Where the queue is: <c>--transport</c>, <c>--storage</c>, <c>--service-bus</c>, <c>--lease</c>.</summary>
+/// <summary>Where the queue is: <c>--transport</c>, <c>--storage</c>, <c>--service-bus</c>, <c>--service-bus-websockets</c>, <c>--lease</c>.</summary>
 internal static class TransportOption
 {
     private static readonly Option<string?> Transport = Create();
@@ -20,11 +20,16 @@ internal static class TransportOption
         HelpName = "NAMESPACE",
     };
 
+    private static readonly Option<bool> WebSockets = new("--service-bus-websockets")
+    {
+        Description = $"Speak to Service Bus over WebSockets, at port 443, where a firewall lets nothing else out; also {TransportOptions.WebSocketsVariable}=true.",
+    };
+
     private static readonly Option<int?> Lease = CreateLease();
 
     public static void AddTo(Command command)
     {
-        foreach (Option option in (Option[])[Transport, Storage, ServiceBus, Lease]) command.Options.Add(option);
+        foreach (Option option in (Option[])[Transport, Storage, ServiceBus, WebSockets, Lease]) command.Options.Add(option);
     }
 
     /// <param name="data">The data folder; null means the user's.</param>
@@ -40,6 +45,7 @@ internal static class TransportOption
             LeaseTime = arguments.GetValue(Lease) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
             Storage = arguments.GetValue(Storage) ?? Set(TransportOptions.StorageVariable) ?? Set(TransportOptions.AccountNameVariable),
             ServiceBus = arguments.GetValue(ServiceBus) ?? Set(TransportOptions.ServiceBusVariable) ?? Set(TransportOptions.NamespaceVariable),
+            UseWebSockets = arguments.GetValue(WebSockets) || string.Equals(Set(TransportOptions.WebSocketsVariable), "true", StringComparison.OrdinalIgnoreCase),
         };
     }
 

@@ -5,8 +5,7 @@ using R1Serverless.Queues;
 namespace R1Serverless.Hosting;
 
 /// <summary>
-/// Drives bulk jobs and listens for new ones, in every role: the work itself is done by whoever drains the queue. Behind the Functions host its trigger takes the new ones, and nobody
-/// listens here: the host sees messages also where it has to start a process for them, and one way in is enough. A folder has no trigger.
+/// Drives bulk jobs, in every role, and takes new ones from their queue where that falls to this process: the work itself is done by whoever drains the request queue.
 /// </summary>
 internal sealed partial class BulkWork(
     QueueConnection connection, ServeOptions options, BatchLimits limits, TimeProvider time, IHostApplicationLifetime lifetime, ILoggerFactory logs, ILogger<BulkWork> log)
@@ -14,7 +13,16 @@ internal sealed partial class BulkWork(
 {
     private readonly TaskCompletionSource<BatchDriver> _driver = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private bool Listens => !options.IsBehindHost || options.Transport.Kind == TransportKind.Embedded;
+    /// <summary>
+    /// Whether this process takes jobs from their queue. A folder has no trigger: every process does. In Azure Storage the Functions host's trigger does, which sees messages also where
+    /// a process has to be started for them, so that nobody behind the host does; outside it every process does. In Service Bus the workers do, which are started for its messages.
+    /// </summary>
+    internal static bool Listens(ServeOptions options) => options.Transport.Kind switch
+    {
+        TransportKind.Storage => !options.IsBehindHost,
+        TransportKind.ServiceBus => options.Role != ServeRole.Gateway,
+        _ => true,
+    };
 
     /// <summary>See <see cref="BatchDriver.SettleAsync"/>.</summary>
     public async Task SettleAsync(CancellationToken cancellationToken) => await (await _driver.Task.WaitAsync(cancellationToken)).SettleAsync(cancellationToken);
@@ -29,7 +37,7 @@ internal sealed partial class BulkWork(
             BatchDriver driver = new(transport, api, limits, time, logs.CreateLogger<BatchDriver>());
             _driver.SetResult(driver);
             JobListener listener = new(transport.Jobs, new InferenceJobs(transport.Store, api, time), time, logs.CreateLogger<JobListener>());
-            await Task.WhenAll(driver.RunAsync(stoppingToken), Listens ? listener.RunAsync(stoppingToken) : Task.CompletedTask);
+            await Task.WhenAll(driver.RunAsync(stoppingToken), Listens(options) ? listener.RunAsync(stoppingToken) : Task.CompletedTask);
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {

@@ -19,6 +19,7 @@ internal sealed class TransportOptions
     public const string KindVariable = "R1_TRANSPORT";
     public const string StorageVariable = "R1_STORAGE";
     public const string ServiceBusVariable = "R1_SERVICEBUS";
+    public const string WebSocketsVariable = "R1_SERVICEBUS_WEBSOCKETS";
 
     /// <summary>What Azure Functions calls an account or a namespace in a connection by identity; taken where the variable itself is not set.</summary>
     public const string AccountNameVariable = StorageVariable + "__accountName", NamespaceVariable = ServiceBusVariable + "__fullyQualifiedNamespace";
@@ -37,6 +38,9 @@ internal sealed class TransportOptions
     /// <summary>A connection string (a secret), or a namespace's host, which is used with the identity of this process; null where not given.</summary>
     public string? ServiceBus { get; init; }
 
+    /// <summary>Service Bus over WebSockets, at port 443.</summary>
+    public bool UseWebSockets { get; init; }
+
     /// <summary>After so long without a sign of life the work of a worker is given to another; null means the transport's own default.</summary>
     public TimeSpan? LeaseTime { get; init; }
 
@@ -46,11 +50,11 @@ internal sealed class TransportOptions
     public string Name => NameOf(Kind);
 
     /// <summary>What another process needs to know, for its environment.</summary>
-    public IReadOnlyDictionary<string, string> Secrets => new (string Name, string? Value)[] { (StorageVariable, Storage), (ServiceBusVariable, ServiceBus) }
+    public IReadOnlyDictionary<string, string> Secrets => new (string Name, string? Value)[] { (StorageVariable, Storage), (ServiceBusVariable, ServiceBus), (WebSocketsVariable, UseWebSockets ? "true" : null) }
         .Where(one => one.Value is not null).ToDictionary(one => one.Name, one => one.Value!);
 
     /// <summary>The same with another data folder.</summary>
-    public TransportOptions In(string dataFolder) => new() { Kind = Kind, DataFolder = dataFolder, Storage = Storage, ServiceBus = ServiceBus, LeaseTime = LeaseTime };
+    public TransportOptions In(string dataFolder) => new() { Kind = Kind, DataFolder = dataFolder, Storage = Storage, ServiceBus = ServiceBus, UseWebSockets = UseWebSockets, LeaseTime = LeaseTime };
 
     public static IReadOnlyList<string> Names { get; } = [.. Enum.GetValues<TransportKind>().Select(NameOf)];
 

@@ -41,7 +41,7 @@ internal static class Transports
     private static ServiceBusOptions ServiceBus(TransportOptions options)
     {
         ServiceBusOptions bus = IsConnectionString(options.ServiceBus!) ? new ServiceBusOptions { ConnectionString = options.ServiceBus } : new ServiceBusOptions { Namespace = options.ServiceBus };
-        return options.LeaseTime is { } lease ? bus with { LeaseTime = lease } : bus;
+        return bus with { UseWebSockets = options.UseWebSockets, LeaseTime = options.LeaseTime ?? bus.LeaseTime };
     }
 
     // Names and addresses have no equals sign; every setting in a connection string has one.

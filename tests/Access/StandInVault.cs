@@ -107,7 +107,7 @@ internal sealed class StandInVault : IAsyncDisposable
         return context.Response.WriteAsync(JsonSerializer.Serialize(new { error = new { code, message = $"The vault says {code}." } }));
     }
 
-    private static X509Certificate2 Certificate()
+    internal static X509Certificate2 Certificate()
     {
         using RSA key = RSA.Create(2048);
         CertificateRequest request = new("CN=127.0.0.1", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);

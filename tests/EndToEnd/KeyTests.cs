@@ -78,7 +78,8 @@ public sealed class KeyTests : IDisposable
             _data, "--entra-authority", provider.Authority, "--entra-audience", $"https://example.com/other,{StandInProvider.Audience}", "--api-key", "plain");
         DateTimeOffset now = TimeProvider.System.GetUtcNow();
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(server, "plain"));
-        Assert.DoesNotContain("IdentityModel", await server.MappedFilesAsync(), StringComparison.Ordinal);
+        string files = await server.MappedFilesAsync();
+        foreach (string unused in (string[])["IdentityModel", "Azure.Messaging", "Azure.Amqp"]) Assert.DoesNotContain(unused, files, StringComparison.Ordinal);
         string token = provider.Token(now), operators = provider.Token(now, claims => claims["roles"] = new JsonArray("R1.Admin"));
         ChatCompletion answer = await Chat(server, token).CompleteChatAsync(new UserChatMessage("What is 12 + 30?"));
         Assert.Equal("42", answer.Content[0].Text);

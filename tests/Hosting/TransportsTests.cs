@@ -46,6 +46,19 @@ public sealed class TransportsTests
         Assert.DoesNotContain(Secret, fault.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("embedded", "gateway", true, true)]
+    [InlineData("embedded", "worker", false, true)]
+    [InlineData("storage", "gateway", true, false)]
+    [InlineData("storage", "gateway", false, true)]
+    [InlineData("storage", "worker", false, true)]
+    [InlineData("servicebus", "gateway", true, false)]
+    [InlineData("servicebus", "gateway", false, false)]
+    [InlineData("servicebus", "worker", false, true)]
+    [InlineData("servicebus", "all", false, true)]
+    public void Jobs_are_taken_by_the_trigger_or_by_workers(string transport, string role, bool isBehindHost, bool listens) => Assert.Equal(
+        listens, BulkWork.Listens(new ServeOptions { Transport = new TransportOptions { Kind = TransportOptions.Parse(transport) }, Role = RoleName.Parse(role), IsBehindHost = isBehindHost }));
+
     [Fact]
     public async Task The_embedded_queue_lies_in_the_data_folder()
     {

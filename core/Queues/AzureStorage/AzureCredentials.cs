@@ -18,5 +18,7 @@ public static class AzureCredentials
         ExcludeAzurePowerShellCredential = true,
         ExcludeInteractiveBrowserCredential = true,
         ExcludeBrokerCredential = true,
+        // Of one attempt: at the library's 100 s, whoever gives tokens and does not answer would be waited for for minutes.
+        Retry = { NetworkTimeout = TimeSpan.FromSeconds(10) },
     });
 }

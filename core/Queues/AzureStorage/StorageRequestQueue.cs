@@ -45,7 +45,7 @@ internal sealed class StorageRequestQueue(StorageLane interactive, StorageLane b
             if (received.Count > 0)
             {
                 lane.Delay.Reset();
-                if (await ReadAsync(lane, received, asked) is { Count: > 0 } leases) return leases;
+                if (await ClaimCheck.ReadAsync(received, leaseTime, time, async (message, late) => await lane.ReadAsync(message, leaseTime, asked, late)) is { Count: > 0 } leases) return leases;
             }
             else if (left > TimeSpan.Zero)
             {
@@ -137,34 +137,5 @@ internal sealed class StorageRequestQueue(StorageLane interactive, StorageLane b
         {
             return [];
         }
-    }
-
-    /// <summary>
-    /// Empty if none could be read. Not to be cancelled: what has been leased is handed over. A message whose body could not be fetched comes again when its lease ends, and so does
-    /// one whose body takes so long that the others' leases would end over it.
-    /// </summary>
-    private async ValueTask<IReadOnlyList<Lease>> ReadAsync(StorageLane lane, IReadOnlyList<StoredMessage> received, long asked)
-    {
-        TransportException? missed = null;
-        using CancellationTokenSource late = new(ClaimCheck.MostTime(leaseTime), time);
-        StorageLease?[] leases = await Task.WhenAll(received.Select(async message =>
-        {
-            try
-            {
-                return await lane.ReadAsync(message, leaseTime, asked, late.Token);
-            }
-            catch (TransportException fault)
-            {
-                missed = fault;
-                return null;
-            }
-            catch (OperationCanceledException fault) when (late.IsCancellationRequested)
-            {
-                missed = ClaimCheck.Late(fault);
-                return null;
-            }
-        }));
-        Lease[] read = [.. leases.OfType<Lease>()];
-        return read.Length > 0 || missed is null ? read : throw missed;
     }
 }

@@ -16,7 +16,7 @@ internal sealed class FileLocks(string folder, TimeProvider time)
     public async ValueTask<IDisposable> TakeAsync(string name, CancellationToken cancellationToken)
     {
         int index = Index(name);
-        await _semaphores[index].WaitAsync(cancellationToken);
+        if (!await _semaphores[index].WaitAsync(Patience, cancellationToken)) throw new TransportException($"The lock of '{name}' is not to be had: this process itself has held it for {Patience.TotalSeconds:0} s, as where a disk hangs.");
         try
         {
             return new Held(_semaphores[index], await FileLock.TakeAsync(Path.Combine(folder, index.ToString("x2")), time, Patience, cancellationToken));

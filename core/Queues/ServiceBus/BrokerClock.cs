@@ -2,16 +2,16 @@ namespace R1Serverless.Queues.ServiceBus;
 
 /// <summary>The service's clock, as its locks tell it: a lock begins when a message or a session is given out, and ends the lock duration later. The clocks of the processes don't matter.</summary>
 /// <param name="probe">Asks for the end of a lock that begins now.</param>
-internal sealed class BrokerClock(TimeProvider time, TimeSpan lockTime, Func<CancellationToken, ValueTask<DateTime>> probe)
+internal sealed class BrokerClock(TimeProvider time, TimeSpan lockTime, Func<CancellationToken, ValueTask<DateTimeOffset>> probe)
 {
     private readonly Lock _gate = new();
-    private DateTime? _then;
+    private DateTimeOffset? _then;
     private long _stamp;
 
     /// <summary>A lock that has just begun ends at <paramref name="lockEnd"/>; when it began.</summary>
-    public DateTime Observe(DateTime lockEnd)
+    public DateTimeOffset Observe(DateTimeOffset lockEnd)
     {
-        DateTime begin = lockEnd - lockTime;
+        DateTimeOffset begin = lockEnd - lockTime;
         lock (_gate)
         {
             // What was long on its way tells an earlier time than it is.
@@ -22,7 +22,7 @@ internal sealed class BrokerClock(TimeProvider time, TimeSpan lockTime, Func<Can
         return begin;
     }
 
-    public async ValueTask<DateTime> NowAsync(CancellationToken cancellationToken)
+    public async ValueTask<DateTimeOffset> NowAsync(CancellationToken cancellationToken)
     {
         lock (_gate)
         {

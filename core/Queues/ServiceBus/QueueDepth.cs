@@ -1,4 +1,4 @@
-using Amqp;
+using Azure.Messaging.ServiceBus;
 
 namespace R1Serverless.Queues.ServiceBus;
 
@@ -10,18 +10,20 @@ internal static class QueueDepth
 
     /// <param name="isCounted">Of the oldest messages, which are looked at one by one, whether it counts.</param>
     /// <returns>Up to a hundred messages, exactly; beyond, by how far the sequence numbers go, which counts the gaps that finished messages leave: an upper bound. And the oldest that counts.</returns>
-    public static async ValueTask<(long Count, Message? Oldest)> MeasureAsync(EntityManagement queue, Func<Message, bool> isCounted, CancellationToken cancellationToken)
+    public static async ValueTask<(long Count, ServiceBusReceivedMessage? Oldest)> MeasureAsync(QueueEntity queue, Func<ServiceBusReceivedMessage, bool> isCounted, CancellationToken cancellationToken)
     {
-        IReadOnlyList<Message> first = await queue.PeekAsync(0, Page, cancellationToken);
-        List<Message> counted = [.. first.Where(isCounted)];
-        long more = first.Count < Page ? 0 : await BeyondAsync(queue, WireMessage.SequenceOf(first[^1]), cancellationToken);
-        return (counted.Count + more, counted.Count > 0 ? counted[0] : null);
+        IReadOnlyList<ServiceBusReceivedMessage> first = await queue.PeekAsync(0, Page, cancellationToken);
+        ServiceBusReceivedMessage[] counted = [.. first.Where(isCounted)];
+        // Large messages come in fewer than were asked for.
+        long more = first.Count == 0 ? 0 : await BeyondAsync(queue, first[^1].SequenceNumber, cancellationToken);
+        return (counted.Length + more, counted.FirstOrDefault());
     }
 
     /// <summary>How far the last message's sequence number lies beyond one: steps that double until there is none, then halves.</summary>
-    private static async ValueTask<long> BeyondAsync(EntityManagement queue, long from, CancellationToken cancellationToken)
+    private static async ValueTask<long> BeyondAsync(QueueEntity queue, long from, CancellationToken cancellationToken)
     {
-        long last = from, step = Page;
+        if (await NextAsync(queue, from + 1, cancellationToken) is not { } last) return 0;
+        long step = Page;
         while (step < FarthestStep && await NextAsync(queue, last + step, cancellationToken) is { } found) (last, step) = (found, step * 2);
         long none = last + step;
         while (none - last > 1)
@@ -34,6 +36,6 @@ internal static class QueueDepth
         return last - from;
     }
 
-    private static async ValueTask<long?> NextAsync(EntityManagement queue, long from, CancellationToken cancellationToken) =>
-        await queue.PeekAsync(from, 1, cancellationToken) is [{ } found] ? WireMessage.SequenceOf(found) : null;
+    private static async ValueTask<long?> NextAsync(QueueEntity queue, long from, CancellationToken cancellationToken) =>
+        await queue.PeekAsync(from, 1, cancellationToken) is [{ } found] ? found.SequenceNumber : null;
 }

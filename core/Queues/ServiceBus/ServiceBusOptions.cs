@@ -1,3 +1,4 @@
+using System.Net.Security;
 using Azure.Core;
 using R1Serverless.Queues.AzureStorage;
 
@@ -19,6 +20,9 @@ public sealed record ServiceBusOptions
     /// <summary>Who asks, where only the namespace is given; null means <see cref="AzureCredentials.Default"/>.</summary>
     public TokenCredential? Credential { get; init; }
 
+    /// <summary>AMQP over WebSockets, at port 443, where a firewall lets nothing else out; proxies of the environment are used then.</summary>
+    public bool UseWebSockets { get; init; }
+
     /// <summary>What the names of all queues begin with, so that several deployments may share a namespace.</summary>
     public string EntityPrefix { get; init; } = "r1-";
 
@@ -34,11 +38,14 @@ public sealed record ServiceBusOptions
     /// <summary>The most bytes of a body that travel in a message; larger ones wait in the object store. The Standard tier takes 256 KiB, headers included.</summary>
     public int LargestBody { get; init; } = 240 * 1024;
 
-    /// <summary>How long the service may take to answer.</summary>
-    internal TimeSpan AnswerTime { get; init; } = TimeSpan.FromSeconds(15);
+    /// <summary>How long an attempt of a call may take; there are two.</summary>
+    internal TimeSpan AnswerTime { get; init; } = TimeSpan.FromSeconds(4);
 
-    /// <summary>Tokens over an unencrypted connection, for tests.</summary>
-    internal bool IsPlain { get; init; }
+    /// <summary>Where to connect instead of the namespace's own address, for tests.</summary>
+    internal Uri? Endpoint { get; init; }
+
+    /// <summary>Of the service's certificate, for tests.</summary>
+    internal RemoteCertificateValidationCallback? CertificateCheck { get; init; }
 
     /// <summary>Says where, never the key.</summary>
     public override string ToString() => $"queues '{EntityPrefix}*'";

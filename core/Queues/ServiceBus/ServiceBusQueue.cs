@@ -1,15 +1,12 @@
-using Amqp;
-using Amqp.Types;
+using Azure.Messaging.ServiceBus;
 
 namespace R1Serverless.Queues.ServiceBus;
 
 /// <summary>The request queues as two queues of the service, in peek-lock mode. The service gives out requests in the order they came, whoever sent them.</summary>
-internal sealed class ServiceBusQueue(QueueEntity interactive, QueueEntity bulk, ClaimCheck bodies, BrokerClock clock, TimeSpan leaseTime, TimeProvider time) : IRequestQueue
+internal sealed class ServiceBusQueue(
+    (QueueEntity Live, QueueEntity Dead) interactive, (QueueEntity Live, QueueEntity Dead) bulk, ClaimCheck bodies, BrokerClock clock, TimeSpan leaseTime, TimeProvider time) : IRequestQueue
 {
-    private const string Reason = "R1Serverless";
-    private const string ReasonProperty = "DeadLetterReason", DescriptionProperty = "DeadLetterErrorDescription";
-    private const int LongestReason = 2000;
-    private const int SendAtOnce = 256;
+    private const int MostAtOnce = 256;
 
     public TimeSpan LeaseTime => leaseTime;
 
@@ -17,84 +14,55 @@ internal sealed class ServiceBusQueue(QueueEntity interactive, QueueEntity bulk,
     {
         foreach (IGrouping<WorkClass, QueuedRequest> group in requests.GroupBy(request => request.Class))
         {
-            foreach (QueuedRequest[] some in group.Chunk(SendAtOnce))
+            foreach (QueuedRequest[] some in group.Chunk(MostAtOnce))
             {
-                Message[] messages = new Message[some.Length];
-                for (int i = 0; i < some.Length; i++) messages[i] = WireMessage.Of(await bodies.CheckAsync(MessageFormat.Write(some[i]), cancellationToken));
-                await Entity(group.Key).Sender.SendAsync(messages, cancellationToken);
+                ServiceBusMessage[] messages = new ServiceBusMessage[some.Length];
+                for (int i = 0; i < some.Length; i++) messages[i] = BusMessage.Of(await bodies.CheckAsync(MessageFormat.Write(some[i]), cancellationToken));
+                await Live(group.Key).SendAsync(messages, cancellationToken);
             }
         }
     }
 
-    public async ValueTask<IReadOnlyList<Lease>> LeaseAsync(WorkClass workClass, int most, TimeSpan patience, CancellationToken cancellationToken)
-    {
-        QueueEntity entity = Entity(workClass);
-        return await ReadAsync(entity, await entity.Receiver.ReceiveAsync(most, patience, cancellationToken));
-    }
-
-    /// <summary>Not to be cancelled: what has been locked is handed over. A message whose body could not be fetched, or not soon enough for the others, comes again when its lock ends.</summary>
-    private async ValueTask<IReadOnlyList<Lease>> ReadAsync(QueueEntity entity, IReadOnlyList<LockedMessage> received)
-    {
-        List<Lease> leases = [];
-        TransportException? missed = null;
-        using CancellationTokenSource late = new(ClaimCheck.MostTime(leaseTime), time);
-        foreach (LockedMessage locked in received)
-        {
-            try
-            {
-                if (await ReadAsync(entity, locked, late.Token) is { } lease) leases.Add(lease);
-            }
-            catch (TransportException fault)
-            {
-                missed = fault;
-            }
-            catch (OperationCanceledException fault) when (late.IsCancellationRequested)
-            {
-                missed = ClaimCheck.Late(fault);
-            }
-        }
-
-        return leases.Count > 0 || missed is null ? leases : throw missed;
-    }
+    public async ValueTask<IReadOnlyList<Lease>> LeaseAsync(WorkClass workClass, int most, TimeSpan patience, CancellationToken cancellationToken) =>
+        await ClaimCheck.ReadAsync(await Live(workClass).ReceiveAsync(most, patience, cancellationToken), leaseTime, time, ReadAsync);
 
     /// <summary>Null if it can't be read, and has been put aside.</summary>
-    private async ValueTask<Lease?> ReadAsync(QueueEntity entity, LockedMessage locked, CancellationToken late)
+    private async ValueTask<Lease?> ReadAsync(LockedMessage locked, CancellationToken late)
     {
-        DateTime begin = clock.Observe(WireMessage.LockEnd(locked.Message) ?? DateTime.MinValue);
+        DateTimeOffset begin = clock.Observe(locked.Message.LockedUntil);
         try
         {
-            ClaimedBody body = await bodies.ClaimAsync(WireMessage.Body(locked.Message), late);
+            ClaimedBody body = await bodies.ClaimAsync(BusMessage.Body(locked.Message), late);
             QueuedRequest message = MessageFormat.ReadRequest(body.Body.Span);
-            entity.Held.Hold(locked);
-            return new ServiceBusLease(this, entity, locked, body, message, Since(locked.Message, begin)) { Since = locked.Arrived };
+            locked.Entity.Hold(locked.Message);
+            return new ServiceBusLease(bodies, locked, body with { Body = default }, message, Since(locked.Message, begin)) { Since = locked.Arrived };
         }
         catch (MalformedMessageException fault)
         {
-            await PutAsideAsync(entity, locked, fault.Message, CancellationToken.None);
-            locked.Forget((link, message) => link.Reject(message));
+            await locked.DeadLetterAsync(fault.Message, CancellationToken.None);
             return null;
         }
     }
 
     public async ValueTask<QueueStatistics> StatisticsAsync(WorkClass workClass, CancellationToken cancellationToken)
     {
-        QueueEntity entity = Entity(workClass);
-        (long waiting, Message? oldest) = await QueueDepth.MeasureAsync(entity.Management, message => !entity.Held.Contains(message), cancellationToken);
-        (long dead, _) = await QueueDepth.MeasureAsync(entity.DeadManagement, _ => true, cancellationToken);
+        QueueEntity live = Live(workClass);
+        (long waiting, ServiceBusReceivedMessage? oldest) = await QueueDepth.MeasureAsync(live, message => !live.Holds(message), cancellationToken);
+        (long dead, _) = await QueueDepth.MeasureAsync(Dead(workClass), _ => true, cancellationToken);
         return new QueueStatistics(waiting, null, dead, oldest is null ? null : Since(oldest, await clock.NowAsync(cancellationToken)));
     }
 
     public async ValueTask<IReadOnlyList<QueuedMessage>> PeekAsync(WorkClass workClass, int most, CancellationToken cancellationToken)
     {
-        QueueEntity entity = Entity(workClass);
-        IReadOnlyList<Message> seen = await entity.Management.PeekAsync(0, most + entity.Held.Count, cancellationToken);
+        QueueEntity live = Live(workClass);
+        IReadOnlyList<ServiceBusReceivedMessage> seen = await live.PeekAsync(0, most + live.Held, cancellationToken);
         if (seen.Count == 0) return [];
-        DateTime now = await clock.NowAsync(cancellationToken);
+        DateTimeOffset now = await clock.NowAsync(cancellationToken);
         List<QueuedMessage> waiting = [];
-        foreach (Message message in seen.Where(message => !entity.Held.Contains(message)).Take(most))
+        foreach (ServiceBusReceivedMessage message in seen.Where(message => !live.Holds(message)).Take(most))
         {
             QueuedRequest? request = await TryReadAsync(message, cancellationToken);
-            waiting.Add(new QueuedMessage(request?.Request.Id.Value, request?.Request.Model, request?.Batch, WireMessage.Deliveries(message), Since(message, now)));
+            waiting.Add(new QueuedMessage(request?.Request.Id.Value, request?.Request.Model, request?.Batch, BusMessage.Deliveries(message), Since(message, now)));
         }
 
         return waiting;
@@ -102,15 +70,15 @@ internal sealed class ServiceBusQueue(QueueEntity interactive, QueueEntity bulk,
 
     public async ValueTask<IReadOnlyList<DeadLetter>> PeekDeadLettersAsync(WorkClass workClass, int most, CancellationToken cancellationToken)
     {
-        IReadOnlyList<Message> seen = await Entity(workClass).DeadManagement.PeekAsync(0, most, cancellationToken);
+        IReadOnlyList<ServiceBusReceivedMessage> seen = await Dead(workClass).PeekAsync(0, most, cancellationToken);
         if (seen.Count == 0) return [];
-        DateTime now = await clock.NowAsync(cancellationToken);
+        DateTimeOffset now = await clock.NowAsync(cancellationToken);
         List<DeadLetter> letters = [];
-        foreach (Message message in seen)
+        foreach (ServiceBusReceivedMessage message in seen)
         {
             QueuedRequest? request = await TryReadAsync(message, cancellationToken);
-            string reason = message.ApplicationProperties?[DescriptionProperty] as string ?? message.ApplicationProperties?[ReasonProperty] as string ?? "no reason given";
-            int deliveries = message.ApplicationProperties?[ReasonProperty] as string == Reason ? message.ApplicationProperties[WireMessage.EarlierDeliveries] as int? ?? 0 : WireMessage.Deliveries(message);
+            string reason = message.DeadLetterErrorDescription ?? message.DeadLetterReason ?? "no reason given";
+            int deliveries = message.DeadLetterReason == LockedMessage.Reason ? message.ApplicationProperties.GetValueOrDefault(BusMessage.EarlierDeliveries) as int? ?? 0 : BusMessage.Deliveries(message);
             letters.Add(new DeadLetter(request?.Request.Id.Value, reason, deliveries, Since(message, now)));
         }
 
@@ -119,78 +87,53 @@ internal sealed class ServiceBusQueue(QueueEntity interactive, QueueEntity bulk,
 
     public async ValueTask<int> RedriveAsync(WorkClass workClass, int most, CancellationToken cancellationToken)
     {
-        QueueEntity entity = Entity(workClass);
         HashSet<long> seen = [];
         List<LockedMessage> unreadable = [];
         int redriven = 0;
         try
         {
             // Locked letters don't come again, unless this takes longer than their locks last.
-            while (redriven < most && await entity.DeadReceiver.ReceiveAsync(Math.Min(most - redriven, SendAtOnce), TimeSpan.Zero, cancellationToken) is { Count: > 0 } letters)
+            while (redriven < most && await Dead(workClass).ReceiveAsync(Math.Min(most - redriven, MostAtOnce), TimeSpan.Zero, cancellationToken) is { Count: > 0 } letters && letters.All(IsNew))
             {
                 foreach (LockedMessage letter in letters)
                 {
-                    if (!seen.Add(WireMessage.SequenceOf(letter.Message)) || await TryReadAsync(letter.Message, cancellationToken) is null)
+                    if (await TryReadAsync(letter.Message, cancellationToken) is null)
                     {
                         unreadable.Add(letter);
                         continue;
                     }
 
-                    await entity.Sender.SendAsync([WireMessage.Of(WireMessage.Body(letter.Message))], cancellationToken);
-                    await entity.DeadManagement.CompleteAsync(letter.LockToken, cancellationToken);
-                    letter.Forget((link, message) => link.Accept(message));
+                    await Live(workClass).SendAsync([BusMessage.Of(BusMessage.Body(letter.Message))], cancellationToken);
+                    await letter.CompleteAsync(cancellationToken);
                     redriven++;
                 }
-
-                if (seen.Count < redriven + unreadable.Count) break;
             }
         }
         finally
         {
-            foreach (LockedMessage letter in unreadable)
-            {
-                await entity.DeadManagement.AbandonAsync(letter.LockToken, cancellationToken);
-                letter.Forget((link, message) => link.Modify(message, true));
-            }
+            foreach (LockedMessage letter in unreadable) await letter.AbandonAsync(TimeSpan.Zero, cancellationToken);
         }
 
         return redriven;
+
+        bool IsNew(LockedMessage letter) => seen.Add(letter.Message.SequenceNumber);
     }
 
-    public async ValueTask CloseAsync()
+    private static TimeSpan Since(ServiceBusReceivedMessage message, DateTimeOffset now)
     {
-        await interactive.CloseAsync();
-        await bulk.CloseAsync();
-    }
-
-    internal static ValueTask<bool> PutAsideAsync(QueueEntity entity, LockedMessage locked, string reason, CancellationToken cancellationToken) =>
-        PutAsideAsync(entity, locked.LockToken, WireMessage.Deliveries(locked.Message) + 1, reason, cancellationToken);
-
-    /// <param name="deliveries">This time included; null where the lock's holder does not say.</param>
-    internal static ValueTask<bool> PutAsideAsync(QueueEntity entity, Guid lockToken, int? deliveries, string reason, CancellationToken cancellationToken)
-    {
-        string description = reason.Length <= LongestReason ? reason : reason[..LongestReason];
-        Map properties = deliveries is { } count ? new() { [WireMessage.EarlierDeliveries] = count } : [];
-        return entity.Management.DeadLetterAsync(lockToken, Reason, description, properties, cancellationToken);
-    }
-
-    internal ValueTask<DateTime> NowAsync(CancellationToken cancellationToken) => clock.NowAsync(cancellationToken);
-
-    internal ValueTask ReleaseAsync(ClaimedBody body, CancellationToken cancellationToken) => bodies.ReleaseAsync(body, cancellationToken);
-
-    private static TimeSpan Since(Message message, DateTime now)
-    {
-        TimeSpan age = now - WireMessage.FirstEnqueued(message);
+        TimeSpan age = now - BusMessage.FirstEnqueued(message);
         return age > TimeSpan.Zero ? age : TimeSpan.Zero;
     }
 
-    private QueueEntity Entity(WorkClass workClass) => workClass == WorkClass.Interactive ? interactive : bulk;
+    private QueueEntity Live(WorkClass workClass) => workClass == WorkClass.Interactive ? interactive.Live : bulk.Live;
 
-    private async ValueTask<QueuedRequest?> TryReadAsync(Message message, CancellationToken cancellationToken)
+    private QueueEntity Dead(WorkClass workClass) => workClass == WorkClass.Interactive ? interactive.Dead : bulk.Dead;
+
+    private async ValueTask<QueuedRequest?> TryReadAsync(ServiceBusReceivedMessage message, CancellationToken cancellationToken)
     {
         try
         {
-            return MessageFormat.ReadRequest((await bodies.ClaimAsync(WireMessage.Body(message), cancellationToken)).Body.Span);
+            return MessageFormat.ReadRequest((await bodies.ClaimAsync(BusMessage.Body(message), cancellationToken)).Body.Span);
         }
         catch (MalformedMessageException)
         {

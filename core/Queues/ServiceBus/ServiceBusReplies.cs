@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
-using Amqp;
-using Amqp.Types;
+using Azure.Messaging.ServiceBus;
 using Microsoft.Extensions.Logging;
 
 namespace R1Serverless.Queues.ServiceBus;
@@ -9,29 +8,12 @@ namespace R1Serverless.Queues.ServiceBus;
 /// Replies through one queue with sessions, made beforehand, so that gateways need no right to create entities: a gateway's address is a session's id. Replies are taken from the
 /// queue as they are sent, and those for a gateway that is gone expire.
 /// </summary>
-internal sealed partial class ServiceBusReplies : IReplyChannel
+internal sealed partial class ServiceBusReplies(BusClient bus, string queue, QueueEntity entity, ClaimCheck bodies) : IReplyChannel
 {
     // Messages on the way or not read yet; at most a quarter of a megabyte each.
-    private const int Credit = 64;
+    private static readonly ServiceBusSessionReceiverOptions TakenAsSent = new() { ReceiveMode = ServiceBusReceiveMode.ReceiveAndDelete, PrefetchCount = 64 };
 
-    private readonly BusConnection _bus;
-    private readonly ServiceBusOptions _options;
-    private readonly ClaimCheck _bodies;
-    private readonly string _queue;
-    private readonly ILogger _log;
-    private readonly EntitySender _sender;
-    private readonly EntityManagement _management;
-
-    public ServiceBusReplies(BusConnection bus, ServiceBusOptions options, string queue, ClaimCheck bodies, ILogger log)
-    {
-        _bus = bus;
-        _options = options;
-        _bodies = bodies;
-        _queue = queue;
-        _log = log;
-        _sender = new EntitySender(bus, queue);
-        _management = new EntityManagement(bus, queue);
-    }
+    private readonly ILogger log = bus.Log;
 
     public string Address { get; } = Guid.NewGuid().ToString("N");
 
@@ -40,91 +22,101 @@ internal sealed partial class ServiceBusReplies : IReplyChannel
     {
         try
         {
-            await _sender.OpenAsync(cancellationToken);
+            await entity.OpenAsync(cancellationToken);
         }
-        catch (TransportException fault) when (fault.InnerException is AmqpException { Error: { } error } && error.Condition.Equals((Symbol)"amqp:unauthorized-access"))
+        catch (TransportException fault) when (fault.InnerException is UnauthorizedAccessException)
         {
-            LogReceiveOnly(_queue);
+            LogReceiveOnly(queue);
         }
     }
 
+    /// <summary>When the lock on a session that nobody else has would end: this is how the service's clock is asked for.</summary>
+    public ValueTask<DateTimeOffset> ProbeAsync(CancellationToken cancellationToken) => entity.Calls.RunAsync(
+        "ask for the time",
+        async stop =>
+        {
+            await using ServiceBusSessionReceiver session = await bus.Sdk.AcceptSessionAsync(queue, Guid.NewGuid().ToString("N"), cancellationToken: stop);
+            return session.SessionLockedUntil;
+        },
+        cancellationToken);
+
     public async ValueTask SendAsync(string address, IReadOnlyList<Reply> replies, CancellationToken cancellationToken)
     {
-        ReadOnlyMemory<byte> body = await _bodies.CheckAsync(MessageFormat.Write(replies), cancellationToken);
-        await _sender.SendAsync([WireMessage.ToSession(body, address, _options.ReplyAge)], cancellationToken);
+        ServiceBusMessage message = BusMessage.Of(await bodies.CheckAsync(MessageFormat.Write(replies), cancellationToken));
+        message.SessionId = address;
+        message.TimeToLive = bus.Options.ReplyAge;
+        await entity.SendAsync([message], cancellationToken);
     }
 
     public async IAsyncEnumerable<Reply> ReceiveAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        ReceivingLink? link = null;
+        ServiceBusSessionReceiver? session = null;
         long renewed = 0;
         int failures = 0;
         try
         {
             while (true)
             {
-                LockedMessage? message = null;
+                IReadOnlyList<ServiceBusReceivedMessage> messages = [];
                 try
                 {
-                    if (link is null)
+                    if (session is null)
                     {
-                        link = await ReplySession.AcceptAsync(_bus, _queue, Address, Credit, cancellationToken);
-                        renewed = _bus.Time.GetTimestamp();
+                        session = await entity.Calls.RunAsync("accept this gateway's session", stop => bus.Sdk.AcceptSessionAsync(queue, Address, TakenAsSent, stop), cancellationToken);
+                        renewed = bus.Time.GetTimestamp();
                         failures = 0;
                     }
 
-                    TimeSpan untilRenewal = _options.LeaseTime / 2 - _bus.Time.GetElapsedTime(renewed);
+                    TimeSpan untilRenewal = (bus.Options.LeaseTime / 2) - bus.Time.GetElapsedTime(renewed);
                     if (untilRenewal <= TimeSpan.Zero)
                     {
-                        await _management.RenewSessionAsync(Address, cancellationToken);
-                        renewed = _bus.Time.GetTimestamp();
+                        await entity.Calls.RunAsync("renew this gateway's session", stop => session.RenewSessionLockAsync(stop), cancellationToken);
+                        renewed = bus.Time.GetTimestamp();
                     }
-                    else if (await link.ArrivesAsync(untilRenewal, cancellationToken))
+                    else
                     {
-                        link.TryTake(out message);
+                        // One at a time: a link that is short of what was asked for is drained first, and those on the way are here already.
+                        messages = await entity.Calls.WaitAsync("receive replies", untilRenewal, stop => session.ReceiveMessagesAsync(1, untilRenewal, stop), cancellationToken);
                     }
                 }
-                catch (Exception fault) when (fault is TransportException || ServiceBusFault.Knows(fault, cancellationToken))
+                catch (TransportException)
                 {
-                    LogLost(fault, _queue);
-                    if (link is not null) await link.CloseAsync();
-                    link = null;
-                    await Task.Delay(Backoff.Transport.After(++failures, Random.Shared.NextDouble()), _bus.Time, cancellationToken);
+                    if (session is not null) _ = bus.CloseAsync(session).AsTask();
+                    session = null;
+                    await Task.Delay(Backoff.Transport.After(++failures, Random.Shared.NextDouble()), bus.Time, cancellationToken);
                 }
 
-                if (message is null) continue;
-                foreach (Reply reply in await ReadAsync(message, cancellationToken)) yield return reply;
+                foreach (ServiceBusReceivedMessage message in messages)
+                {
+                    foreach (Reply reply in await ReadAsync(message, cancellationToken)) yield return reply;
+                }
             }
         }
         finally
         {
-            if (link is not null) await link.CloseAsync();
+            if (session is not null) await bus.CloseAsync(session);
         }
     }
 
-    private async ValueTask<IReadOnlyList<Reply>> ReadAsync(LockedMessage message, CancellationToken cancellationToken)
+    private async ValueTask<IReadOnlyList<Reply>> ReadAsync(ServiceBusReceivedMessage message, CancellationToken cancellationToken)
     {
-        message.Forget((link, delivery) => link.Accept(delivery));
         try
         {
-            ClaimedBody body = await _bodies.ClaimAsync(WireMessage.Body(message.Message), cancellationToken);
+            ClaimedBody body = await bodies.ClaimAsync(BusMessage.Body(message), cancellationToken);
             IReadOnlyList<Reply> replies = MessageFormat.ReadReplies(body.Body.Span);
-            await _bodies.ReleaseAsync(body, cancellationToken);
+            await bodies.ReleaseAsync(body, cancellationToken);
             return replies;
         }
         catch (Exception fault) when (fault is MalformedMessageException or TransportException)
         {
             // The gap shows to whoever follows the request.
-            LogUnread(fault, _queue);
+            LogUnread(fault, queue);
             return [];
         }
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "This process may not send to the queue {Queue}: as a worker it could send no replies")]
     private partial void LogReceiveOnly(string queue);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Receiving from the queue {Queue} broke off; it is tried again")]
-    private partial void LogLost(Exception fault, string queue);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A message of the queue {Queue} could not be read")]
     private partial void LogUnread(Exception fault, string queue);

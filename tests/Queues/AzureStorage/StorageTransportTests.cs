@@ -106,7 +106,7 @@ public sealed class StorageTransportTests(AzuriteFixture azurite)
         await worker.Queue.EnqueueAsync([Sized(500, "a"), Sized(MessageQueue.MostBytes + 1, "b"), Sized(500, "c")], Stop);
         long began = time.GetTimestamp();
         Task<IReadOnlyList<Lease>> leasing = worker.Queue.LeaseAsync(WorkClass.Bulk, 3, Patience, Stop).AsTask();
-        TimeSpan patience = await time.UntilAwaitedByAsync<StorageRequestQueue>();
+        TimeSpan patience = await time.UntilAwaitedByAsync<ClaimCheck>();
         Assert.Equal(options.LeaseTime / 4, patience);
         time.Advance(patience);
 

@@ -1,3 +1,5 @@
+using System.Security.Cryptography.X509Certificates;
+
 namespace R1Serverless.Tests.Queues.Broker;
 
 /// <summary>How the stand-in is set up, as an operator would set up a namespace.</summary>
@@ -17,6 +19,12 @@ internal sealed record BrokerOptions
     public string KeyName { get; init; } = "RootManageSharedAccessKey";
 
     public string Key { get; init; } = "c3RhbmQtaW4ga2V5PQ==";
+
+    /// <summary>amqp, amqps or ws.</summary>
+    public string Scheme { get; init; } = "amqp";
+
+    /// <summary>For amqps.</summary>
+    public X509Certificate2? Certificate { get; init; }
 
     /// <summary>When locks end and messages come due.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;

@@ -1,26 +1,26 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
 using Amqp;
 using Amqp.Framing;
 using Amqp.Listener;
 
 namespace R1Serverless.Tests.Queues.Broker;
 
-/// <summary><c>$cbs</c>: whoever did not authenticate by SASL shows a token for each address first.</summary>
-internal sealed class ClaimsNode(StandInBroker broker)
+/// <summary><c>$cbs</c>: a client shows a token for each address first, signed with the shared key or issued to an identity.</summary>
+internal sealed class ClaimsNode(StandInBroker broker, BrokerOptions options)
 {
     public const string Name = "$cbs";
 
     private readonly Dictionary<(ListenerConnection, string), DateTime> _shown = [];
 
-    /// <summary>Whether a token is good; all are, unless a test says otherwise.</summary>
+    /// <summary>Whether an identity's token is good; all are, unless a test says otherwise.</summary>
     public Func<string, bool> IsGood { get; set; } = _ => true;
-
-    public Func<DateTime> Now { get; set; } = () => TimeProvider.System.GetUtcNow().UtcDateTime;
 
     /// <summary>Tokens and addresses, in the order they were shown.</summary>
     public List<(string Token, string Address)> History { get; } = [];
 
-    public bool Allows(ListenerConnection connection, string address) =>
-        connection.Principal is not null || address == Name || _shown.TryGetValue((connection, address), out DateTime expires) && expires > Now();
+    public bool Allows(ListenerConnection connection, string address) => address == Name || _shown.TryGetValue((connection, address), out DateTime expires) && expires > Now();
 
     public void Receive(AttachedLink asker, MessageContext request)
     {
@@ -28,7 +28,8 @@ internal sealed class ClaimsNode(StandInBroker broker)
         ApplicationProperties properties = request.Message.ApplicationProperties;
         string token = request.Message.Body as string ?? "";
         string audience = properties["name"] as string ?? "";
-        bool isGood = properties["operation"] as string == "put-token" && properties["type"] as string == "jwt" && Uri.TryCreate(audience, UriKind.Absolute, out Uri? uri) && uri.Scheme == "sb" && IsGood(token);
+        bool isGood = properties["operation"] as string == "put-token" && Uri.TryCreate(audience, UriKind.Absolute, out Uri? uri) && uri.Scheme is "amqp" or "amqps" or "ws" or "sb"
+            && (properties["type"] as string) switch { "jwt" => IsGood(token), "servicebus.windows.net:sastoken" => IsSigned(token), _ => false };
         if (isGood)
         {
             string address = new Uri(audience).AbsolutePath.TrimStart('/');
@@ -38,5 +39,17 @@ internal sealed class ClaimsNode(StandInBroker broker)
 
         Message response = new() { ApplicationProperties = new ApplicationProperties { ["status-code"] = isGood ? 202 : 401, ["status-description"] = isGood ? "Accepted" : "InvalidIssuer: Token issuer is invalid." } };
         broker.Respond(asker, request.Message, response);
+    }
+
+    private static DateTime Now() => TimeProvider.System.GetUtcNow().UtcDateTime;
+
+    /// <summary>As "Service Bus access control with Shared Access Signatures" has it: of the resource as it is written, and the expiry.</summary>
+    private bool IsSigned(string token)
+    {
+        const string Scheme = "SharedAccessSignature ";
+        if (!token.StartsWith(Scheme, StringComparison.Ordinal)) return false;
+        Dictionary<string, string> parts = token[Scheme.Length..].Split('&').Select(part => part.Split('=', 2)).ToDictionary(part => part[0], part => part[1], StringComparer.Ordinal);
+        byte[] signature = HMACSHA256.HashData(Encoding.UTF8.GetBytes(options.Key), Encoding.UTF8.GetBytes($"{parts["sr"]}\n{parts["se"]}"));
+        return parts["skn"] == options.KeyName && WebUtility.UrlDecode(parts["sig"]) == Convert.ToBase64String(signature);
     }
 }

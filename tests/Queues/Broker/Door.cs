@@ -1,3 +1,4 @@
+using Amqp;
 using Amqp.Framing;
 using Amqp.Listener;
 using Amqp.Types;
@@ -14,7 +15,8 @@ internal sealed class Door(StandInBroker broker, BrokerOptions options)
 
     public Admittance Admit(ListenerLink link, Attach attach)
     {
-        string address = (attach.Role ? (attach.Source as Source)?.Address : (attach.Target as Target)?.Address) ?? "";
+        // Service Bus takes an address with and without a slash before it.
+        string address = ((attach.Role ? (attach.Source as Source)?.Address : (attach.Target as Target)?.Address) ?? "").TrimStart('/');
         if (!broker.Claims.Allows((ListenerConnection)link.Session.Connection, address)) return Refuse("amqp:unauthorized-access", $"Unauthorized access. 'Listen' or 'Send' claim(s) are required. Resource: '{address}'.");
         string node = address.Split('/')[^1];
         if (node is ClaimsNode.Name or ManagementNode.Name)
@@ -61,7 +63,7 @@ internal sealed class Door(StandInBroker broker, BrokerOptions options)
             return;
         }
 
-        queue.Enqueue(sent.Message);
+        foreach (Message message in StoredMessage.InBatch(sent.Message)) queue.Enqueue(message);
         sent.Complete();
         broker.Dispatch();
     }

@@ -17,13 +17,6 @@ internal sealed class ManagementNode(StandInBroker broker)
         request.Link.DisposeMessage(request.Message, new Accepted(), settled: true);
         Map body = request.Message.Body as Map ?? [];
         string? operation = request.Message.ApplicationProperties?["operation"] as string;
-        if (operation == "com.microsoft:update-disposition" && broker.LostSettlements is { Count: > 0 } lost)
-        {
-            broker.LostSettlements = (lost.Count - 1, lost.IsApplied);
-            if (lost.IsApplied) Settle(queue, body);
-            return;
-        }
-
         Answer answer = operation switch
         {
             "com.microsoft:renew-lock" => Renew(queue, body),

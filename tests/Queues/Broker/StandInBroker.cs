@@ -3,11 +3,12 @@ using System.Threading.Channels;
 using Amqp;
 using Amqp.Framing;
 using Amqp.Listener;
+using Amqp.Sasl;
 
 namespace R1Serverless.Tests.Queues.Broker;
 
 /// <summary>
-/// Stands in for a Service Bus namespace: AMQP 1.0 over TCP by the library's own listener, with the rules of <see cref="BrokerQueue"/>, SASL PLAIN, tokens shown to <c>$cbs</c>,
+/// Stands in for a Service Bus namespace: AMQP 1.0 by a library's listener, over TCP, TLS or WebSockets, with the rules of <see cref="BrokerQueue"/>, tokens shown to <c>$cbs</c>,
 /// <c>$management</c> nodes, and faults on command. Sources: Microsoft's AMQP protocol guide for Service Bus and its list of request-response operations.
 /// </summary>
 internal sealed class StandInBroker : IAsyncDisposable, ILinkProcessor
@@ -36,7 +37,7 @@ internal sealed class StandInBroker : IAsyncDisposable, ILinkProcessor
             _queues.Add(queue.DeadLetters!.Name, queue.DeadLetters);
         }
 
-        Claims = new ClaimsNode(this);
+        Claims = new ClaimsNode(this, options);
         _door = new Door(this, options);
         _host = Open();
         _working = WorkAsync();
@@ -49,7 +50,7 @@ internal sealed class StandInBroker : IAsyncDisposable, ILinkProcessor
 
     public ClaimsNode Claims { get; }
 
-    /// <summary>How many settlements by the management node are to vanish, and whether they take effect all the same.</summary>
+    /// <summary>How many settlements are to vanish, and whether they take effect all the same.</summary>
     public (int Count, bool IsApplied) LostSettlements { get; set; }
 
     public BrokerQueue Queue(string name) => _queues[name];
@@ -125,15 +126,21 @@ internal sealed class StandInBroker : IAsyncDisposable, ILinkProcessor
     internal void Settle(AttachedLink link, Message message, Guid token, DeliveryState state, bool isSettled)
     {
         BrokerQueue queue = link.Queue!;
+        bool isLost = LostSettlements.Count > 0;
+        if (isLost) LostSettlements = LostSettlements with { Count = LostSettlements.Count - 1 };
+        if (isLost && !LostSettlements.IsApplied) return;
+        // Service Bus counts an abandoned delivery, whatever the outcome says of it, and none that was released.
         bool held = state switch
         {
             Accepted => queue.Complete(token),
             Rejected rejected => queue.DeadLetter(token, DeadLetterProperties(rejected.Error)),
-            Modified modified => queue.Abandon(token, modified.DeliveryFailed),
+            Modified => queue.Abandon(token),
             Released => queue.Abandon(token, isCounted: false),
             _ => false,
         };
-        if (!isSettled) link.Link.DisposeMessage(message, held ? state : new Rejected { Error = new Error("com.microsoft:message-lock-lost") }, settled: true);
+        if (isLost) return;
+        // An error in the answer would say that the settlement failed, also where it is the reason of a dead letter.
+        if (!isSettled) link.Link.DisposeMessage(message, !held ? new Rejected { Error = new Error("com.microsoft:message-lock-lost") } : state is Rejected ? new Rejected() : state, settled: true);
         Dispatch();
     }
 
@@ -174,6 +181,7 @@ internal sealed class StandInBroker : IAsyncDisposable, ILinkProcessor
     {
         try
         {
+            SessionWindow.Mend(link.Link.Session);
             link.Link.SendMessage(message);
             return true;
         }
@@ -193,10 +201,10 @@ internal sealed class StandInBroker : IAsyncDisposable, ILinkProcessor
 
     private ContainerHost Open()
     {
-        ContainerHost host = new(new Address("localhost", Port, null, null, "/", "amqp"));
+        ContainerHost host = new(new Address("localhost", Port, null, null, _options.Scheme == "ws" ? "/$servicebus/websocket/" : "/", _options.Scheme));
         ConnectionListener listener = host.Listeners[0];
-        listener.SASL.EnablePlainMechanism(_options.KeyName, _options.Key);
-        listener.SASL.EnableAnonymousMechanism = true;
+        listener.SASL.EnableMechanism("MSSBCBS", SaslProfile.Anonymous);
+        if (_options.Certificate is { } certificate) listener.SSL.Certificate = certificate;
         listener.HandlerFactory = _ => new ConnectionEvents(socket => Post(() => _sockets.Add(socket)));
         host.RegisterLinkProcessor(this);
         host.Open();
@@ -224,6 +232,7 @@ internal sealed class StandInBroker : IAsyncDisposable, ILinkProcessor
         foreach (BrokerQueue queue in _queues.Values) queue.Pass();
         foreach (AttachedLink link in _links.ToArray())
         {
+            SessionWindow.Mend(link.Link.Session);
             if (!Claims.Allows((ListenerConnection)link.Link.Session.Connection, link.Address)) Detach(link, "amqp:unauthorized-access", "The token has expired.");
             else if (link is { Session: { } session, Queue: { } queue } && !queue.Holds(session, link)) Detach(link, "com.microsoft:session-lock-lost", "The session lock has expired.");
         }

@@ -7,6 +7,9 @@ namespace R1Serverless.Tests.Queues.Broker;
 /// <summary>A message in a queue of the stand-in, as it was sent, with what the broker notes of it.</summary>
 internal sealed class StoredMessage
 {
+    // Of Microsoft's batches, as Service Bus and Event Hubs take them.
+    private const uint BatchFormat = 0x80013700;
+
     public required byte[] Encoded { get; set; }
 
     public required long Sequence { get; init; }
@@ -56,6 +59,17 @@ internal sealed class StoredMessage
         message.ApplicationProperties ??= new ApplicationProperties();
         foreach ((string name, object value) in properties) message.ApplicationProperties[name] = value;
         Encoded = Bytes(message);
+    }
+
+    /// <summary>As a program sends it that knows nothing of this one.</summary>
+    public static Message Of(byte[] body) => new() { BodySection = new Data { Binary = body } };
+
+    /// <summary>The messages of one transfer: a batch has each of them, encoded, as a section of its data.</summary>
+    public static IEnumerable<Message> InBatch(Message sent)
+    {
+        if (sent.Format != BatchFormat) return [sent];
+        Data[] sections = sent.BodySection is DataList several ? [.. Enumerable.Range(0, several.Count).Select(i => several[i])] : [(Data)sent.BodySection];
+        return sections.Select(one => Message.Decode(new ByteBuffer(one.Binary, 0, one.Binary.Length, one.Binary.Length)));
     }
 
     public static byte[] Bytes(Message message)

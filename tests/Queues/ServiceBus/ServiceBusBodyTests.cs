@@ -65,7 +65,7 @@ public sealed class ServiceBusBodyTests : TransportContract
         await using ServiceBusTransport worker = await EnqueueAsync(store, time);
         long began = time.GetTimestamp();
         Task<IReadOnlyList<Lease>> leasing = LeaseAsync(worker, Stop);
-        TimeSpan patience = await time.UntilAwaitedByAsync<ServiceBusQueue>();
+        TimeSpan patience = await time.UntilAwaitedByAsync<ClaimCheck>();
         Assert.Equal(ServiceBusFixture.LockTime / 4, patience);
         time.Advance(patience);
 
@@ -90,6 +90,8 @@ public sealed class ServiceBusBodyTests : TransportContract
     {
         ServiceBusTransport worker = New(store, time);
         await worker.Queue.EnqueueAsync([Request("a"), Large("b"), Request("c")], Stop);
+        // What has waited comes together.
+        await Fixture.PassAsync(TimeSpan.FromSeconds(1));
         return worker;
     }
 }

@@ -17,9 +17,7 @@ public sealed class ServiceBusFaultTests : TransportContract
     {
         await Gateway.Queue.EnqueueAsync(Requests("a", 3), Stop);
         List<Lease> leases = [];
-        // As many as asked for, so that the link stays.
-        leases.AddRange(await Worker.Queue.LeaseAsync(WorkClass.Interactive, 2, Patience, Stop));
-        Assert.Equal(2, leases.Count);
+        while (leases.Count < 2) leases.AddRange(await Worker.Queue.LeaseAsync(WorkClass.Interactive, 2 - leases.Count, Patience, Stop));
         Assert.True(await Bus.Broker.DropLinksAsync(Interactive) >= 1);
         Assert.True(await Bus.Broker.DropLinksAsync($"{Interactive}/$management") >= 0);
 
@@ -40,8 +38,24 @@ public sealed class ServiceBusFaultTests : TransportContract
 
         Assert.True(await Bus.Broker.DropConnectionsAsync() >= 2);
 
-        await Assert.ThrowsAsync<TransportException>(() => waiting);
         Assert.True(await AgainAsync(() => held.CompleteAsync(Stop)));
+        await AgainAsync(async () =>
+        {
+            await Gateway.Queue.EnqueueAsync([Request("c", workClass: WorkClass.Bulk)], Stop);
+            return true;
+        });
+        // It gets it itself over the new connection, or says that the old one broke, and the next call gets it.
+        IReadOnlyList<Lease> came;
+        try
+        {
+            came = await waiting;
+        }
+        catch (TransportException)
+        {
+            came = await AgainAsync(() => Worker.Queue.LeaseAsync(WorkClass.Bulk, 1, Patience, Stop));
+        }
+
+        Assert.Equal("c", Assert.Single(came).Message.Request.Id.Value);
         await AgainAsync(async () =>
         {
             await Gateway.Queue.EnqueueAsync([Request("b")], Stop);
@@ -74,30 +88,18 @@ public sealed class ServiceBusFaultTests : TransportContract
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_completion_that_gets_lost_is_an_error_and_at_worst_a_second_delivery(bool isApplied)
+    public async Task A_completion_whose_answer_is_lost_is_asked_for_again_and_the_request_does_not_come_twice(bool isApplied)
     {
-        await using ServiceBusTransport hasty = Bus.New(Bus.Options with { AnswerTime = TimeSpan.FromSeconds(3) });
+        await using ServiceBusTransport hasty = Bus.New(Bus.Options with { AnswerTime = TimeSpan.FromSeconds(2) });
         await hasty.Queue.EnqueueAsync([Request("a")], Stop);
         Lease lease = Assert.Single(await hasty.Queue.LeaseAsync(WorkClass.Interactive, 1, Patience, Stop));
         await Bus.Broker.AskAsync(() => Bus.Broker.LostSettlements = (1, isApplied));
 
-        TransportException fault = await Assert.ThrowsAsync<TransportException>(async () => await lease.CompleteAsync(Stop));
-        Assert.Contains("did not answer in time", fault.Message, StringComparison.Ordinal);
-
+        // The second time the queue knows no such lock where the first took effect.
+        Assert.Equal(!isApplied, await lease.CompleteAsync(Stop));
+        Assert.Contains(Bus.Log.Messages, line => line.Contains("no longer answers: it is made anew", StringComparison.Ordinal));
         await Fixture.PassAsync(ServiceBusFixture.LockTime + TimeSpan.FromSeconds(1));
-        IReadOnlyList<Lease> again = await Worker.Queue.LeaseAsync(WorkClass.Interactive, 1, TimeSpan.Zero, Stop);
-        if (isApplied)
-        {
-            Assert.Empty(again);
-            return;
-        }
-
-        Assert.Equal(2, Assert.Single(again).DequeueCount);
-        // The first delivery's worker has put the result; the second finds it and completes.
-        ResultStore results = new(Worker.Store);
-        Assert.True(await results.TryPutAsync(new() { Id = again[0].Message.Request.Id, Outcome = RequestOutcome.Finished }, Stop));
-        Assert.False(await results.TryPutAsync(new() { Id = again[0].Message.Request.Id, Outcome = RequestOutcome.Failed }, Stop));
-        Assert.True(await again[0].CompleteAsync(Stop));
+        Assert.Empty(await Worker.Queue.LeaseAsync(WorkClass.Interactive, 1, TimeSpan.Zero, Stop));
     }
 
     [Fact]

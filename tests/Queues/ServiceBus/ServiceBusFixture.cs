@@ -1,7 +1,7 @@
-using Microsoft.Extensions.Logging.Abstractions;
 using R1Serverless.Queues;
 using R1Serverless.Queues.Embedded;
 using R1Serverless.Queues.ServiceBus;
+using R1Serverless.Tests.Access;
 using R1Serverless.Tests.Queues.Broker;
 using R1Serverless.Tests.Queues.Contract;
 
@@ -32,6 +32,9 @@ internal sealed class ServiceBusFixture : TransportFixture
 
     public IObjectStore Store => _store;
 
+    /// <summary>Of all instances.</summary>
+    public CapturedLog<ServiceBusTransport> Log { get; } = new();
+
     public ServiceBusOptions Options { get; set; }
 
     public override async ValueTask PassAsync(TimeSpan time)
@@ -42,12 +45,12 @@ internal sealed class ServiceBusFixture : TransportFixture
 
     public override async ValueTask PutRawAsync(WorkClass workClass, byte[] body) => await Broker.AskAsync(() =>
     {
-        Broker.Queue(workClass == WorkClass.Interactive ? "r1-interactive" : "r1-bulk").Enqueue(WireMessage.Of(body));
+        Broker.Queue(workClass == WorkClass.Interactive ? "r1-interactive" : "r1-bulk").Enqueue(StoredMessage.Of(body));
         Broker.Dispatch();
         return true;
     });
 
-    public ServiceBusTransport New(ServiceBusOptions options) => new(options, _store, Time, NullLogger.Instance);
+    public ServiceBusTransport New(ServiceBusOptions options) => new(options, _store, Time, Log);
 
     protected override Transport Create() => New(Options);
 
