@@ -11,6 +11,7 @@ internal static class Program
     {
         [QueueChild.Command, var folder, var name] => QueueChild.RunAsync(folder, name),
         [Delivery.FetchChild.Command, var repository, var cache, var version] => Delivery.FetchChild.RunAsync(repository, cache, version),
+        [Benchmarks.LayoutsCommand.Name, .. var options] => Benchmarks.LayoutsCommand.RunAsync(options),
         [BrokerChild.Command] => BrokerChild.RunAsync(),
         [Triggers.Host.HostChild.Command, .. var folder] => Triggers.Host.HostChild.RunAsync(folder),
         [ThreadStacks.Command, var process] => Task.FromResult(ThreadStacks.ReadOf(process)),

@@ -21,11 +21,9 @@ public interface IJobQueue
 
     /// <summary>Puts a job aside, with the reason, that somebody else has taken from the queue: a trigger, which ends its delivery afterwards. Twice does no harm.</summary>
     /// <param name="id">Of the message.</param>
-    /// <param name="receipt">What it is held by, where the transport needs that; else null.</param>
-    /// <returns>False where it is not held by that any more: it will be delivered again.</returns>
     /// <exception cref="TransportException">The transport can't be reached.</exception>
     /// <exception cref="NotSupportedException">No trigger drains this queue: workers do, by <see cref="LeaseAsync"/>.</exception>
-    ValueTask<bool> PutAsideAsync(string id, ReadOnlyMemory<byte> message, string reason, string? receipt, CancellationToken cancellationToken) =>
+    ValueTask PutAsideAsync(string id, ReadOnlyMemory<byte> message, string reason, CancellationToken cancellationToken) =>
         throw new NotSupportedException("Workers drain this queue, not a trigger.");
 }
 

@@ -42,13 +42,12 @@ public sealed class StoreJobQueue : IJobQueue
         }
     }
 
-    public async ValueTask<bool> PutAsideAsync(string id, ReadOnlyMemory<byte> message, string reason, string? receipt, CancellationToken cancellationToken)
+    public async ValueTask PutAsideAsync(string id, ReadOnlyMemory<byte> message, string reason, CancellationToken cancellationToken)
     {
         string name = $"{id}.json";
         // Producers call their messages as they like.
         if (id.Contains('/', StringComparison.Ordinal) || !ObjectName.IsValid(name)) name = $"{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(id)))}.json";
         await WriteAsideAsync(name, message, reason, cancellationToken);
-        return true;
     }
 
     private async ValueTask WriteAsideAsync(string name, ReadOnlyMemory<byte> message, string reason, CancellationToken cancellationToken)

@@ -41,7 +41,7 @@ internal static class BenchCommand
             "bench",
             "Measure this machine: raw ONNX Runtime, the engine, and HTTP from a client process, at 1, 8, 32 and 64 requests at once; then mixed lengths.")
         {
-            Models, Rounds, Clients, NoHttp, Json, Data, BenchPrecisionCommand.Create(), BenchLayoutsCommand.Create(), BenchQueueCommand.Create(), BenchHotSwapCommand.Create(), BenchColdStartCommand.Create(), BenchGpuCommand.Create(),
+            Models, Rounds, Clients, NoHttp, Json, Data, BenchPrecisionCommand.Create(), BenchQueueCommand.Create(), BenchHotSwapCommand.Create(), BenchColdStartCommand.Create(), BenchGpuCommand.Create(),
         };
         DeviceOption.AddTo(command);
         command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(() => RunAsync(arguments, cancellation)));

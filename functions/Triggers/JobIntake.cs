@@ -23,12 +23,18 @@ internal sealed class JobIntake(QueueConnection connection, ServeOptions options
         ReadOnlyMemory<byte> job = JobText.Read(text);
         Transport transport = (await connection.OpenWithinAsync(Patience, cancellationToken)).Transport;
         JobHandling handling = new(new InferenceJobs(transport.Store, new OpenAiBatches(options.Precision, time), time), log);
-        (JobStep step, string? reason) = await RepeatAsync(() => handling.HandleAsync(id, job, (int)Math.Min(deliveries, int.MaxValue), cancellationToken), cancellationToken);
-        if (step == JobStep.PutAside) await RepeatAsync(() => transport.Jobs.PutAsideAsync(id, job, reason!, receipt: null, cancellationToken), cancellationToken);
+        JobStep step = await RepeatAsync(
+            async () =>
+            {
+                (JobStep step, string? reason) = await handling.HandleAsync(id, job, (int)Math.Min(deliveries, int.MaxValue), cancellationToken);
+                if (step == JobStep.PutAside) await transport.Jobs.PutAsideAsync(id, job, reason!, cancellationToken);
+                return step;
+            },
+            cancellationToken);
         if (step == JobStep.Retry) throw new InvalidOperationException($"Job {id} could not be handled; it is delivered again.");
     }
 
-    private async ValueTask<T> RepeatAsync<T>(Func<ValueTask<T>> attempt, CancellationToken cancellationToken)
+    private async ValueTask<JobStep> RepeatAsync(Func<ValueTask<JobStep>> attempt, CancellationToken cancellationToken)
     {
         for (long start = time.GetTimestamp(); ;)
         {

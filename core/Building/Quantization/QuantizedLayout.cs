@@ -2,7 +2,7 @@ using R1Serverless.Requests;
 
 namespace R1Serverless.Building;
 
-/// <summary>How quantised linear layers stand in the graph. Besides the two that are built, `r1 bench layouts` measures the others.</summary>
+/// <summary>How quantised linear layers stand in the graph. Besides the two that are built, a benchmark measures the others.</summary>
 internal abstract record QuantizedLayout
 {
     /// <summary>7 bits: two neighbours' products then fit into the 16 bits that AVX2 adds them in; with 8 it would cut them off.</summary>

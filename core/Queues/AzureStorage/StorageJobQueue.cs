@@ -48,14 +48,13 @@ internal sealed class StorageJobQueue : IJobQueue
         }
     }
 
-    public async ValueTask<bool> PutAsideAsync(string id, ReadOnlyMemory<byte> message, string reason, string? receipt, CancellationToken cancellationToken)
+    public async ValueTask PutAsideAsync(string id, ReadOnlyMemory<byte> message, string reason, CancellationToken cancellationToken)
     {
         // A message near the service's limit would not fit once more with its reason.
         string text = Encoding.UTF8.GetString(message.Span);
         byte[] letter = JsonSerializer.SerializeToUtf8Bytes(new PoisonJob(reason, text), PoisonJson.Default.PoisonJob);
         if (letter.Length > MessageQueue.MostBytes) letter = JsonSerializer.SerializeToUtf8Bytes(new PoisonJob(reason, $"{text[..1000]}…"), PoisonJson.Default.PoisonJob);
         await poison.SendAsync(letter, cancellationToken);
-        return true;
     }
 
     private sealed class Lease(StorageJobQueue queue, StoredMessage message) : JobLease(message.Id, JobText.Read(message.Text), message.DequeueCount)
@@ -67,7 +66,7 @@ internal sealed class StorageJobQueue : IJobQueue
 
         public override async ValueTask DeadLetterAsync(string reason, CancellationToken cancellationToken)
         {
-            await queue.PutAsideAsync(Id, Message, reason, receipt: null, cancellationToken);
+            await queue.PutAsideAsync(Id, Message, reason, cancellationToken);
             await queue.live.RemoveAsync(message.Id, message.PopReceipt, cancellationToken);
         }
     }

@@ -50,7 +50,7 @@ public sealed class StorageJobQueueTests(AzuriteFixture azurite)
         options = options with { JobQueue = $"{options.QueuePrefix}jobs" };
         await using StorageTransport transport = new(options, TimeProvider.System, NullLogger.Instance);
         await transport.OpenAsync(default);
-        Assert.True(await transport.Jobs.PutAsideAsync("1", Encoding.UTF8.GetBytes(length > 10 ? new string('x', length) : "no job 10"), "no good", receipt: null, default));
+        await transport.Jobs.PutAsideAsync("1", Encoding.UTF8.GetBytes(length > 10 ? new string('x', length) : "no job 10"), "no good", default);
         PeekedMessage letter = await new QueueClient(options.ConnectionString, $"{options.JobQueue}-poison").PeekMessageAsync();
         using System.Text.Json.JsonDocument read = System.Text.Json.JsonDocument.Parse(Convert.FromBase64String(letter.MessageText));
         Assert.Equal("no good", read.RootElement.GetProperty("reason").GetString());

@@ -3,7 +3,7 @@ using R1Serverless.Generation;
 using R1Serverless.Models;
 using R1Serverless.Runtime;
 
-namespace R1Serverless.Bench;
+namespace R1Serverless.Tests.Benchmarks;
 
 /// <summary>Compares the ways to write quantised linear layers: speed on random weights, accuracy on the shipped model's, and whether a row depends on its neighbours.</summary>
 /// <param name="folder">Where the models are built; the caller empties it.</param>

@@ -1,4 +1,4 @@
-namespace R1Serverless.Bench;
+namespace R1Serverless.Tests.Benchmarks;
 
 /// <summary>What was measured of one layout.</summary>
 /// <param name="Layout">In words.</param>

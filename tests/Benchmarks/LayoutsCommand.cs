@@ -1,14 +1,14 @@
 using System.CommandLine;
 using System.Globalization;
-using R1Serverless.Bench;
 using R1Serverless.Building;
+using R1Serverless.Commands;
 using R1Serverless.Hosting;
 using Spectre.Console;
 
-namespace R1Serverless.Commands;
+namespace R1Serverless.Tests.Benchmarks;
 
-/// <summary><c>r1 bench layouts</c>: the ways to write quantised layers, side by side on this machine.</summary>
-internal static class BenchLayoutsCommand
+/// <summary>The ways to write quantised layers, side by side on this machine.</summary>
+internal static class LayoutsCommand
 {
     private static readonly Option<int> Rounds = NumberOption.Bound(new Option<int>("--rounds") { Description = "How often each speed is measured; medians are printed.", HelpName = "N", DefaultValueFactory = _ => 5 }, 1, 1000);
 
@@ -17,10 +17,14 @@ internal static class BenchLayoutsCommand
         Description = $"How many of its problems {ShippedModels.Nano} is asked in each layout; 0 leaves that out.", HelpName = "N", DefaultValueFactory = _ => 2400,
     }, 0, 1_000_000);
 
-    public static Command Create()
+    public const string Name = "bench-layouts";
+
+    public static Task<int> RunAsync(IReadOnlyList<string> arguments) => Create().Parse(arguments).InvokeAsync();
+
+    private static Command Create()
     {
         Command command = new(
-            "layouts",
+            Name,
             $"Compare ways to write quantised layers: speed on random weights (about 50 million parameters), whether a row depends on its neighbours, and {ShippedModels.Nano}'s accuracy.")
         {
             Rounds, Tasks,
