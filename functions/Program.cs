@@ -4,11 +4,11 @@ using System.CommandLine.Parsing;
 using R1Serverless.Commands;
 using R1Serverless.Hosting;
 
-const string Serve = "serve", Chat = "chat";
+const string Serve = "serve", Chat = "chat", Role = "--role";
 
 // The Azure Functions host starts the gateway that it stands before.
 FunctionsHost? host = FunctionsHost.Find(args);
-if (host is not null) args = [Serve, "--role", "gateway", .. host.Arguments];
+if (host is not null) args = [Serve, .. host.Arguments.Contains(Role) ? (string[])[] : [Role, "gateway"], .. host.Arguments.SkipWhile(one => one == Serve)];
 
 // Without a verb r1 serves: `r1 --urls …` means `r1 serve --urls …`.
 string[] arguments = args is [] || (args[0].StartsWith('-') && args[0] is not ("--help" or "-h" or "-?" or "--version")) ? [Serve, .. args] : args;
