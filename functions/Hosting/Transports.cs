@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using R1Serverless.Queues;
 using R1Serverless.Queues.AzureStorage;
 using R1Serverless.Queues.Embedded;
@@ -26,9 +27,17 @@ internal static class Transports
     public static Transport Create(TransportOptions options, TimeProvider time, ILoggerFactory logs) => options.Kind switch
     {
         TransportKind.Embedded => new EmbeddedTransport(options.QueueFolder, time, Embedded(options)),
-        TransportKind.Storage => new StorageTransport(Storage(options), time, logs.CreateLogger<StorageTransport>()),
-        _ => new ServiceBusTransport(ServiceBus(options), new BlobStore(Storage(options)), time, logs.CreateLogger<ServiceBusTransport>()),
+        TransportKind.Storage => CreateStorage(options, time, logs),
+        _ => CreateServiceBus(options, time, logs),
     };
+
+    // Apart, so that nobody else loads Azure's libraries.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static StorageTransport CreateStorage(TransportOptions options, TimeProvider time, ILoggerFactory logs) => new(Storage(options), time, logs.CreateLogger<StorageTransport>());
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static ServiceBusTransport CreateServiceBus(TransportOptions options, TimeProvider time, ILoggerFactory logs) =>
+        new(ServiceBus(options), new BlobStore(Storage(options)), time, logs.CreateLogger<ServiceBusTransport>());
 
     private static EmbeddedOptions Embedded(TransportOptions options) => options.LeaseTime is { } lease ? new EmbeddedOptions { LeaseTime = lease } : new EmbeddedOptions();
 
