@@ -24,6 +24,7 @@ if (handlesSignals) configuration.ProcessTerminationTimeout = null;
 if (command.Action is not ParseErrorAction refusal) return await command.InvokeAsync(configuration);
 
 // A long list of options would push what is wrong off the screen; which verbs there are is told at once.
+if (host is not null) Console.Error.WriteLine($"r1: the options in the app setting {FunctionsHost.OptionsVariable} can't be used:");
 refusal.ShowHelp = command.CommandResult.Command.Subcommands.Count > 0;
 int code = await command.InvokeAsync(configuration);
 if (!refusal.ShowHelp) Console.Error.WriteLine($"`{Call(command.CommandResult)} --help` explains the options.");

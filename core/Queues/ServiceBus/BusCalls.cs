@@ -9,6 +9,9 @@ internal sealed partial class BusCalls(BusClient bus, string queue)
     // The second goes over a new link or connection, where the first found that the old one was gone.
     private const int MostAttempts = 2;
 
+    /// <summary>Calls that wait ask anew so often: a link that has fallen silent without a word is given up that much, and an attempt's time, later.</summary>
+    public static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(4);
+
     private static readonly TimeSpan Reminder = TimeSpan.FromSeconds(30);
 
     private readonly ILogger log = bus.Log;

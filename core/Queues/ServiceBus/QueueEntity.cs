@@ -41,12 +41,12 @@ internal sealed class QueueEntity(BusClient bus, string name, BrokerClock clock,
     }
 
     /// <summary>
-    /// Up to <paramref name="most"/> messages: waits for the first, and where it has itself waited for somebody, takes what stands behind it. Several are not asked for at once, since
+    /// Up to <paramref name="most"/> messages: waits for the first (for <see cref="BusCalls.LongestWait"/> at most), and where it has itself waited for somebody, takes what stands behind it. Several are not asked for at once, since
     /// the library would wait for all of them before it hands over the first, and what comes of the credit that is left, when nobody waits, goes back and forth until it is used up.
     /// </summary>
     public async ValueTask<IReadOnlyList<LockedMessage>> ReceiveAsync(int most, TimeSpan patience, CancellationToken cancellationToken)
     {
-        IReadOnlyList<LockedMessage> received = await TakeAsync(1, patience > Least ? patience : Least, cancellationToken);
+        IReadOnlyList<LockedMessage> received = await TakeAsync(1, patience < Least ? Least : patience > BusCalls.LongestWait ? BusCalls.LongestWait : patience, cancellationToken);
         if (received is not [var first] || most == 1 || clock.Observe(first.Message.LockedUntil) - first.Message.EnqueuedTime < HasWaited) return received;
         try
         {

@@ -76,7 +76,8 @@ internal sealed partial class ServiceBusReplies(BusClient bus, string queue, Que
                     else
                     {
                         // One at a time: a link that is short of what was asked for is drained first, and those on the way are here already.
-                        messages = await entity.Calls.WaitAsync("receive replies", untilRenewal, stop => session.ReceiveMessagesAsync(1, untilRenewal, stop), cancellationToken);
+                        TimeSpan wait = untilRenewal < BusCalls.LongestWait ? untilRenewal : BusCalls.LongestWait;
+                        messages = await entity.Calls.WaitAsync("receive replies", wait, stop => session.ReceiveMessagesAsync(1, wait, stop), cancellationToken);
                     }
                 }
                 catch (TransportException)

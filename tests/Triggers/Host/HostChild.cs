@@ -16,8 +16,8 @@ internal static class HostChild
     public static async Task<int> RunAsync(string[] arguments)
     {
         if (arguments is ["start", var rounds, .. var folders]) return await MeasureAsync(int.Parse(rounds, CultureInfo.InvariantCulture), folders);
-        string data = Directory.CreateTempSubdirectory("r1-host-").FullName;
-        await using StandInHost host = await StandInHost.StartAsync(Path.GetFullPath(arguments[0]), data, Settings(), arguments is [_, var port] ? int.Parse(port, CultureInfo.InvariantCulture) : null);
+        using Data data = new();
+        await using StandInHost host = await StandInHost.StartAsync(Path.GetFullPath(arguments[0]), data.Path, Settings(), arguments is [_, var port] ? int.Parse(port, CultureInfo.InvariantCulture) : null);
         foreach (FunctionDefinition one in host.Functions) Console.WriteLine($"{one.Name}: {one.Type} {(one.IsHttp ? $"/{one.Route}" : "")}");
         Console.WriteLine($"Listening on {host.Address}");
         await Console.In.ReadToEndAsync();
@@ -60,8 +60,8 @@ internal static class HostChild
 
     private static async Task<double> BehindHostAsync(string folder)
     {
-        string data = Directory.CreateTempSubdirectory("r1-host-").FullName;
-        await using StandInHost host = await StandInHost.BeginAsync(Path.GetFullPath(folder), data, Settings());
+        using Data data = new();
+        await using StandInHost host = await StandInHost.BeginAsync(Path.GetFullPath(folder), data.Path, Settings());
         // Waits at the front for the worker, as at the host.
         using HttpResponseMessage first = await host.Client.GetAsync("/health/live");
         double taken = (TimeProvider.System.GetUtcNow() - host.StartTime).TotalMilliseconds;
@@ -72,9 +72,9 @@ internal static class HostChild
     /// <summary>A gateway that nobody stands before, asked until its port is open.</summary>
     private static async Task<double> PlainAsync(string folder)
     {
-        string data = Directory.CreateTempSubdirectory("r1-host-").FullName;
+        using Data data = new();
         using HttpClient client = new() { BaseAddress = new Uri($"http://127.0.0.1:{QuietPorts.Take()}") };
-        ProcessStartInfo start = new(Path.Combine(folder, "r1"), ["serve", "--role", "gateway", "--data", data, "--urls", client.BaseAddress.OriginalString]) { WorkingDirectory = folder, UseShellExecute = false, RedirectStandardOutput = true };
+        ProcessStartInfo start = new(Path.Combine(folder, "r1"), ["serve", "--role", "gateway", "--data", data.Path, "--urls", client.BaseAddress.OriginalString]) { WorkingDirectory = folder, UseShellExecute = false, RedirectStandardOutput = true };
         ChildProcess.Isolate(start);
         long began = Stopwatch.GetTimestamp();
         using Process process = Process.Start(start)!;
@@ -100,5 +100,13 @@ internal static class HostChild
             process.Kill();
             await process.WaitForExitAsync();
         }
+    }
+
+    /// <summary>What stands for the user's folder; gone with it. Declared first, so that the process that uses it has ended.</summary>
+    private sealed class Data : IDisposable
+    {
+        public string Path { get; } = Directory.CreateTempSubdirectory("r1-host-").FullName;
+
+        public void Dispose() => Directory.Delete(Path, recursive: true);
     }
 }
