@@ -53,7 +53,7 @@ public sealed class RoleTests : IDisposable
     [Fact]
     public async Task A_stream_whose_worker_is_killed_is_completed_by_another_with_every_character_once()
     {
-        const string Long = ",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":4000";
+        const string Long = ",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":2000";
         await using ServeProcess gateway = await StartAsync("gateway");
         string text;
         await using (ServeProcess first = await StartAsync("worker"))
@@ -99,13 +99,14 @@ public sealed class RoleTests : IDisposable
         // What is not handed back comes to another only when the lease has run out, long after the test has.
         string[] lease = ["--lease", "300"];
         await using ServeProcess gateway = await ServeProcess.StartInAsync(_data, ["--role", "gateway", .. lease]), first = await ServeProcess.StartInAsync(_data, ["--role", "worker", "--grace", "0", .. lease]);
-        using StreamReader stream = await gateway.BeginLongStreamAsync(tokens: 4000);
-        await using ServeProcess second = await ServeProcess.StartInAsync(_data, ["--role", "worker", .. lease]);
+        using StreamReader stream = await gateway.BeginLongStreamAsync(tokens: 1500);
         first.SendTerminate();
+        Assert.Equal(0, await first.ExitAsync());
+        Assert.Contains("is over: 1 requests are handed back", first.Output, StringComparison.Ordinal);
+        await using ServeProcess second = await ServeProcess.StartInAsync(_data, ["--role", "worker", .. lease]);
         string rest = await stream.ReadToEndAsync().WaitAsync(TimeSpan.FromMinutes(2));
         Assert.EndsWith("data: [DONE]\n\n", rest, StringComparison.Ordinal);
         Assert.DoesNotContain("\"error\"", rest, StringComparison.Ordinal);
-        Assert.Equal(0, await first.ExitAsync());
     }
 
     [Fact]

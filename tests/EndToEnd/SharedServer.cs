@@ -5,7 +5,8 @@ public sealed class SharedServer : IAsyncLifetime
 {
     public ServeProcess Process { get; private set; } = null!;
 
-    public async ValueTask InitializeAsync() => Process = await ServeProcess.StartAsync();
+    /// <summary>As the first start of all, which builds the shipped model.</summary>
+    public async ValueTask InitializeAsync() => Process = await ServeProcess.StartAsync("--model", ServeProcess.Model);
 
     public ValueTask DisposeAsync() => Process.DisposeAsync();
 }
