@@ -6,13 +6,10 @@ ARG HOST=mcr.microsoft.com/azure-functions/dotnet-isolated:4-dotnet-isolated10.0
 FROM ${SDK} AS build
 WORKDIR /source
 COPY global.json Directory.* .editorconfig BannedSymbols.txt host.json ./
-COPY core/R1Serverless.Core.csproj core/
-COPY functions/R1Serverless.Functions.csproj functions/
-RUN dotnet restore functions/R1Serverless.Functions.csproj -r linux-x64 -p:SelfContained=true -p:PublishReadyToRun=true
 COPY core core
 COPY functions functions
 COPY models models
-RUN dotnet publish functions/R1Serverless.Functions.csproj --no-restore -c Release -r linux-x64 -p:SelfContained=true -p:PublishReadyToRun=true -o /publish
+RUN --mount=type=cache,target=/root/.nuget/packages dotnet publish functions/R1Serverless.Functions.csproj -c Release -r linux-x64 -p:SelfContained=true -p:PublishReadyToRun=true -o /publish
 
 FROM ${HOST}
 # The host listens on a port that takes no privilege; r1 answers it on another, on 127.0.0.1. The limit is above r1's own, which says 413 in the API's words.

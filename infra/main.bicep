@@ -56,14 +56,14 @@ module storageAccess 'modules/storage-access.bicep' = {
     names: its
     principals: identities.outputs.principals
     operatorPrincipal: operatorPrincipal
-    hasQueues: settings.transport == 'storage'
+    settings: settings
   }
   dependsOn: [storage]
 }
 
 module serviceBus 'modules/servicebus.bicep' = if (settings.transport == 'servicebus') {
   scope: group
-  params: { names: its, location: location, tags: tags, principals: identities.outputs.principals }
+  params: { names: its, location: location, tags: tags, principals: identities.outputs.principals, routes: settings.worker.routes }
 }
 
 module registry 'modules/registry.bicep' = {

@@ -16,6 +16,7 @@ var dev Settings = {
     graceSeconds: 30
     costPerHour: ''
     models: 'image'
+    routes: ['r1-nano']
     arguments: []
   }
   gateway: {
@@ -48,6 +49,7 @@ var prod Settings = {
     graceSeconds: 120
     costPerHour: ''
     models: 'image'
+    routes: ['r1-nano']
     arguments: []
   }
   gateway: {

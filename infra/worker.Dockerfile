@@ -11,13 +11,10 @@ FROM ${SDK} AS build
 ARG GPU
 WORKDIR /source
 COPY global.json Directory.* .editorconfig BannedSymbols.txt host.json ./
-COPY core/R1Serverless.Core.csproj core/
-COPY functions/R1Serverless.Functions.csproj functions/
-RUN dotnet restore functions/R1Serverless.Functions.csproj -r linux-x64 -p:SelfContained=true -p:PublishReadyToRun=true -p:Gpu=${GPU}
 COPY core core
 COPY functions functions
 COPY models models
-RUN dotnet publish functions/R1Serverless.Functions.csproj --no-restore -c Release -r linux-x64 -p:SelfContained=true -p:PublishReadyToRun=true -p:Gpu=${GPU} -o /publish
+RUN --mount=type=cache,target=/root/.nuget/packages dotnet publish functions/R1Serverless.Functions.csproj -c Release -r linux-x64 -p:SelfContained=true -p:PublishReadyToRun=true -p:Gpu=${GPU} -o /publish
 # What a worker would build at its first start. It is built from these very files, so that none builds it again.
 # Graphs are prepared for the CPU alone.
 RUN /publish/r1 model build /publish/models/r1-nano --precision fp32,fp16,int8,int4 --data /data $([ ${GPU} = false ] || echo --no-prepare)

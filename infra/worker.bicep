@@ -1,4 +1,4 @@
-import { modelsContainer, names, token, scaledQueues } from 'modules/names.bicep'
+import { modelsContainer, names, routeQueues, token, scaledQueues } from 'modules/names.bicep'
 import { busHost, variables } from 'modules/variables.bicep'
 import { Settings } from 'modules/types.bicep'
 
@@ -109,7 +109,7 @@ resource worker 'Microsoft.App/containerApps@2026-07-01' = {
         cooldownPeriod: settings.worker.cooldownSeconds
         // The queue that asks for most decides. What is being worked on counts: a busy worker is not taken away.
         rules: [
-          for queue in scaledQueues: {
+          for queue in [...scaledQueues, ...routeQueues(settings.worker.routes)]: {
             name: queue
             custom: settings.transport == 'storage'
               ? {

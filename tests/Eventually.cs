@@ -1,6 +1,7 @@
 namespace R1Serverless.Tests;
 
-/// <summary>Waits for what comes by itself and says no word when it does: with a deadline that no machine is too slow for, so that what never comes fails its own test and stops no others.</summary>
+/// <summary>Waits for what comes by itself and says no word when it does: with a deadline that no machine is too slow for, so that what never comes
+/// fails its own test and stops no others.</summary>
 internal static class Eventually
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
@@ -12,7 +13,7 @@ internal static class Eventually
 
     public static async Task HoldsAsync(Func<ValueTask<bool>> holds, Func<string> what)
     {
-        long began = TimeProvider.System.GetTimestamp();
+        var began = TimeProvider.System.GetTimestamp();
         while (!await holds())
         {
             if (TimeProvider.System.GetElapsedTime(began) > Limit) Assert.Fail($"Within {Limit.TotalMinutes:0} minutes it did not come: {what()}");

@@ -1,6 +1,7 @@
+using R1Serverless.Tests.Azure.Broker;
 using R1Serverless.Tests.Limits;
-using R1Serverless.Tests.Queues.Broker;
-using R1Serverless.Tests.Queues.Embedded;
+using R1Serverless.Tests.ModelRegistry;
+using R1Serverless.Tests.Queues.Sqlite;
 
 namespace R1Serverless.Tests;
 
@@ -10,12 +11,13 @@ internal static class Program
     public static Task<int> Main(string[] args) => args switch
     {
         [QueueChild.Command, var folder, var name] => QueueChild.RunAsync(folder, name),
-        [Delivery.FetchChild.Command, var repository, var cache, var version] => Delivery.FetchChild.RunAsync(repository, cache, version),
-        [Benchmarks.LayoutsCommand.Name, .. var options] => Benchmarks.LayoutsCommand.RunAsync(options),
+        [FetchChild.Command, var repository, var cache, var version] => FetchChild.RunAsync(repository, cache, version),
+        [Benchmarks.BenchmarkCommands.Name, .. var options] => Benchmarks.BenchmarkCommands.RunAsync(options),
         [BrokerChild.Command] => BrokerChild.RunAsync(),
         [Triggers.Host.HostChild.Command, .. var folder] => Triggers.Host.HostChild.RunAsync(folder),
         [ThreadStacks.Command, var process] => Task.FromResult(ThreadStacks.ReadOf(process)),
-        _ when args.Contains("--server", StringComparer.Ordinal) => Xunit.MicrosoftTestingPlatform.TestPlatformTestFramework.RunAsync(args, SelfRegisteredExtensions.AddSelfRegisteredExtensions),
+        _ when args.Contains("--server", StringComparer.Ordinal) =>
+            Xunit.MicrosoftTestingPlatform.TestPlatformTestFramework.RunAsync(args, SelfRegisteredExtensions.AddSelfRegisteredExtensions),
         [RunLimits.Option, var limits, .. var rest] => TestRun.RunAsync(RunLimits.Parse(limits), rest),
         _ => TestRun.RunAsync(RunLimits.Default, args),
     };

@@ -5,8 +5,8 @@ using System.Security.Cryptography;
 namespace R1Serverless.Tests;
 
 /// <summary>
-/// Ports for servers that are told theirs, or come back to it: none that the system gives to clients' connections, of which other tests open hundreds between the choice of a port and its use, and
-/// no port twice in this process.
+/// Ports for servers that are told theirs, or come back to it: none that the system gives to clients' connections, of which other tests open hundreds
+/// between the choice of a port and its use, and no port twice in this process.
 /// </summary>
 internal static class QuietPorts
 {
@@ -19,7 +19,7 @@ internal static class QuietPorts
     {
         while (true)
         {
-            int port = First + (Interlocked.Increment(ref _taken) % Count);
+            var port = First + (Interlocked.Increment(ref _taken) % Count);
             try
             {
                 using TcpListener probe = new(IPAddress.Loopback, port);

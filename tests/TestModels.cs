@@ -1,6 +1,8 @@
-using R1Serverless.Building;
+using R1Serverless.Abstractions;
+using R1Serverless.ModelBuilder;
+using R1Serverless.ModelBuilder.Checkpoints;
 using R1Serverless.Models;
-using R1Serverless.Requests;
+using R1Serverless.Models.Folders;
 
 namespace R1Serverless.Tests;
 
@@ -11,7 +13,8 @@ internal static class TestModels
     private static readonly Lazy<ModelFolder> LazyNano = new(() => Built.EnsureBuilt(NanoCheckpoint, ShippedModels.Nano, TimeProvider.System));
 
     private static readonly Lazy<ModelFolder> LazyNanoKv8 = new(() =>
-        ModelBuilder.Build(NanoCheckpoint, Built.FolderOf("nano-kv8"), "nano-kv8", TimeProvider.System, [Precision.Fp32, Precision.Int8], kv: KvFormat.Int8));
+        CheckpointBuilder.Build(NanoCheckpoint, Built.FolderOf("nano-kv8"), "nano-kv8", TimeProvider.System, [Precision.Fp32, Precision.Int8],
+            kv: KvFormat.Int8));
 
     public static string RepositoryRoot { get; } = FindRoot();
 

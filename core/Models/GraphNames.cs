@@ -1,6 +1,7 @@
 namespace R1Serverless.Models;
 
-/// <summary>What a decoder graph calls its inputs and outputs; %d stands for the layer. The defaults are onnxruntime-genai's and Hugging Face's own.</summary>
+/// <summary>What a decoder graph calls its inputs and outputs; %d stands for the layer. The defaults are onnxruntime-genai's and Hugging Face's
+/// own.</summary>
 public sealed record GraphNames
 {
     public static GraphNames Default { get; } = new();

@@ -2,8 +2,9 @@ using System.Text.Json;
 
 namespace R1Serverless.Models;
 
-/// <summary>Typed reads from one object of a JSON file whose errors name the file and the field. A JSON null counts as absent, as in Hugging Face's files.</summary>
-internal readonly struct JsonFields(string path, JsonElement root, string prefix = "")
+/// <summary>Typed reads from one object of a JSON file whose errors name the file and the field. A JSON null counts as absent, as in Hugging Face's
+/// files.</summary>
+public readonly struct JsonFields(string path, JsonElement root, string prefix = "")
 {
     /// <exception cref="InvalidModelException">The file is missing or holds no JSON object.</exception>
     public static JsonFields Load(string path)
@@ -13,9 +14,7 @@ internal readonly struct JsonFields(string path, JsonElement root, string prefix
             using var stream = File.OpenRead(path);
             using var document = JsonDocument.Parse(stream);
             if (document.RootElement.ValueKind == JsonValueKind.Object)
-            {
                 return new JsonFields(path, document.RootElement.Clone());
-            }
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -57,21 +56,18 @@ internal readonly struct JsonFields(string path, JsonElement root, string prefix
     public int? FindInteger(string name, int least, int most = int.MaxValue)
     {
         if (Find(name) is not { } value)
-        {
             return null;
-        }
 
         return value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) && number >= least && number <= most
             ? number
-            : throw Invalid(name, $"must be a whole number of at least {least}{(most == int.MaxValue ? "" : $" and at most {most}")}, but is {value.GetRawText()}");
+            : throw Invalid(name,
+            $"must be a whole number of at least {least}{(most == int.MaxValue ? "" : $" and at most {most}")}, but is {value.GetRawText()}");
     }
 
     public double? FindNumber(string name, double least, double most)
     {
         if (Find(name) is not { } value)
-        {
             return null;
-        }
 
         return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && number >= least && number <= most
             ? number
@@ -82,9 +78,7 @@ internal readonly struct JsonFields(string path, JsonElement root, string prefix
     public IReadOnlyList<int> Integers(string name)
     {
         if (Find(name) is not { } value)
-        {
             return [];
-        }
 
         List<int> numbers = [];
         foreach (var item in value.ValueKind == JsonValueKind.Array ? value.EnumerateArray().ToArray() : [value])
@@ -96,6 +90,23 @@ internal readonly struct JsonFields(string path, JsonElement root, string prefix
 
         return numbers;
     }
+
+    /// <summary>A list of <paramref name="count"/> numbers that must be there.</summary>
+    public IReadOnlyList<double> Numbers(string name, int count, double least, double most)
+    {
+        if (Find(name) is not { } value) throw Missing(name);
+        double[] numbers = value.ValueKind == JsonValueKind.Array
+            ? [.. value.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.Number ? item.GetDouble() : double.NaN)] : [];
+        return numbers.Length == count && numbers.All(number => number >= least && number <= most) ? numbers
+            : throw Invalid(name, $"must be a list of {count} numbers from {least} to {most}");
+    }
+
+    /// <summary>The fields that are there.</summary>
+    public IReadOnlyList<string> Names =>
+        [.. root.EnumerateObject().Where(one => one.Value.ValueKind != JsonValueKind.Null).Select(one => one.Name)];
+
+    /// <summary>Whether the field is there, be it null: a configuration's class may have another value where it isn't.</summary>
+    public bool Has(string name) => root.TryGetProperty(name, out _);
 
     public int Integer(string name, int least, int most = int.MaxValue) => FindInteger(name, least, most) ?? throw Missing(name);
 

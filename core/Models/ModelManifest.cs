@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using R1Serverless.Models.Layouts;
-using R1Serverless.Requests;
+using R1Serverless.Abstractions;
+using R1Serverless.Storage.Files;
 
 namespace R1Serverless.Models;
 
@@ -10,7 +10,7 @@ public sealed record ModelManifest
 {
     public const string FileName = "r1-model.json";
 
-    /// <summary>The form of this file; a newer form is refused.</summary>
+    /// <summary>The form of this file; another form is refused.</summary>
     public const int CurrentFormat = 2;
 
     public required int Format { get; init; }
@@ -25,47 +25,41 @@ public sealed record ModelManifest
     /// <summary>Weights, biases and norms; a tied embedding counts once. 0 where another program made the graphs and it isn't known.</summary>
     public required long Parameters { get; init; }
 
+    /// <summary>What its graphs are.</summary>
+    public ModelKind Kind { get; init; }
+
     /// <summary>Who made the folder's graphs, and how the rest of it is found.</summary>
     public FolderLayout Layout { get; init; }
 
     public required IReadOnlyList<ModelVariant> Variants { get; init; }
 
-    /// <exception cref="InvalidModelException">The file is missing, damaged or of a newer form.</exception>
+    /// <exception cref="InvalidModelException">The file is missing, damaged or of another form.</exception>
     public static ModelManifest Load(string path)
     {
         try
         {
             using var stream = File.OpenRead(path);
-            return Read(stream, path);
+            var manifest = JsonSerializer.Deserialize(stream, ManifestJson.Default.ModelManifest);
+            return manifest switch
+            {
+                null => throw new InvalidModelException($"{path} is empty."),
+                { Format: not CurrentFormat } => throw new InvalidModelException(
+                    $"{path} has format {manifest.Format}, but this version reads format {CurrentFormat}: build the model again."),
+                { Variants.Count: 0 } => throw new InvalidModelException($"{path} lists no variants."),
+                _ when manifest.Variants.Any(v => v is null || !IsInFolder(v.File) || (v.DataFile is { } data && !IsInFolder(data))) =>
+                    throw new InvalidModelException($"{path} is damaged: each variant must name files that lie beside it."),
+                _ when manifest.Variants.Any(v => v.Evaluations.Any(one => one is null)) =>
+                    throw new InvalidModelException($"{path} is damaged: an evaluation is null."),
+                _ => manifest,
+            };
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
             throw new InvalidModelException($"{path} does not exist: is this folder the output of `r1 model build`?", e);
         }
-    }
-
-    /// <param name="where">For messages.</param>
-    /// <exception cref="InvalidModelException">It is damaged or of a newer form.</exception>
-    internal static ModelManifest Read(Stream content, string where)
-    {
-        try
-        {
-            var manifest = JsonSerializer.Deserialize(content, ManifestJson.Default.ModelManifest);
-            return manifest switch
-            {
-                null => throw new InvalidModelException($"{where} is empty."),
-                { Format: not CurrentFormat } => throw new InvalidModelException(
-                    $"{where} has format {manifest.Format}, but this version reads format {CurrentFormat}: build the model again."),
-                { Variants.Count: 0 } => throw new InvalidModelException($"{where} lists no variants."),
-                _ when manifest.Variants.Any(v => v is null || !IsInFolder(v.File) || (v.DataFile is { } data && !IsInFolder(data))) =>
-                    throw new InvalidModelException($"{where} is damaged: each variant must name files that lie beside it."),
-                _ when manifest.Variants.Any(v => v.Evaluations.Any(one => one is null)) => throw new InvalidModelException($"{where} is damaged: an evaluation is null."),
-                _ => manifest,
-            };
-        }
         catch (JsonException e)
         {
-            throw new InvalidModelException($"{where} is damaged: {e.Message}", e);
+            throw new InvalidModelException($"{path} is damaged: {e.Message}", e);
         }
     }
 
@@ -73,7 +67,7 @@ public sealed record ModelManifest
     private static bool IsInFolder(string? file) => !string.IsNullOrEmpty(file) && file == Path.GetFileName(file) && file is not (".." or ".");
 
     /// <summary>Readers see the old file or the whole new one.</summary>
-    public void Save(string path) => ReplacedFile.Write(path, stream => JsonSerializer.Serialize(stream, this, ManifestJson.Default.ModelManifest));
+    public void Save(string path) => AtomicFile.Replace(path, stream => JsonSerializer.Serialize(stream, this, ManifestJson.Default.ModelManifest));
 
     /// <summary>The manifest with a variant's evaluation in the place of its former one on that device; everything else stays.</summary>
     /// <exception cref="InvalidModelException">There is no such variant.</exception>
@@ -96,6 +90,19 @@ public enum FolderLayout
 
     /// <summary>As Hugging Face's onnx-community has it: onnx/model.onnx and its siblings.</summary>
     Community,
+
+    /// <summary>Graphs that are no decoders, by whatever program: model.onnx and its siblings.</summary>
+    Tensors,
+}
+
+/// <summary>What a model's graphs are, and so what requests to it are.</summary>
+public enum ModelKind
+{
+    /// <summary>A decoder of text, which generates token by token.</summary>
+    Decoder,
+
+    /// <summary>Any other graph: a request gives the inputs, a run the outputs.</summary>
+    Tensors,
 }
 
 /// <summary>One artifact of a model.</summary>
@@ -158,8 +165,8 @@ public sealed record VariantEvaluation
     public bool IsWithinTolerance => AccuracyDrop <= Tolerance;
 }
 
-[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, UseStringEnumConverter = true)]
+[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true,
+    UseStringEnumConverter = true)]
 [JsonSerializable(typeof(ModelManifest))]
-[JsonSerializable(typeof(FoundEvaluations))]
 [JsonSerializable(typeof(PreparedManifest))]
 internal sealed partial class ManifestJson : JsonSerializerContext;

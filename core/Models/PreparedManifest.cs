@@ -1,4 +1,5 @@
 using System.Text.Json;
+using R1Serverless.Storage.Files;
 
 namespace R1Serverless.Models;
 
@@ -17,7 +18,8 @@ public sealed record PreparedKey
     /// <summary>The processor's name and the instruction sets that choose how weights are packed.</summary>
     public required string Processor { get; init; }
 
-    /// <summary>SHA-256 of the graph's file, in hexadecimal. Weights beside it are known by size and date: reading them takes as long as loading them.</summary>
+    /// <summary>SHA-256 of the graph's file, in hexadecimal. Weights beside it are known by size and date: reading them takes as long as loading
+    /// them.</summary>
     public required string Graph { get; init; }
 
     /// <summary>Bytes of the weights' file beside the graph, the first of several; 0 where there is none.</summary>
@@ -26,7 +28,7 @@ public sealed record PreparedKey
     /// <summary>When that file was written, to the second; null where there is none.</summary>
     public required DateTimeOffset? WeightsWritten { get; init; }
 
-    /// <summary>The other weights' files of a graph that has several, a line with name, bytes and date for each; null where there are none, and in what was prepared before they counted.</summary>
+    /// <summary>The other weights' files of a graph that has several, a line with name, bytes and date for each; null where there are none.</summary>
     public string? MoreWeights { get; init; }
 
     /// <summary>Where another key differs, in words; null where they are the same.</summary>
@@ -83,7 +85,7 @@ public sealed record PreparedManifest
     public PreparedHole? Hole { get; init; }
 
     /// <summary>Some of the logits that the plain graph gave for a known prompt: what the prepared one must give when it is loaded.</summary>
-    public required IReadOnlyList<float> Canary { get; init; }
+    public required IReadOnlyList<float> GoldenLogits { get; init; }
 
     /// <summary>The manifest at this path; null where there is none, or none that can be read.</summary>
     public static PreparedManifest? Find(string path)
@@ -99,5 +101,6 @@ public sealed record PreparedManifest
         }
     }
 
-    public void Save(string path) => ReplacedFile.Write(path, stream => JsonSerializer.Serialize(stream, this, ManifestJson.Default.PreparedManifest));
+    public void Save(string path) =>
+        AtomicFile.Replace(path, stream => JsonSerializer.Serialize(stream, this, ManifestJson.Default.PreparedManifest));
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using R1Serverless.Storage;
 
 namespace R1Serverless.Queues;
 
@@ -14,12 +15,12 @@ public sealed class ClaimCheck(IObjectStore store, int limit)
     /// <summary>The most bytes that travel in a message.</summary>
     public int Limit => limit;
 
-    /// <summary>What to put into a message: the body itself, or where it has been put. If the message then can't be sent, the object is left to the purge, since
-    /// the message may be in the queue all the same.</summary>
+    /// <summary>What to put into a message: the body itself, or where it has been put. If the message then can't be sent, the object is left to the
+    /// purge, since the message may be in the queue all the same.</summary>
     public async ValueTask<ReadOnlyMemory<byte>> CheckAsync(ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
     {
         if (body.Length <= limit) return body;
-        string name = $"{Folder}{Guid.NewGuid():N}";
+        var name = $"{Folder}{Guid.NewGuid():N}";
         await store.PutAsync(name, body, PutCondition.Always, cancellationToken);
         return (byte[])[.. Mark, .. Encoding.ASCII.GetBytes(name)];
     }
@@ -29,24 +30,25 @@ public sealed class ClaimCheck(IObjectStore store, int limit)
     public async ValueTask<ClaimedBody> ClaimAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
     {
         if (!message.Span.StartsWith(Mark)) return new ClaimedBody(message, null);
-        string name = Encoding.UTF8.GetString(message.Span[Mark.Length..]);
+        var name = Encoding.UTF8.GetString(message.Span[Mark.Length..]);
         // Whoever writes into a queue must not have a result or a file taken for a body, and deleted.
-        if (!name.StartsWith(Folder, StringComparison.Ordinal) || !Guid.TryParseExact(name.AsSpan(Folder.Length), "N", out _)) throw new MalformedMessageException("it points at an object that is no body");
+        if (!name.StartsWith(Folder, StringComparison.Ordinal) || !Guid.TryParseExact(name.AsSpan(Folder.Length), "N", out _))
+            throw new MalformedMessageException("it points at an object that is no body");
         if (await store.GetAsync(name, cancellationToken) is not { } stored) throw new MalformedMessageException($"its body '{name}' is gone");
         return new ClaimedBody(stored.Content, name);
     }
 
-    /// <summary>
-    /// Reads messages that were leased together; empty if none could be read. Not to be cancelled: what has been leased is handed over. A message whose body could not be fetched comes
-    /// again when its lease ends, and so does one whose body takes so long, a quarter of that time, that the others' leases would end over it.
-    /// </summary>
+    /// <summary>Reads messages that were leased together; empty if none could be read. Not to be cancelled: what has been leased is handed over. A
+    /// message whose body could not be fetched comes again when its lease ends, and so does one whose body takes so long, a quarter of that time,
+    /// that the others' leases would end over it.</summary>
     /// <param name="read">Null if a message can't be read, and has been put aside.</param>
     /// <exception cref="TransportException">None could be fetched.</exception>
-    internal static async ValueTask<IReadOnlyList<Lease>> ReadAsync<T>(IReadOnlyList<T> leased, TimeSpan leaseTime, TimeProvider time, Func<T, CancellationToken, ValueTask<Lease?>> read)
+    public static async ValueTask<IReadOnlyList<Lease>> ReadAsync<T>(IReadOnlyList<T> leased, TimeSpan leaseTime, TimeProvider time,
+        Func<T, CancellationToken, ValueTask<Lease?>> read)
     {
         TransportException? missed = null;
         using CancellationTokenSource late = new(leaseTime / 4, time);
-        Lease?[] leases = await Task.WhenAll(leased.Select(async message =>
+        var leases = await Task.WhenAll(leased.Select(async message =>
         {
             try
             {
@@ -65,6 +67,20 @@ public sealed class ClaimCheck(IObjectStore store, int limit)
         }));
         Lease[] fetched = [.. leases.OfType<Lease>()];
         return fetched.Length > 0 || missed is null ? fetched : throw missed;
+    }
+
+    /// <summary>The request that a message stands for; null where it can't be read.</summary>
+    /// <param name="message">May throw <see cref="MalformedMessageException"/>.</param>
+    public async ValueTask<QueuedRequest?> TryReadAsync(Func<ReadOnlyMemory<byte>> message, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return MessageFormat.ReadRequest((await ClaimAsync(message(), cancellationToken)).Body.Span);
+        }
+        catch (MalformedMessageException)
+        {
+            return null;
+        }
     }
 
     /// <summary>Deletes the object of a message that has left the queue for good.</summary>

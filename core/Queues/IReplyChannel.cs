@@ -1,11 +1,10 @@
-using R1Serverless.Requests;
+using R1Serverless.Abstractions;
+using R1Serverless.Storage;
 
 namespace R1Serverless.Queues;
 
-/// <summary>
-/// How events travel back to the gateway that a client is connected to. Best effort: what arrives is in order per request, but some may be missing after a
-/// fault, which <see cref="Reply.First"/> shows; the result store has the whole. Safe for several threads.
-/// </summary>
+/// <summary>How events travel back to the gateway that a client is connected to. Best effort: what arrives is in order per request, but some may be
+/// missing after a fault, which <see cref="Reply.First"/> shows; the result store has the whole. Safe for several threads.</summary>
 public interface IReplyChannel
 {
     /// <summary>This instance's own address, for <see cref="QueuedRequest.ReplyTo"/>; new for each process.</summary>
@@ -24,6 +23,7 @@ public interface IReplyChannel
 /// <param name="First">The number of the first of <paramref name="Events"/> within its delivery, from 0.</param>
 public sealed record Reply(RequestId Id, int Delivery, long First, IReadOnlyList<InferenceEvent> Events)
 {
-    /// <summary>Drawn by the worker for each delivery that it runs: a message that was enqueued twice has two deliveries of one number, which cut their text differently.</summary>
+    /// <summary>Drawn by the worker for each delivery that it runs: a message that was enqueued twice has two deliveries of one number, which cut
+    /// their text differently.</summary>
     public long Run { get; init; }
 }

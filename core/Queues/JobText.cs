@@ -10,9 +10,9 @@ public static class JobText
     public static ReadOnlyMemory<byte> Read(string text)
     {
         if (text.AsSpan().TrimStart().StartsWith("{")) return Encoding.UTF8.GetBytes(text);
-        byte[] body = new byte[text.Length];
+        var body = new byte[text.Length];
         // A word may look like Base64 by chance.
-        bool isBase64 = Convert.TryFromBase64String(text, body, out int length) && Utf8.IsValid(body.AsSpan(0, length));
+        var isBase64 = Convert.TryFromBase64String(text, body, out var length) && Utf8.IsValid(body.AsSpan(0, length));
         return isBase64 ? body.AsMemory(0, length) : Encoding.UTF8.GetBytes(text);
     }
 }

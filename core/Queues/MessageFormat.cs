@@ -2,23 +2,25 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
-using R1Serverless.Requests;
+using R1Serverless.Abstractions;
+using R1Serverless.Abstractions.Tensors;
 
 namespace R1Serverless.Queues;
 
-/// <summary>
-/// What queues, reply channels and the result store hold, as JSON in UTF-8: each object wrapped with the format's version. Fields that a reader does not know are
-/// ignored, so that gateways and workers of neighbouring versions understand each other; another version is refused.
-/// </summary>
+/// <summary>What queues, reply channels and the result store hold, as JSON in UTF-8: each object wrapped with the format's version. Fields that a
+/// reader does not know are ignored, so that gateways and workers of neighbouring versions understand each other; another version is
+/// refused.</summary>
 public static class MessageFormat
 {
     private const int Version = 1;
 
     private static readonly JsonSerializerOptions Json = Options();
 
-    public static byte[] Write(QueuedRequest request) => JsonSerializer.SerializeToUtf8Bytes(new QueueEnvelope<QueuedRequest>(Version, request), Type<QueuedRequest>());
+    public static byte[] Write(QueuedRequest request) =>
+        JsonSerializer.SerializeToUtf8Bytes(new QueueEnvelope<QueuedRequest>(Version, request), Type<QueuedRequest>());
 
-    public static byte[] Write(InferenceResult result) => JsonSerializer.SerializeToUtf8Bytes(new QueueEnvelope<InferenceResult>(Version, result), Type<InferenceResult>());
+    public static byte[] Write(InferenceResult result) =>
+        JsonSerializer.SerializeToUtf8Bytes(new QueueEnvelope<InferenceResult>(Version, result), Type<InferenceResult>());
 
     public static byte[] Write(IReadOnlyList<Reply> replies) =>
         JsonSerializer.SerializeToUtf8Bytes(new QueueEnvelope<IReadOnlyList<Reply>>(Version, replies), Type<IReadOnlyList<Reply>>());
@@ -26,8 +28,12 @@ public static class MessageFormat
     /// <exception cref="MalformedMessageException">It is no such message; the message says where.</exception>
     public static QueuedRequest ReadRequest(ReadOnlySpan<byte> json)
     {
-        QueuedRequest message = Read(json, Type<QueuedRequest>());
-        if (message.Request is not { Prompt: not null, Precision: not null, Sampling.LogitBias: not null, Stop: not null, Owner: not null, Model.Length: > 0, Id.Value.Length: > 0 })
+        var message = Read(json, Type<QueuedRequest>());
+        if (message.Request is not
+            {
+                Prompt: not null, Precision: not null, Sampling.LogitBias: not null, Stop: not null, Owner: not null,
+                Model.Length: > 0, Id.Value.Length: > 0
+            })
             throw new MalformedMessageException("the request lacks a field");
         return message;
     }
@@ -45,15 +51,18 @@ public static class MessageFormat
     {
         try
         {
-            QueueEnvelope<T>? envelope = JsonSerializer.Deserialize(json, type);
+            var envelope = JsonSerializer.Deserialize(json, type);
             if (envelope is null) throw new MalformedMessageException("the message is null");
-            if (envelope.Version != Version) throw new MalformedMessageException($"its format is version {envelope.Version}; this build reads {Version}");
+            if (envelope.Version != Version)
+                throw new MalformedMessageException($"its format is version {envelope.Version}; this build reads {Version}");
             return envelope.Body ?? throw new MalformedMessageException("the message has no body");
         }
         catch (JsonException fault)
         {
             // Its own message may quote the content.
-            throw new MalformedMessageException($"it is no message of this program (at byte {fault.BytePositionInLine ?? 0} of line {(fault.LineNumber ?? 0) + 1}, field '{fault.Path}')");
+            throw new MalformedMessageException(
+                $"it is no message of this program (at byte {fault.BytePositionInLine ?? 0} of line {(fault.LineNumber ?? 0) + 1}, field "
+                + $"'{fault.Path}')");
         }
         catch (NotSupportedException)
         {
@@ -80,6 +89,9 @@ public static class MessageFormat
         options.Converters.Add(new JsonStringEnumConverter<RequestOutcome>(JsonNamingPolicy.CamelCase));
         options.Converters.Add(new JsonStringEnumConverter<InferenceErrorKind>(JsonNamingPolicy.CamelCase));
         options.Converters.Add(new JsonStringEnumConverter<Precision>(JsonNamingPolicy.CamelCase));
+        options.Converters.Add(new JsonStringEnumConverter<TensorType>(JsonNamingPolicy.CamelCase));
+        options.Converters.Add(new JsonStringEnumConverter<TextTask>(JsonNamingPolicy.CamelCase));
+        options.Converters.Add(new JsonStringEnumConverter<TextTruncation>(JsonNamingPolicy.CamelCase));
         options.TypeInfoResolver = QueueJson.Default.WithAddedModifier(Name);
         return options;
     }
@@ -91,7 +103,15 @@ public static class MessageFormat
             type.PolymorphismOptions = new JsonPolymorphismOptions
             {
                 TypeDiscriminatorPropertyName = "kind",
-                DerivedTypes = { new(typeof(Prompt.Chat), "chat"), new(typeof(Prompt.Text), "text"), new(typeof(Prompt.Tokens), "tokens") },
+                DerivedTypes =
+                {
+                    new(typeof(Prompt.Chat), "chat"),
+                    new(typeof(Prompt.Text), "text"),
+                    new(typeof(Prompt.Tokens), "tokens"),
+                    new(typeof(Prompt.List), "list"),
+                    new(typeof(Prompt.Tensors), "tensors"),
+                    new(typeof(Prompt.Texts), "texts"),
+                },
             };
         }
         else if (type.Type == typeof(InferenceEvent))
@@ -103,6 +123,7 @@ public static class MessageFormat
                 {
                     new(typeof(InferenceEvent.Admitted), "admitted"),
                     new(typeof(InferenceEvent.Delta), "delta"),
+                    new(typeof(InferenceEvent.Outputs), "outputs"),
                     new(typeof(InferenceEvent.ChoiceFinished), "choiceFinished"),
                     new(typeof(InferenceEvent.Finished), "finished"),
                     new(typeof(InferenceEvent.Failed), "failed"),
@@ -130,8 +151,12 @@ internal sealed record QueueEnvelope<T>(int Version, T? Body);
 [JsonSerializable(typeof(Prompt.Chat))]
 [JsonSerializable(typeof(Prompt.Text))]
 [JsonSerializable(typeof(Prompt.Tokens))]
+[JsonSerializable(typeof(Prompt.List))]
+[JsonSerializable(typeof(Prompt.Tensors))]
+[JsonSerializable(typeof(Prompt.Texts))]
 [JsonSerializable(typeof(InferenceEvent.Admitted))]
 [JsonSerializable(typeof(InferenceEvent.Delta))]
+[JsonSerializable(typeof(InferenceEvent.Outputs))]
 [JsonSerializable(typeof(InferenceEvent.ChoiceFinished))]
 [JsonSerializable(typeof(InferenceEvent.Finished))]
 [JsonSerializable(typeof(InferenceEvent.Failed))]

@@ -1,9 +1,8 @@
 namespace R1Serverless.Queues;
 
-/// <summary>
-/// Tells from samples of a queue how fast it drains, whoever fills and drains it. A queue is first in, first out: what waited when its oldest request came has left
-/// by now. Both that and any fall of its length are rates that the workers reached at least; the greatest of the last half minute counts.
-/// </summary>
+/// <summary>Tells from samples of a queue how fast it drains, whoever fills and drains it. A queue is first in, first out: what waited when its
+/// oldest request came has left by now. Both that and any fall of its length are rates that the workers reached at least; the greatest of the last
+/// half minute counts.</summary>
 internal sealed class QueueTrend
 {
     private static readonly TimeSpan Window = TimeSpan.FromSeconds(30);
@@ -18,15 +17,15 @@ internal sealed class QueueTrend
     {
         while (_samples.TryPeek(out var oldest) && now - oldest.At > Window) _samples.Dequeue();
         double drain = 0;
-        foreach ((TimeSpan at, long waiting) in _samples)
+        foreach ((var at, var waiting) in _samples)
         {
             if (now - at < Shortest) break;
-            bool allLeft = statistics.OldestAge is not { } age || at <= now - age;
-            long left = allLeft ? waiting : waiting - statistics.Waiting;
+            var allLeft = statistics.OldestAge is not { } age || at <= now - age;
+            var left = allLeft ? waiting : waiting - statistics.Waiting;
             drain = Math.Max(drain, left / (now - at).TotalSeconds);
         }
 
-        double growth = _samples.TryPeek(out var first) && now > first.At ? (statistics.Waiting - first.Waiting) / (now - first.At).TotalSeconds : 0;
+        var growth = _samples.TryPeek(out var first) && now > first.At ? (statistics.Waiting - first.Waiting) / (now - first.At).TotalSeconds : 0;
         _samples.Enqueue((now, statistics.Waiting));
         return new QueueSignal(statistics, Math.Max(0, drain + growth), drain, Wait(statistics, drain));
     }

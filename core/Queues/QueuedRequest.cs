@@ -1,9 +1,10 @@
-using R1Serverless.Requests;
+using System.Text.Json.Serialization;
+using R1Serverless.Abstractions;
 
 namespace R1Serverless.Queues;
 
-/// <summary>A request on its way to a worker. What the worker makes of it goes to the result store under the request's id, and, if somebody listens, to a
-/// reply address as it happens.</summary>
+/// <summary>A request on its way to a worker. What the worker makes of it goes to the result store under the request's id, and, if somebody listens,
+/// to a reply address as it happens.</summary>
 public sealed record QueuedRequest
 {
     public required InferenceRequest Request { get; init; }
@@ -15,6 +16,13 @@ public sealed record QueuedRequest
 
     /// <summary>The batch that the request is a line of; null for none. A cancelled batch cancels its lines.</summary>
     public string? Batch { get; init; }
+
+    /// <summary>Any worker may take it, whatever it serves: see <see cref="RequestRoute.Any"/>.</summary>
+    public bool IsForAny { get; init; }
+
+    /// <summary>Which workers may lease it.</summary>
+    [JsonIgnore]
+    public RequestRoute Route => IsForAny ? RequestRoute.Any : RequestRoute.Of(Request);
 
     /// <summary>The trace that the request belongs to, as in W3C Trace Context; null where none is kept.</summary>
     public string? TraceParent { get; init; }

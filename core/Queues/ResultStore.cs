@@ -1,10 +1,12 @@
 using System.Runtime.CompilerServices;
-using R1Serverless.Requests;
+using R1Serverless.Abstractions;
+using R1Serverless.Storage;
 
 namespace R1Serverless.Queues;
 
-/// <summary>The results of requests by their ids: <c>results/{id}.json</c>, or <c>results/{group}/{rest}.json</c> where the id is <c>{group}-{rest}</c>, as those of
-/// a batch's lines are. The first result of a request stays: that makes the effect of several deliveries one.</summary>
+/// <summary>The results of requests by their ids: <c>results/{id}.json</c>, or <c>results/{group}/{rest}.json</c> where the id is
+/// <c>{group}-{rest}</c>, as those of a batch's lines are. The first result of a request stays: that makes the effect of several deliveries
+/// one.</summary>
 public sealed class ResultStore(IObjectStore store)
 {
     public const string Folder = "results/";
@@ -26,13 +28,15 @@ public sealed class ResultStore(IObjectStore store)
     /// <summary>The ids <c>{group}-{rest}</c> that have a result, in no particular order.</summary>
     public async IAsyncEnumerable<RequestId> ListAsync(string group, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        string prefix = $"{Folder}{group}/";
-        await foreach (ObjectEntry entry in store.ListAsync(prefix, cancellationToken))
+        var prefix = $"{Folder}{group}/";
+        await foreach (var entry in store.ListAsync(prefix, cancellationToken))
         {
-            if (entry.Name.EndsWith(Extension, StringComparison.Ordinal)) yield return new RequestId($"{group}-{entry.Name[prefix.Length..^Extension.Length]}");
+            if (entry.Name.EndsWith(Extension, StringComparison.Ordinal))
+                yield return new RequestId($"{group}-{entry.Name[prefix.Length..^Extension.Length]}");
         }
     }
 
-    internal static string Name(RequestId id) =>
-        id.Value.LastIndexOf('-') is > 0 and var at ? $"{Folder}{id.Value[..at]}/{id.Value[(at + 1)..]}{Extension}" : $"{Folder}{id.Value}{Extension}";
+    public static string Name(RequestId id) =>
+        id.Value.LastIndexOf('-') is > 0 and var at ? $"{Folder}{id.Value[..at]}/{id.Value[(at + 1)..]}{Extension}"
+        : $"{Folder}{id.Value}{Extension}";
 }

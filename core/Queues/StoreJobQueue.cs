@@ -3,18 +3,19 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using R1Serverless.Abstractions;
+using R1Serverless.Storage;
 
 namespace R1Serverless.Queues;
 
-/// <summary>
-/// Jobs as objects below <c>inference-jobs/</c>, taken in the order of their names: for a transport whose store is a folder, where a producer only has to move a
-/// file to its place. Those put aside lie below <c>inference-jobs-poison/</c>. Nothing is leased, as handling a job twice does no harm.
-/// </summary>
+/// <summary>Jobs as objects below <c>inference-jobs/</c>, taken in the order of their names: for a transport whose store is a folder, where a
+/// producer only has to move a file to its place. Those put aside lie below <c>inference-jobs-poison/</c>. Nothing is leased, as handling a job twice
+/// does no harm.</summary>
 public sealed class StoreJobQueue : IJobQueue
 {
     public const string Folder = IJobQueue.Name + "/", PoisonFolder = IJobQueue.Name + "-poison/";
 
-    private static readonly TimeSpan LeastPause = TimeSpan.FromMilliseconds(100), MostPause = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan MinPause = TimeSpan.FromMilliseconds(100), MaxPause = TimeSpan.FromSeconds(2);
 
     private readonly IObjectStore _store;
     private readonly TimeProvider _time;
@@ -24,43 +25,45 @@ public sealed class StoreJobQueue : IJobQueue
 
     public async ValueTask EnqueueAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
     {
-        string name = $"{Folder}{_time.GetUtcNow().ToUnixTimeMilliseconds():D15}-{Requests.RequestId.New()}.json";
+        var name = $"{Folder}{_time.GetUtcNow().ToUnixTimeMilliseconds():D15}-{RequestId.New()}.json";
         await _store.PutAsync(name, message, PutCondition.Absent, cancellationToken);
     }
 
     public async ValueTask<JobLease?> LeaseAsync(TimeSpan patience, CancellationToken cancellationToken)
     {
-        long start = _time.GetTimestamp();
-        TimeSpan pause = LeastPause;
+        var start = _time.GetTimestamp();
+        var pause = MinPause;
         while (true)
         {
             if (await FindAsync(cancellationToken) is { } lease) return lease;
-            TimeSpan left = patience - _time.GetElapsedTime(start);
+            var left = patience - _time.GetElapsedTime(start);
             if (left <= TimeSpan.Zero) return null;
             await Task.Delay(pause < left ? pause : left, _time, cancellationToken);
-            pause = pause * 2 < MostPause ? pause * 2 : MostPause;
+            pause = pause * 2 < MaxPause ? pause * 2 : MaxPause;
         }
     }
 
     public async ValueTask PutAsideAsync(string id, ReadOnlyMemory<byte> message, string reason, CancellationToken cancellationToken)
     {
-        string name = $"{id}.json";
+        var name = $"{id}.json";
         // Producers call their messages as they like.
-        if (id.Contains('/', StringComparison.Ordinal) || !ObjectName.IsValid(name)) name = $"{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(id)))}.json";
+        if (id.Contains('/', StringComparison.Ordinal) || !ObjectName.IsValid(name))
+            name = $"{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(id)))}.json";
         await WriteAsideAsync(name, message, reason, cancellationToken);
     }
 
     private async ValueTask WriteAsideAsync(string name, ReadOnlyMemory<byte> message, string reason, CancellationToken cancellationToken)
     {
-        byte[] letter = JsonSerializer.SerializeToUtf8Bytes(new PoisonJob(reason, Encoding.UTF8.GetString(message.Span)), PoisonJson.Default.PoisonJob);
+        var letter =
+            JsonSerializer.SerializeToUtf8Bytes(new PoisonJob(reason, Encoding.UTF8.GetString(message.Span)), PoisonJson.Default.PoisonJob);
         await _store.PutAsync(PoisonFolder + name, letter, PutCondition.Always, cancellationToken);
     }
 
     private async ValueTask<JobLease?> FindAsync(CancellationToken cancellationToken)
     {
-        await foreach (ObjectEntry entry in _store.ListAsync(Folder, cancellationToken))
+        await foreach (var entry in _store.ListAsync(Folder, cancellationToken))
         {
-            Handled before = _handled.GetValueOrDefault(entry.Name);
+            var before = _handled.GetValueOrDefault(entry.Name);
             if (before.Deliveries > 0 && _time.GetElapsedTime(before.At) < before.Pause) continue;
             if (await _store.GetAsync(entry.Name, cancellationToken) is not { } found) continue;
             // Until it has ended, another call on this process passes it by.
@@ -100,8 +103,8 @@ public sealed class StoreJobQueue : IJobQueue
 
 /// <summary>A job that was put aside.</summary>
 /// <param name="Message">As it came.</param>
-internal sealed record PoisonJob(string Reason, string Message);
+public sealed record PoisonJob(string Reason, string Message);
 
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
 [JsonSerializable(typeof(PoisonJob))]
-internal sealed partial class PoisonJson : JsonSerializerContext;
+public sealed partial class PoisonJson : JsonSerializerContext;

@@ -1,3 +1,5 @@
+using R1Serverless.Storage;
+
 namespace R1Serverless.Queues;
 
 /// <summary>One way to connect gateways and workers: queue, reply channel and store that belong together.</summary>
@@ -15,7 +17,8 @@ public abstract class Transport : IAsyncDisposable
     /// <summary>Where producers drop jobs.</summary>
     public abstract IJobQueue Jobs { get; }
 
-    /// <summary>Creates what is missing (tables, queues, containers, folders) and checks that all of it can be reached. To be called once, first.</summary>
+    /// <summary>Creates what is missing (tables, queues, containers, folders) and checks that all of it can be reached. To be called once,
+    /// first.</summary>
     /// <exception cref="TransportException">It can't be reached, or may not be used; the message says what to do.</exception>
     public abstract ValueTask OpenAsync(CancellationToken cancellationToken);
 

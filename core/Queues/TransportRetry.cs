@@ -1,21 +1,25 @@
 using Microsoft.Extensions.Logging;
+using R1Serverless.Storage;
 
 namespace R1Serverless.Queues;
 
 /// <summary>Repeats what the transport could not do, until it can or nobody needs it any more.</summary>
-internal sealed partial class TransportRetry(TimeProvider time, ILogger log)
+public sealed partial class TransportRetry(TimeProvider time, ILogger log)
 {
     /// <param name="what">For the log: what is being tried.</param>
+    /// <param name="isFinal">Whether a fault is thrown instead of trying again; null means that none is.</param>
     /// <exception cref="OperationCanceledException">The token was cancelled first.</exception>
-    public async ValueTask<T> RunAsync<T>(string what, Func<CancellationToken, ValueTask<T>> attempt, CancellationToken cancellationToken)
+    public async ValueTask<T> RunAsync<T>(
+        string what, Func<CancellationToken, ValueTask<T>> attempt, CancellationToken cancellationToken,
+        Func<TransportException, bool>? isFinal = null)
     {
-        for (int failures = 1; ; failures++)
+        for (var failures = 1; ; failures++)
         {
             try
             {
                 return await attempt(cancellationToken);
             }
-            catch (TransportException fault)
+            catch (TransportException fault) when (isFinal?.Invoke(fault) != true)
             {
                 await PauseAsync(what, failures, fault, cancellationToken);
             }
@@ -25,7 +29,7 @@ internal sealed partial class TransportRetry(TimeProvider time, ILogger log)
     /// <summary>Logs a failed attempt and waits until the next is due.</summary>
     public async Task PauseAsync(string what, int failures, TransportException fault, CancellationToken cancellationToken)
     {
-        TimeSpan delay = Backoff.Transport.After(failures, Random.Shared.NextDouble());
+        var delay = Backoff.Transport.After(failures, Random.Shared.NextDouble());
         if (fault.IsPermanent) LogRefused(what, fault.Message);
         else LogFailed(what, failures, delay.TotalSeconds, fault.Message);
         await Task.Delay(delay, time, cancellationToken);

@@ -9,3 +9,9 @@ public enum WorkClass
     /// <summary>Nobody waits: lines of batches, and jobs that producers drop.</summary>
     Bulk,
 }
+
+/// <summary>Work classes as metrics, logs and command lines write them.</summary>
+public static class WorkClassName
+{
+    public static string Of(WorkClass workClass) => workClass == WorkClass.Interactive ? "interactive" : "bulk";
+}

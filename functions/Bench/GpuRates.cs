@@ -1,10 +1,12 @@
-using R1Serverless.Building;
-using R1Serverless.Generation;
-using R1Serverless.Runtime;
+using R1Serverless.Engine.Evaluation;
+using R1Serverless.Engine.Runtime;
+using R1Serverless.Engine.Steps;
+using R1Serverless.ModelBuilder.Graphs;
 
 namespace R1Serverless.Bench;
 
-/// <summary>A variant's speed: the bare loop, which binds everything once and neither schedules nor samples, and the engine over the same graph.</summary>
+/// <summary>A variant's speed: the bare loop, which binds everything once and neither schedules nor samples, and the engine over the same
+/// graph.</summary>
 internal sealed class GpuRates(GpuSubject subject, GpuOptions options, double bandwidth, TimeProvider time, Action<string> progress)
 {
     /// <summary>For 512 rows of a large model.</summary>
@@ -15,7 +17,9 @@ internal sealed class GpuRates(GpuSubject subject, GpuOptions options, double ba
         var graph = subject.Folder.GraphPath(subject.Variant);
         var weights = GraphWeights.ReadPerStep(graph);
         using RawLoop loop = new(graph, options.Runtime, subject.Folder.Names);
-        await using EnginePair engine = new(subject.Folder, subject.Variant, loop, options.Runtime, options.IsCuda ? new EngineOptions { KvMemory = KvMemory } : new EngineOptions(), time);
+        await using EnginePair engine =
+            new(subject.Folder, subject.Variant, loop, options.Runtime,
+                options.IsCuda ? new EngineOptions { KvMemory = KvMemory } : new EngineOptions(), time);
         List<GpuSpeed> speeds = [];
         foreach (var rows in options.Rows)
         {

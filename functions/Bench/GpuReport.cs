@@ -1,15 +1,17 @@
-using R1Serverless.Requests;
+using R1Serverless.Abstractions;
+using R1Serverless.Engine.Devices;
+using R1Serverless.Models;
+using R1Serverless.Models.Folders;
 
 namespace R1Serverless.Bench;
 
 /// <summary>What `r1 bench gpu` does.</summary>
-/// <param name="Models">In this order; answers are asked of the first that has problems.</param>
 /// <param name="Parts">Those of <see cref="GpuPart"/> that are wanted.</param>
 /// <param name="Runtime">The device that is proved.</param>
 /// <param name="IsQuick">Few problems, rounds and rows: whether it runs, not how fast.</param>
-internal sealed record GpuOptions(IReadOnlyList<string> Models, IReadOnlyList<GpuPart> Parts, Runtime.RuntimeOptions Runtime, bool IsQuick)
+internal sealed record GpuOptions(IReadOnlyList<GpuPart> Parts, RuntimeOptions Runtime, bool IsQuick)
 {
-    public bool IsCuda => Runtime.Device == R1Serverless.Runtime.DeviceKind.Cuda;
+    public bool IsCuda => Runtime.Device == DeviceKind.Cuda;
 
     public string Device => IsCuda ? "cuda" : "cpu";
 
@@ -43,12 +45,6 @@ internal enum GpuPart
 
     /// <summary>Tokens per second beside the bare loop and the memory's bandwidth.</summary>
     Speed,
-
-    /// <summary>From the start of a process to its first token.</summary>
-    Start,
-
-    /// <summary>Versions that change under streams.</summary>
-    HotSwap,
 
     /// <summary>A card that is full.</summary>
     Memory,
@@ -86,14 +82,15 @@ internal sealed record GpuSpeed(string Model, string Variant, int Rows, double R
 /// <param name="Bandwidth">Bytes per second, read and written, of copies within the device's memory; 0 where it was not measured.</param>
 /// <param name="IsComplete">Whether all parts were run.</param>
 internal sealed record GpuReport(
-    string Device, IReadOnlyList<string> Hardware, string RuntimeVersion, string Processor, int Cores, DateTimeOffset Began, double Seconds, double Bandwidth, bool IsComplete,
+    string Device, IReadOnlyList<string> Hardware, string RuntimeVersion, string Processor, int Cores, DateTimeOffset Began, double Seconds,
+    double Bandwidth, bool IsComplete,
     IReadOnlyList<GpuCheck> Checks, IReadOnlyList<GpuSpeed> Speeds)
 {
     public bool IsPassed => IsComplete && Checks.All(check => check.Outcome != GpuOutcome.Failed);
 }
 
 /// <summary>A variant that is looked at.</summary>
-internal sealed record GpuSubject(Models.ModelFolder Folder, Models.ModelVariant Variant)
+internal sealed record GpuSubject(ModelFolder Folder, ModelVariant Variant)
 {
     public string Name => PrecisionName.Of(Variant.Precision) + (Variant.Kv == Models.KvFormat.Int8 ? "+kv8" : "");
 }

@@ -1,4 +1,5 @@
-using R1Serverless.Runtime;
+using R1Serverless.Engine.Probes;
+using R1Serverless.Engine.Runtime;
 
 namespace R1Serverless.Bench;
 
@@ -8,7 +9,8 @@ internal static class GpuSlots
     private const int Alone = 32;
 
     /// <summary>Operators that take the time of a step.</summary>
-    private static readonly string[] Heavy = ["MatMul", "Gemm", "GroupQueryAttention", "MultiHeadAttention", "MatMulNBits", "MatMulIntegerToFloat", "MatMulInteger", "FusedMatMul"];
+    private static readonly string[] Heavy = ["MatMul", "Gemm", "GroupQueryAttention", "MultiHeadAttention", "MatMulNBits", "MatMulIntegerToFloat",
+        "MatMulInteger", "FusedMatMul"];
 
     public static GpuFinding Place(GpuSubject subject, GpuOptions options)
     {
@@ -17,7 +19,8 @@ internal static class GpuSlots
         NodePlacement[] elsewhere = [.. nodes.Where(node => node.Provider != provider)];
         string Names(IEnumerable<NodePlacement> some) => string.Join(", ", some.Select(node => $"{node.Nodes} {node.Operator}"));
         return GpuFinding.Of(
-            !elsewhere.Any(node => Heavy.Contains(node.Operator)), (double)nodes.Where(node => node.Provider == provider).Sum(node => node.Nodes) / nodes.Sum(node => node.Nodes), "of the nodes",
+            !elsewhere.Any(node => Heavy.Contains(node.Operator)),
+            (double)nodes.Where(node => node.Provider == provider).Sum(node => node.Nodes) / nodes.Sum(node => node.Nodes), "of the nodes",
             elsewhere.Length == 0 ? "every node of a step runs on the device" : $"the processor runs {Names(elsewhere)}");
     }
 
@@ -25,15 +28,21 @@ internal static class GpuSlots
     public static async Task<GpuFinding> BatchAsync(GpuSubject subject, GpuOptions options, TimeProvider time, CancellationToken cancellation)
     {
         var difference = RowIndependence.LargestDifference(subject.Folder, subject.Variant, options.Runtime);
-        if (await new GpuAnswers(subject, options, time).AskAloneAsync(options.IsQuick ? Alone / 4 : Alone, cancellation) is not var (asked, different))
-            return GpuFinding.Of(difference == 0, difference, "logits' difference", difference == 0 ? "logits alone and in batches of 2 to 64 are equal bit for bit" : "logits alone and in batches differ; the model has no problems whose answers could be compared");
-        return GpuFinding.Of(different == 0, difference, "logits' difference", $"{different} of {asked} answers alone differ from those among others");
+        if (await new GpuAnswers(subject, options, time).AskAloneAsync(options.IsQuick ? Alone / 4 : Alone,
+            cancellation) is not var (asked, different))
+            return GpuFinding.Of(difference == 0, difference, "logits' difference",
+                difference == 0 ? "logits alone and in batches of 2 to 64 are equal bit for bit"
+                : "logits alone and in batches differ; the model has no problems whose answers could be compared");
+        return GpuFinding.Of(different == 0, difference, "logits' difference",
+            $"{different} of {asked} answers alone differ from those among others");
     }
 
     public static GpuFinding Copy(GpuSubject subject, GpuOptions options)
     {
         var (difference, areSame) = SlotCopies.Compare(subject.Folder, subject.Variant, options.Runtime);
-        return GpuFinding.Of(areSame, difference, "logits' difference", areSame ? "moved, resized, saved and restored, a sequence has the same likeliest tokens" : "after moves, resizes and restores the likeliest tokens are others");
+        return GpuFinding.Of(areSame, difference, "logits' difference",
+            areSame ? "moved, resized, saved and restored, a sequence has the same likeliest tokens"
+            : "after moves, resizes and restores the likeliest tokens are others");
     }
 
     public static double Bandwidth(GpuSubject subject, GpuOptions options)

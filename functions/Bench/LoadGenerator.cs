@@ -2,13 +2,13 @@ using System.Diagnostics;
 
 namespace R1Serverless.Bench;
 
-/// <summary>Sends a load through one door and times it: the same code for the engine in process and for HTTP.</summary>
+/// <summary>Sends the requests of a load and times them: the same code for the engine in process and for HTTP.</summary>
 internal static class LoadGenerator
 {
     /// <summary>Runs one request: calls <c>onText</c> at each piece of text and gives the number of generated tokens.</summary>
-    public delegate Task<int> Door(int[] prompt, int outputTokens, Action onText, CancellationToken cancellation);
+    public delegate Task<int> Send(int[] prompt, int outputTokens, Action onText, CancellationToken cancellation);
 
-    public static async Task<LoadResult> RunAsync(LoadShape shape, Door door, CancellationToken cancellation)
+    public static async Task<LoadResult> RunAsync(LoadShape shape, Send send, CancellationToken cancellation)
     {
         var next = -1;
         var prompts = Enumerable.Range(0, shape.OutputTokens.Count).Select(shape.Prompt).ToArray();
@@ -31,7 +31,7 @@ internal static class LoadGenerator
             {
                 var last = Stopwatch.GetTimestamp();
                 var isFirst = true;
-                tokens += await door(prompts[request], shape.OutputTokens[request], OnText, cancellation);
+                tokens += await send(prompts[request], shape.OutputTokens[request], OnText, cancellation);
 
                 void OnText()
                 {

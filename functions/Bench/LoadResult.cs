@@ -1,3 +1,5 @@
+using R1Serverless.Engine.Evaluation;
+
 namespace R1Serverless.Bench;
 
 /// <summary>What a load got: tokens, time, and when they came. Times are in milliseconds.</summary>
@@ -23,5 +25,12 @@ internal readonly record struct Percentiles(double P50, double P99)
         if (values.Count == 0) return default;
         values.Sort();
         return new Percentiles(values[(values.Count - 1) / 2], values[(int)((values.Count - 1) * 0.99)]);
+    }
+
+    /// <summary>Each percentile's median.</summary>
+    public static Percentiles Median(IEnumerable<Percentiles> rounds)
+    {
+        Percentiles[] all = [.. rounds];
+        return new Percentiles(InterleavedRates.Median(all.Select(one => one.P50)), InterleavedRates.Median(all.Select(one => one.P99)));
     }
 }

@@ -14,16 +14,12 @@ internal sealed record LoadShape(int Clients, int PromptTokens, IReadOnlyList<in
     public static LoadShape Uniform(int clients, int waves, int promptTokens, int outputTokens) =>
         new(clients, promptTokens, [.. Enumerable.Repeat(outputTokens, clients * waves)]);
 
-    /// <summary>Outputs drawn evenly from a range, the same at each call.</summary>
-    public static LoadShape Mixed(int clients, int requests, int promptTokens, int least, int most)
-    {
-        var random = new Random(20261123);
-        return new LoadShape(clients, promptTokens, [.. Enumerable.Range(0, requests).Select(_ => random.Next(least, most + 1))]);
-    }
+    /// <summary>The number of the first request's prompt: others than before, where a server may still know those.</summary>
+    public int FirstPrompt { get; init; }
 
     public int[] Prompt(int request)
     {
-        var random = new Random(request);
+        var random = new Random(FirstPrompt + request);
         return [.. Enumerable.Range(0, PromptTokens).Select(_ => random.Next(FirstId, LastId))];
     }
 }

@@ -1,48 +1,42 @@
 using System.CommandLine;
-using System.Text.Json;
+using R1Serverless.Abstractions;
 using R1Serverless.Bench;
-using R1Serverless.Building;
+using R1Serverless.ModelBuilder.Checkpoints;
+using R1Serverless.ModelLoading;
 using R1Serverless.Models;
-using R1Serverless.Requests;
+using R1Serverless.Models.Folders;
+using R1Serverless.Serving;
 using Spectre.Console;
 
 namespace R1Serverless.Commands;
 
-/// <summary><c>r1 bench</c>: how close the engine and the API come to ONNX Runtime itself, measured in one run on this machine.</summary>
+/// <summary><c>r1 bench</c>: how fast a model answers on this machine, and how close that comes to ONNX Runtime itself.</summary>
 internal static class BenchCommand
 {
-    private static readonly Option<string[]> Models = new("--model")
+    private static readonly Option<string> Model = new("--model")
     {
-        Description = $"Models to measure: names in the repository, {ShippedModels.Nano}, or {BenchOptions.Synthetic} (random weights, made on demand). [default: both]",
+        Description = "The model: its name in the repository, or its folder.", HelpName = "NAME", DefaultValueFactory = _ => ShippedModels.Nano,
     };
 
-    private static readonly Option<int> Rounds = NumberOption.Bound(new Option<int>("--rounds")
+    private static readonly Option<string?> Precision = new("--precision")
     {
-        Description = "How often each way is measured; medians are printed.", HelpName = "N", DefaultValueFactory = _ => 7,
-    }, 1, 1000);
+        Description = "The variant to measure. [default: the most exact]",
+    };
 
-    private static readonly Option<int[]> Clients = NumberOption.Bound(new Option<int[]>("--clients")
-    {
-        Description = "How many requests at once, 1 to 1024; may be given several times. [default: 1, 8, 32 and 64]", HelpName = "N",
-    }, 1, 1024);
+    private static readonly Option<int> Rounds =
+        NumberOption.Create("--rounds", 5, 1, 1000, "How often each is measured; medians are printed.");
 
-    private static readonly Option<bool> NoHttp = new("--no-http") { Description = "Leave out the server and the client process." };
-
-    private static readonly Option<bool> Json = new("--json") { Description = "Print the rows as JSON instead of tables." };
-
-    private static readonly Option<string?> Data = DataOption.Create();
-
-    private static int[] Concurrencies(ParseResult arguments) =>
-        arguments.GetValue(Clients) is { Length: > 0 } named ? named : [1, 8, 32, 64];
+    static BenchCommand() => Precision.AcceptOnlyFromAmong([.. PrecisionName.All]);
 
     public static Command Create()
     {
-        var command = new Command(
+        Command command = new(
             "bench",
-            "Measure this machine: raw ONNX Runtime, the engine, and HTTP from a client process, at 1, 8, 32 and 64 requests at once; then mixed lengths.")
+            "Measure a model on this machine: time to the first token and tokens per second, beside ONNX Runtime in a bare loop over the same graph.")
         {
-            Models, Rounds, Clients, NoHttp, Json, Data, BenchPrecisionCommand.Create(), BenchQueueCommand.Create(), BenchHotSwapCommand.Create(), BenchColdStartCommand.Create(), BenchGpuCommand.Create(),
+            Model, Precision, Rounds, CommonOptions.Json, CommonOptions.Data, BenchServeCommand.Create(), BenchGpuCommand.Create(),
         };
+        LoadOption.AddTo(command);
         DeviceOption.AddTo(command);
         command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(() => RunAsync(arguments, cancellation)));
         return command;
@@ -50,22 +44,29 @@ internal static class BenchCommand
 
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellation)
     {
-        var options = new BenchOptions(arguments.GetValue(Rounds), !arguments.GetValue(NoHttp), Concurrencies(arguments), DeviceOption.ReadAndTell(arguments));
-        var repository = DataFolder.Repository(arguments.GetValue(Data));
-        var named = arguments.GetValue(Models) is { Length: > 0 } names ? names : [ShippedModels.Nano, BenchOptions.Synthetic];
-        var console = BenchConsole.Create(arguments.GetValue(Json));
-        var rows = new List<BenchRow>();
-        await console.Status().StartAsync("Preparing the models", async status =>
+        var runtime = DeviceOption.ReadAndTell(arguments);
+        (var clients, var promptTokens, var outputTokens) = LoadOption.Read(arguments);
+        ServeOptions named = new() { Models = [arguments.GetRequiredValue(Model)], DataFolder = arguments.GetValue(CommonOptions.Data) };
+        var folder = LocalModels.Folders(named, new StatusLines(Console.Error), cancellation).Single();
+        var variant = Find(folder, arguments.GetValue(Precision));
+        var isJson = arguments.GetValue(CommonOptions.Json);
+        var console = TableConsole.Create(isJson);
+        BenchReport? report = null;
+        await console.Status().StartAsync("Loading", async status =>
         {
-            foreach (var name in named)
-            {
-                var folder = await BenchModels.FindAsync(name, repository, [Precision.Fp32], cancellation);
-                await using var bench = new ModelBench(folder, options, TimeProvider.System, text => status.Status(text));
-                rows.AddRange(await bench.RunAsync(cancellation));
-            }
+            EngineBench bench = new(folder, variant, runtime, TimeProvider.System, text => status.Status(Markup.Escape(text)));
+            report = await bench.RunAsync(clients, new PairShape(promptTokens, outputTokens), arguments.GetValue(Rounds), cancellation);
         });
-        if (arguments.GetValue(Json)) Console.WriteLine(JsonSerializer.Serialize(rows, BenchJson.Default.ListBenchRow));
-        else BenchReport.Print(console, rows);
+        report!.Print(console, isJson);
         return 0;
+    }
+
+    /// <param name="precision">Null for the most exact.</param>
+    private static ModelVariant Find(ModelFolder folder, string? precision)
+    {
+        ModelVariant[] all = [.. folder.Manifest.Variants.OrderBy(variant => variant.Precision)];
+        return (precision is null ? all[0] : all.FirstOrDefault(variant => PrecisionName.Of(variant.Precision) == precision))
+            ?? throw new InvalidModelException(
+                $"{folder.Name} has no {precision} variant; it has {string.Join(", ", all.Select(variant => PrecisionName.Of(variant.Precision)))}.");
     }
 }

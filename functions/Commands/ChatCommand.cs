@@ -1,8 +1,9 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
-using R1Serverless.Building;
-using R1Serverless.Hosting;
-using R1Serverless.Requests;
+using R1Serverless.Abstractions;
+using R1Serverless.ModelBuilder.Checkpoints;
+using R1Serverless.ModelLoading;
+using R1Serverless.Serving;
 
 namespace R1Serverless.Commands;
 
@@ -19,24 +20,25 @@ internal static class ChatCommand
     private static readonly Option<Uri?> Url = new("--url")
     {
         Description = $"The server to ask. [default: {ListenAddresses.Default} if a server answers there, else the model runs in this process]",
-        CustomParser = result =>
-        {
-            if (Uri.TryCreate(result.Tokens.SingleOrDefault()?.Value, UriKind.Absolute, out Uri? url) && url.Scheme is "http" or "https") return url;
-            result.AddError($"--url needs an address, such as {ListenAddresses.Default}.");
-            return null;
-        },
+        CustomParser = TextOption.Address,
     };
 
-    private static readonly Option<string> Model = new("--model") { Description = "The model's name.", DefaultValueFactory = _ => ShippedModels.Nano };
-    private static readonly Option<string?> Precision = PrecisionOption.Create("The variant that answers; auto lets the measurements choose. [default: the server's own, or here auto]", usual: null);
-    private static readonly Option<float?> Temperature = NumberOption.Bound(new Option<float?>("--temperature") { Description = "0 (always the likeliest token) to 2. [default: the model's own]" }, 0, 2);
+    private static readonly Option<string> Model =
+        new("--model") { Description = "The model's name.", DefaultValueFactory = _ => ShippedModels.Nano };
+    private static readonly Option<string?> Precision =
+        CommonOptions.Precision("The variant that answers; auto lets the measurements choose. [default: the server's own, or here auto]", null);
+    private static readonly Option<float?> Temperature =
+        NumberOption.Bound(new Option<float?>("--temperature") { Description = "0 (always the likeliest token) to 2. [default: the model's own]" },
+            0, 2);
     private static readonly Option<string?> System = new("--system") { Description = "A system message before the conversation." };
-    private static readonly Option<string?> ApiKey = new("--api-key") { Description = "The server's key; better set R1_API_KEY." };
 
     /// <param name="load">Loads the model where there is no server.</param>
     public static Command Create(ModelLoader load)
     {
-        Command command = new("chat", "Ask a model in the terminal.") { Message, Url, Model, Precision, Temperature, System, ApiKey };
+        Command command = new("chat", "Ask a model in the terminal.")
+        {
+            Message, Url, Model, Precision, Temperature, System, CommonOptions.ServerKey,
+        };
         DeviceOption.AddTo(command);
         command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(() => RunAsync(arguments, load, cancellation)));
         return command;
@@ -44,21 +46,22 @@ internal static class ChatCommand
 
     private static async Task<int> RunAsync(ParseResult arguments, ModelLoader load, CancellationToken cancellation)
     {
-        string model = arguments.GetRequiredValue(Model);
-        PrecisionWish wish = ReadWish(arguments.GetValue(Precision));
-        string? key = arguments.GetValue(ApiKey) ?? Environment.GetEnvironmentVariable("R1_API_KEY");
-        await using InferenceSource source = arguments.GetValue(Url) is { } url
+        var model = arguments.GetRequiredValue(Model);
+        var preference = ReadWish(arguments.GetValue(Precision));
+        var key = CommonOptions.ReadServerKey(arguments);
+        await using var source = arguments.GetValue(Url) is { } url
             ? InferenceSource.Server(url, key, model)
             : await InferenceSource.ServerOrLocalAsync(
-                key, new ServeOptions { Models = [model], Precision = wish.Named, Runtime = DeviceOption.Read(arguments) }, load, Console.Error, cancellation);
-        bool isTerminal = !Console.IsOutputRedirected && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
+                key, new ServeOptions { Models = [model], Precision = preference.Named, Runtime = DeviceOption.Read(arguments) }, load,
+                Console.Error, cancellation);
+        var isTerminal = !Console.IsOutputRedirected && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
         ChatScreen screen = new(Console.Out, isTerminal);
         SamplingOptions sampling = new() { Temperature = arguments.GetValue(Temperature) };
-        Conversation conversation = new(source.Inference, source.Model, arguments.GetValue(System), sampling, screen, wish);
+        Conversation conversation = new(source.Inference, source.Model, arguments.GetValue(System), sampling, screen, preference);
 
         using StopSignal signal = new();
         if (arguments.GetValue(Message) is not { } message) return await ConverseAsync(conversation, screen, Console.In, signal);
-        using (signal.Begin(out CancellationToken stop))
+        using (signal.Begin(out var stop))
         {
             if (await conversation.AskAsync(message, stop) is { } error) return Fail(error);
             return stop.IsCancellationRequested ? Interrupted : 0;
@@ -66,13 +69,14 @@ internal static class ChatCommand
     }
 
     /// <param name="precision">What the command line says; null where it says nothing, so that a server's default counts.</param>
-    internal static PrecisionWish ReadWish(string? precision) => precision is null ? new() { IsServerDefault = true } : new(PrecisionName.Find(precision));
+    internal static PrecisionPreference ReadWish(string? precision) =>
+        precision is null ? new() { IsServerDefault = true } : new(PrecisionName.Find(precision));
 
     /// <summary>One message a line until /exit or the input's end. A failure is said, and the conversation goes on; it decides the exit code where
     /// nobody watches.</summary>
     internal static async Task<int> ConverseAsync(Conversation conversation, ChatScreen screen, TextReader input, StopSignal signal)
     {
-        int code = 0;
+        var code = 0;
         while (true)
         {
             screen.Invite();
@@ -87,7 +91,7 @@ internal static class ChatCommand
                     screen.Note("Begun anew.");
                     break;
                 case var message:
-                    using (signal.Begin(out CancellationToken stop))
+                    using (signal.Begin(out var stop))
                     {
                         if (await conversation.AskAsync(message, stop) is { } error) code = Fail(error);
                     }

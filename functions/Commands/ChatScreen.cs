@@ -1,4 +1,4 @@
-using R1Serverless.Requests;
+using R1Serverless.Abstractions;
 
 namespace R1Serverless.Commands;
 

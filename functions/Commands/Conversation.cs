@@ -1,4 +1,4 @@
-using R1Serverless.Requests;
+using R1Serverless.Abstractions;
 
 namespace R1Serverless.Commands;
 
@@ -9,7 +9,8 @@ namespace R1Serverless.Commands;
 /// <param name="sampling">How tokens are chosen.</param>
 /// <param name="screen">Shows the answers.</param>
 /// <param name="precision">Which variant answers.</param>
-internal sealed class Conversation(IInference inference, string model, string? system, SamplingOptions sampling, ChatScreen screen, PrecisionWish precision)
+internal sealed class Conversation(IInference inference, string model, string? system, SamplingOptions sampling, ChatScreen screen,
+    PrecisionPreference precision)
 {
     private readonly List<ChatMessage> _said = [];
 
@@ -25,16 +26,17 @@ internal sealed class Conversation(IInference inference, string model, string? s
         ChatMessage asked = new(ChatRole.User, message);
         InferenceRequest request = new()
         {
-            Id = RequestId.New(), Model = model, Prompt = new Prompt.Chat([.. Beginning(), .. _said, asked]), Sampling = sampling, Precision = precision,
+            Id = RequestId.New(), Model = model, Prompt = new Prompt.Chat([.. Beginning(), .. _said, asked]), Sampling = sampling,
+            Precision = precision,
         };
         System.Text.StringBuilder answer = new();
         InferenceError? error = null;
         try
         {
-            await foreach (InferenceEvent happened in inference.RunAsync(request, stop))
+            await foreach (var inferenceEvent in inference.RunAsync(request, stop))
             {
-                if (happened is InferenceEvent.Failed failed) error = failed.Error;
-                if (happened is not InferenceEvent.Delta delta) continue;
+                if (inferenceEvent is InferenceEvent.Failed failed) error = failed.Error;
+                if (inferenceEvent is not InferenceEvent.Delta delta) continue;
                 screen.Write(delta);
                 if (delta.Kind == DeltaKind.Answer) answer.Append(delta.Text);
             }

@@ -1,15 +1,18 @@
 using System.CommandLine;
+using R1Serverless.Abstractions;
+using R1Serverless.Api;
 using R1Serverless.Bench;
-using R1Serverless.Generation;
-using R1Serverless.Hosting;
+using R1Serverless.Engine.Evaluation;
+using R1Serverless.ModelLoading;
 using R1Serverless.Models;
-using R1Serverless.Requests;
-using R1Serverless.Runtime;
+using R1Serverless.Models.Folders;
+using R1Serverless.Serving;
 using Spectre.Console;
 
 namespace R1Serverless.Commands;
 
-/// <summary><c>r1 model evaluate</c>: how exact and how fast each variant of a model is; the result is kept with the model, and requests are served by it.</summary>
+/// <summary><c>r1 model evaluate</c>: how exact and how fast each variant of a model is; the result is kept with the model, and requests are served
+/// by it.</summary>
 internal static class EvaluateCommand
 {
     private const int SomeAnswersFailed = 1;
@@ -18,37 +21,34 @@ internal static class EvaluateCommand
 
     private static readonly Option<FileInfo?> Tasks = new("--tasks")
     {
-        Description = $"""JSON lines of "family", "prompt" and "answer". [default: {ModelFolder.EvaluationFile} in the model's folder]""", HelpName = "FILE",
+        Description = $"""JSON lines of "family", "prompt" and "answer". [default: {ModelFiles.EvaluationFile} in the model's folder]""",
+        HelpName = "FILE",
     };
 
     private static readonly Option<string[]> Precisions = new("--precision")
     {
-        Description = "Variants to measure, with commas between them; the most exact one is always measured, the others are compared to it. [default: all]",
+        Description =
+            "Variants to measure, with commas between them; the most exact one is always measured, the others are compared to it. [default: all]",
         HelpName = "fp32,fp16,int8,int4",
     };
 
     private static readonly Option<double> Tolerance = NumberOption.Bound(new Option<double>("--tolerance")
     {
         Description = "How many points of percent of accuracy a variant may lose; one that loses more is marked, and `auto` never takes it.",
-        HelpName = "POINTS", DefaultValueFactory = _ => PrecisionWish.DefaultAccuracyDrop,
+        HelpName = "POINTS", DefaultValueFactory = _ => PrecisionPreference.DefaultAccuracyDrop,
     }, 0, 100);
 
-    private static readonly Option<int> Rounds = NumberOption.Bound(new Option<int>("--rounds")
-    {
-        Description = "How often each speed is measured, in turn with the reference's; medians count.", HelpName = "N", DefaultValueFactory = _ => 5,
-    }, 1, 1000);
-
-    private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON object instead of a table." };
-
-    private static readonly Option<string?> Data = DataOption.Create();
+    private static readonly Option<int> Rounds =
+        NumberOption.Create("--rounds", 5, 1, 1000, "How often each speed is measured, in turn with the reference's; medians count.");
 
     public static Command Create()
     {
         Command command = new(
             "evaluate",
-            "Measure every variant of a model: exact answers to a file of tasks, agreement with FP32, speed, size and memory. The model's manifest keeps the result.")
+            "Measure every variant of a model: exact answers to a file of tasks, agreement with FP32, speed, size and memory. The model's manifest "
+            + "keeps the result.")
         {
-            Model, Tasks, Precisions, Tolerance, Rounds, Json, Data,
+            Model, Tasks, Precisions, Tolerance, Rounds, CommonOptions.Json, CommonOptions.Data,
         };
         DeviceOption.AddTo(command);
         command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(() => RunAsync(arguments, cancellation)));
@@ -58,33 +58,36 @@ internal static class EvaluateCommand
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellation)
     {
         // First: a device that can't be had is told before anything is built for it.
-        RuntimeOptions runtime = DeviceOption.ReadAndTell(arguments);
-        string? tasksPath = arguments.GetValue(Tasks)?.FullName;
-        IReadOnlyList<EvaluationTask>? named = tasksPath is null ? null : await EvaluationTask.LoadAsync(tasksPath, cancellation);
-        ModelFolder folder = Find(arguments.GetRequiredValue(Model), arguments.GetValue(Data), cancellation);
-        IReadOnlyList<EvaluationTask> tasks = named ?? await EvaluationTask.LoadAsync(FindTasks(folder), cancellation);
+        var runtime = DeviceOption.ReadAndTell(arguments);
+        var tasksPath = arguments.GetValue(Tasks)?.FullName;
+        var named = tasksPath is null ? null : await EvaluationTask.LoadAsync(tasksPath, cancellation);
+        var folder = Find(arguments.GetRequiredValue(Model), arguments.GetValue(CommonOptions.Data), cancellation);
+        var tasks = named ?? await EvaluationTask.LoadAsync(FindTasks(folder), cancellation);
         EvaluationSettings settings = new()
         {
-            Precisions = PrecisionList.Parse(arguments.GetValue(Precisions) ?? []), Tolerance = arguments.GetValue(Tolerance), Rounds = arguments.GetValue(Rounds),
+            Precisions = CommonOptions.ParsePrecisions(arguments.GetValue(Precisions)), Tolerance = arguments.GetValue(Tolerance),
+            Rounds = arguments.GetValue(Rounds),
             Runtime = runtime,
         };
-        ModelReport report = await MeasureAsync(new ModelEvaluation(folder, settings, TimeProvider.System), folder, settings, tasks, cancellation);
-        bool isJson = arguments.GetValue(Json);
-        if (isJson) EvaluationJson.Write(report, Console.OpenStandardOutput());
-        else EvaluationPrinter.WriteTable(report, BenchConsole.Create(isJson: false));
+        var report = await MeasureAsync(new ModelEvaluation(folder, settings, TimeProvider.System), folder, settings, tasks, cancellation);
+        var isJson = arguments.GetValue(CommonOptions.Json);
+        if (isJson) JsonAnswers.WriteIndented(Console.OpenStandardOutput(), EvaluationJson.Of(report));
+        else EvaluationPrinter.WriteTable(report, TableConsole.Create(isJson: false));
         (isJson ? Console.Error : Console.Out).WriteLine(await EvaluationRecord.KeepAsync(folder, report, TimeProvider.System, cancellation));
         return report.Variants.Any(v => v.Answers.Total.Errors > 0) ? SomeAnswersFailed : 0;
     }
 
     /// <summary>The bars go to the error stream: the output is the result alone.</summary>
     private static Task<ModelReport> MeasureAsync(
-        ModelEvaluation evaluation, ModelFolder folder, EvaluationSettings settings, IReadOnlyList<EvaluationTask> tasks, CancellationToken cancellation) =>
-        BenchConsole.Create(isJson: true)
+        ModelEvaluation evaluation, ModelFolder folder, EvaluationSettings settings, IReadOnlyList<EvaluationTask> tasks,
+        CancellationToken cancellation) =>
+        TableConsole.Create(isJson: true)
             .Progress()
             .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
             .StartAsync(context => evaluation.RunAsync(
                 tasks,
-                async (variant, stop) => (await VariantProbe.RunChildAsync(folder, variant, settings.Rows.Max(), settings.Runtime.Device, stop)).MemoryBytes,
+                async (variant,
+                stop) => (await VariantProbe.RunChildAsync(folder, variant, settings.Rows.Max(), settings.Runtime.Device, stop)).MemoryBytes,
                 new Bars(context),
                 cancellation));
 
@@ -96,9 +99,9 @@ internal static class EvaluateCommand
 
     private static string FindTasks(ModelFolder folder)
     {
-        string path = Path.Combine(folder.Path, ModelFolder.EvaluationFile);
+        var path = Path.Combine(folder.Path, ModelFiles.EvaluationFile);
         return File.Exists(path) ? path : throw new InvalidModelException(
-            $"{folder.Name} comes without {ModelFolder.EvaluationFile}: name a file of tasks with --tasks, or measure its speed alone with `r1 bench precision`.");
+            $"{folder.Name} comes without {ModelFiles.EvaluationFile}: name a file of tasks with --tasks, or measure only speed with `r1 bench`.");
     }
 
     /// <summary>One bar per piece of work, in the order in which they begin. Answers are reported from several threads.</summary>
@@ -110,7 +113,8 @@ internal static class EvaluateCommand
         {
             lock (_bars)
             {
-                if (!_bars.TryGetValue(value.Work, out ProgressTask? bar)) _bars.Add(value.Work, bar = context.AddTask(Markup.Escape(value.Work), maxValue: value.Total));
+                if (!_bars.TryGetValue(value.Work, out var bar))
+                    _bars.Add(value.Work, bar = context.AddTask(Markup.Escape(value.Work), maxValue: value.Total));
                 bar.Value = Math.Max(bar.Value, value.Done);
             }
         }

@@ -1,78 +1,54 @@
 using System.Globalization;
-using System.Text.Json;
-using R1Serverless.Generation;
-using R1Serverless.OpenAi;
-using R1Serverless.Requests;
+using System.Text.Json.Nodes;
+using R1Serverless.Abstractions;
+using R1Serverless.Engine.Evaluation;
 
 namespace R1Serverless.Commands;
 
 /// <summary>An evaluation's report for programs: one JSON object.</summary>
 internal static class EvaluationJson
 {
-    public static void Write(ModelReport report, Stream output)
+    public static JsonObject Of(ModelReport report) => new()
     {
-        using (Utf8JsonWriter json = new(output, new JsonWriterOptions { Indented = true, Encoder = WireJson.Encoder }))
+        ["model"] = report.Model,
+        ["device"] = report.Device,
+        ["reference"] = PrecisionName.Of(report.Reference.Variant.Precision),
+        ["tolerance"] = report.Tolerance,
+        ["variants"] = new JsonArray([.. report.Variants.Select(variant => Variant(report, variant))]),
+    };
+
+    private static JsonObject Variant(ModelReport report, VariantReport variant) => new()
+    {
+        ["precision"] = PrecisionName.Of(variant.Variant.Precision),
+        ["kv"] = $"{variant.Variant.Kv}".ToLowerInvariant(),
+        ["total"] = Score(variant.Answers.Total),
+        ["families"] = new JsonObject(variant.Answers.Families.Select(score => KeyValuePair.Create(score.Family, (JsonNode?)Score(score)))),
+        ["accuracy_drop"] = Math.Round(report.Drop(variant), 3),
+        ["within_tolerance"] = report.Evaluation(variant).IsWithinTolerance,
+        ["token_agreement"] = Math.Round(variant.Agreement.TokenShare, 6),
+        ["kl_divergence"] = variant.Agreement.MeanDivergence,
+        ["compared_tokens"] = variant.Agreement.Tokens,
+        ["tokens_per_second"] = new JsonObject(variant.TokensPerSecond.Select(rate =>
+            KeyValuePair.Create(rate.Key.ToString(CultureInfo.InvariantCulture), (JsonNode?)Math.Round(rate.Value, 1)))),
+        ["bytes"] = variant.Variant.Bytes,
+        ["memory_bytes"] = variant.MemoryBytes,
+        ["completion_tokens"] = variant.Answers.CompletionTokens,
+        ["seconds"] = Math.Round(variant.Answers.Duration.TotalSeconds, 3),
+        ["wrong"] = new JsonArray([.. variant.Answers.Answers.Where(answer => !answer.IsRight).Select(Wrong)]),
+    };
+
+    private static JsonObject Score(FamilyScore score) => new()
+    {
+        ["right"] = score.Right, ["tasks"] = score.Tasks, ["errors"] = score.Errors, ["accuracy"] = Math.Round(score.Accuracy, 5),
+    };
+
+    private static JsonObject Wrong(EvaluatedAnswer answer)
+    {
+        JsonObject wrong = new()
         {
-            json.WriteStartObject();
-            json.WriteString("model", report.Model);
-            json.WriteString("device", report.Device);
-            json.WriteString("reference", PrecisionName.Of(report.Reference.Variant.Precision));
-            json.WriteNumber("tolerance", report.Tolerance);
-            json.WriteStartArray("variants");
-            foreach (VariantReport variant in report.Variants) WriteVariant(json, report, variant);
-            json.WriteEndArray();
-            json.WriteEndObject();
-        }
-
-        output.Write("\n"u8);
-        output.Flush();
-    }
-
-    private static void WriteVariant(Utf8JsonWriter json, ModelReport report, VariantReport variant)
-    {
-        json.WriteStartObject();
-        json.WriteString("precision", PrecisionName.Of(variant.Variant.Precision));
-        json.WriteString("kv", KvOption.Name(variant.Variant.Kv));
-        WriteScore(json, "total", variant.Answers.Total);
-        json.WriteStartObject("families");
-        foreach (FamilyScore score in variant.Answers.Families) WriteScore(json, score.Family, score);
-        json.WriteEndObject();
-        json.WriteNumber("accuracy_drop", Math.Round(report.Drop(variant), 3));
-        json.WriteBoolean("within_tolerance", report.Evaluation(variant).IsWithinTolerance);
-        json.WriteNumber("token_agreement", Math.Round(variant.Agreement.TokenShare, 6));
-        json.WriteNumber("kl_divergence", variant.Agreement.MeanDivergence);
-        json.WriteNumber("compared_tokens", variant.Agreement.Tokens);
-        json.WriteStartObject("tokens_per_second");
-        foreach ((int rows, double rate) in variant.TokensPerSecond) json.WriteNumber(rows.ToString(CultureInfo.InvariantCulture), Math.Round(rate, 1));
-        json.WriteEndObject();
-        json.WriteNumber("bytes", variant.Variant.Bytes);
-        json.WriteNumber("memory_bytes", variant.MemoryBytes);
-        json.WriteNumber("completion_tokens", variant.Answers.CompletionTokens);
-        json.WriteNumber("seconds", Math.Round(variant.Answers.Duration.TotalSeconds, 3));
-        json.WriteStartArray("wrong");
-        foreach (EvaluatedAnswer answer in variant.Answers.Answers.Where(a => !a.IsRight)) WriteWrong(json, answer);
-        json.WriteEndArray();
-        json.WriteEndObject();
-    }
-
-    private static void WriteScore(Utf8JsonWriter json, string name, FamilyScore score)
-    {
-        json.WriteStartObject(name);
-        json.WriteNumber("right", score.Right);
-        json.WriteNumber("tasks", score.Tasks);
-        json.WriteNumber("errors", score.Errors);
-        json.WriteNumber("accuracy", Math.Round(score.Accuracy, 5));
-        json.WriteEndObject();
-    }
-
-    private static void WriteWrong(Utf8JsonWriter json, EvaluatedAnswer answer)
-    {
-        json.WriteStartObject();
-        json.WriteString("family", answer.Task.Family);
-        json.WriteString("prompt", answer.Task.Prompt);
-        json.WriteString("right", answer.Task.Answer);
-        json.WriteString("answered", answer.Text);
-        if (answer.Error is { } error) json.WriteString("error", error.Message);
-        json.WriteEndObject();
+            ["family"] = answer.Task.Family, ["prompt"] = answer.Task.Prompt, ["right"] = answer.Task.Answer, ["answered"] = answer.Text,
+        };
+        if (answer.Error is { } error) wrong["error"] = error.Message;
+        return wrong;
     }
 }

@@ -1,8 +1,8 @@
 using System.Globalization;
-using R1Serverless.Generation;
-using R1Serverless.Hosting;
+using R1Serverless.Abstractions;
+using R1Serverless.Engine.Evaluation;
 using R1Serverless.Models;
-using R1Serverless.Requests;
+using R1Serverless.Serving;
 using Spectre.Console;
 
 namespace R1Serverless.Commands;
@@ -14,20 +14,24 @@ internal static class EvaluationPrinter
 
     public static void WriteTable(ModelReport report, IAnsiConsole console)
     {
-        Table table = new Table { Title = new TableTitle($"{Markup.Escape(report.Model)} on {report.Device}") }.Border(TableBorder.Simple).AddColumn("");
-        foreach (VariantReport variant in report.Variants) table.AddColumn(new TableColumn(Name(variant)).RightAligned());
-        FamilyScore total = report.Reference.Answers.Total;
-        foreach (FamilyScore family in report.Reference.Answers.Families)
-            AddRow($"{Markup.Escape(family.Family)} ({family.Tasks} tasks)", v => Percent(v.Answers.Families.Single(f => f.Family == family.Family).Accuracy));
+        var table = new Table { Title = new TableTitle($"{Markup.Escape(report.Model)} on {report.Device}") }.Border(TableBorder.Simple)
+            .AddColumn("");
+        foreach (var variant in report.Variants) table.AddColumn(new TableColumn(Name(variant)).RightAligned());
+        var total = report.Reference.Answers.Total;
+        foreach (var family in report.Reference.Answers.Families)
+            AddRow($"{Markup.Escape(family.Family)} ({family.Tasks} tasks)",
+                v => Percent(v.Answers.Families.Single(f => f.Family == family.Family).Accuracy));
         AddRow($"all ({total.Tasks} tasks)", v => Percent(v.Answers.Total.Accuracy));
         table.AddEmptyRow();
         AddRow($"drop, points (at most {Number(report.Tolerance, "0.##")})", v => Compared(v, Number(report.Drop(v), "0.00")));
         AddRow(
-            $"likeliest tokens as {Name(report.Reference)}'s (of {Number(report.Variants[^1].Agreement.Tokens, "N0")})", v => Compared(v, Percent(v.Agreement.TokenShare)));
-        AddRow("divergence of the next token, nats", v => Compared(v, Number(v.Agreement.MeanDivergence, v.Agreement.MeanDivergence < 0.001 ? "0.0e-0" : "0.0000")));
-        foreach (int rows in report.Reference.TokensPerSecond.Keys) AddRow($"tokens/s, {rows} at once", v => Number(v.TokensPerSecond[rows], "N0"));
-        AddRow("files", v => Quantities.Bytes(v.Variant.Bytes));
-        AddRow("memory", v => Quantities.Bytes(v.MemoryBytes));
+            $"likeliest tokens as {Name(report.Reference)}'s (of {Number(report.Variants[^1].Agreement.Tokens, "N0")})",
+            v => Compared(v, Percent(v.Agreement.TokenShare)));
+        AddRow("divergence of the next token, nats",
+            v => Compared(v, Number(v.Agreement.MeanDivergence, v.Agreement.MeanDivergence < 0.001 ? "0.0e-0" : "0.0000")));
+        foreach (var rows in report.Reference.TokensPerSecond.Keys) AddRow($"tokens/s, {rows} at once", v => Number(v.TokensPerSecond[rows], "N0"));
+        AddRow("files", v => DisplayFormat.Bytes(v.Variant.Bytes));
+        AddRow("memory", v => DisplayFormat.Bytes(v.MemoryBytes));
         AddRow("for auto", v => report.Evaluation(v).IsWithinTolerance ? "yes" : "no: drop");
         console.Write(table);
         WriteNotes(report, console);
@@ -42,15 +46,20 @@ internal static class EvaluationPrinter
         if (report.Reference.Variant.Precision != Precision.Fp32)
             console.WriteLine($"There is no fp32 variant: the others are compared to {Name(report.Reference)}.");
         if (report.Reference.Variant.Kv == KvFormat.Int8)
-            console.WriteLine($"{Name(report.Reference)} keeps keys and values in 8 bits here: what that costs is in no drop. A model built with `--kv auto` tells it.");
-        foreach (VariantReport variant in report.Variants)
+            console.WriteLine(
+                $"{Name(report.Reference)} keeps keys and values in 8 bits here: what that costs is in no drop. A model built with `--kv auto` "
+                + "tells it.");
+        foreach (var variant in report.Variants)
         {
             if (!report.Evaluation(variant).IsWithinTolerance)
-                console.WriteLine($"{Name(variant)} loses {Number(report.Drop(variant), "0.00")} points, more than {Number(report.Tolerance, "0.##")}: `auto` will not take it.");
+                console.WriteLine(
+                    $"{Name(variant)} loses {Number(report.Drop(variant), "0.00")} points, more than {Number(report.Tolerance, "0.##")}: `auto` "
+                    + "will not take it.");
             if (variant.Answers.Answers.FirstOrDefault(a => a.Error is not null) is { Error: { } error })
                 console.WriteLine($"{Name(variant)}: {variant.Answers.Total.Errors} requests failed, the first with: {error.Message}");
-            foreach (EvaluatedAnswer wrong in variant.Answers.Answers.Where(a => !a.IsRight && a.Error is null).Take(WrongAnswersShown))
-                console.WriteLine($"{Name(variant)} wrong ({wrong.Task.Family}): {wrong.Task.Prompt} answered '{wrong.Text}', right is '{wrong.Task.Answer}'");
+            foreach (var wrong in variant.Answers.Answers.Where(a => !a.IsRight && a.Error is null).Take(WrongAnswersShown))
+                console.WriteLine(
+                    $"{Name(variant)} wrong ({wrong.Task.Family}): {wrong.Task.Prompt} answered '{wrong.Text}', right is '{wrong.Task.Answer}'");
         }
     }
 

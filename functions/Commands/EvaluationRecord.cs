@@ -1,5 +1,6 @@
-using R1Serverless.Generation;
+using R1Serverless.Engine.Evaluation;
 using R1Serverless.Models;
+using R1Serverless.Models.Folders;
 
 namespace R1Serverless.Commands;
 
@@ -14,8 +15,9 @@ internal static class EvaluationRecord
     {
         VariantReport[] whole = [.. report.Variants.Where(v => v.Answers.Total.Errors == 0)];
         if (whole.Length < report.Variants.Count && !whole.Contains(report.Reference)) return "Nothing is kept: requests to the reference failed.";
-        string path = await KeptEvaluations.UpdateAsync(
-            folder, now => whole.Aggregate(now, (manifest, variant) => manifest.WithEvaluation(variant.Variant.File, report.Evaluation(variant))), time, cancellation);
+        var path = await StoredEvaluations.UpdateAsync(
+            folder, now => whole.Aggregate(now, (manifest, variant) => manifest.WithEvaluation(variant.Variant.File, report.Evaluation(variant))),
+            time, cancellation);
         return whole.Length == report.Variants.Count ? $"Kept in {path}." : $"Kept in {path}, without the variants whose requests failed.";
     }
 }

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using R1Serverless.Hosting;
+using R1Serverless.Serving;
 
 namespace R1Serverless.Commands;
 
@@ -13,11 +13,15 @@ internal static class HealthCommand
 
     public static Command Create()
     {
-        Option<string?> url = new("--url") { Description = $"The server's address. [default: this machine's, by {UrlsVariable} or {ListenAddresses.Default}]", HelpName = "URL" };
+        Option<string?> url = new("--url")
+        {
+            Description = $"The server's address. [default: this machine's, by {UrlsVariable} or {ListenAddresses.Default}]", HelpName = "URL",
+        };
         Option<bool> live = new("--live") { Description = $"Ask {Live}, whether it answers at all, instead of {Ready}, whether it takes requests." };
         Command command = new("health", "Ask a server whether it is ready; the exit code is 0 if so, else 1.") { url, live };
         command.SetAction((arguments, cancellation) => RunAsync(
-            arguments.GetValue(url) ?? Local(Environment.GetEnvironmentVariable(UrlsVariable)), arguments.GetValue(live) ? Live : Ready, cancellation));
+            arguments.GetValue(url) ?? Local(TextOption.Set(UrlsVariable)), arguments.GetValue(live) ? Live : Ready,
+            cancellation));
         return command;
     }
 
@@ -25,14 +29,14 @@ internal static class HealthCommand
     /// <param name="urls">As ASP.NET Core writes them, separated by ';'; null or empty for the default.</param>
     public static string Local(string? urls)
     {
-        BindingAddress address = BindingAddress.Parse(ListenAddresses.Split(string.IsNullOrEmpty(urls) ? ListenAddresses.Default : urls)[0]);
-        string host = address.Host is "+" or "*" or "0.0.0.0" or "[::]" ? "127.0.0.1" : address.Host;
+        var address = BindingAddress.Parse(ListenAddresses.Split(string.IsNullOrEmpty(urls) ? ListenAddresses.Default : urls)[0]);
+        var host = address.Host is "+" or "*" or "0.0.0.0" or "[::]" ? "127.0.0.1" : address.Host;
         return $"{address.Scheme}://{host}:{address.Port}";
     }
 
     private static async Task<int> RunAsync(string server, string path, CancellationToken cancellation)
     {
-        if (!Uri.TryCreate(server.TrimEnd('/') + path, UriKind.Absolute, out Uri? address))
+        if (!Uri.TryCreate(server.TrimEnd('/') + path, UriKind.Absolute, out var address))
         {
             await Console.Error.WriteLineAsync($"r1: '{server}' is not an address. Write it like {ListenAddresses.Default}.");
             return 2;
@@ -41,7 +45,7 @@ internal static class HealthCommand
         using HttpClient client = new() { Timeout = Patience };
         try
         {
-            using HttpResponseMessage response = await client.GetAsync(address, cancellation);
+            using var response = await client.GetAsync(address, cancellation);
             Console.WriteLine($"{address}: {(int)response.StatusCode} {await response.Content.ReadAsStringAsync(cancellation)}");
             return response.IsSuccessStatusCode ? 0 : 1;
         }

@@ -1,6 +1,7 @@
-using R1Serverless.Hosting;
-using R1Serverless.OpenAi.Client;
-using R1Serverless.Requests;
+using R1Serverless.Abstractions;
+using R1Serverless.Client;
+using R1Serverless.ModelLoading;
+using R1Serverless.Serving;
 
 namespace R1Serverless.Commands;
 
@@ -19,14 +20,15 @@ internal sealed class InferenceSource : IAsyncDisposable
     /// <summary>A server that must be there.</summary>
     public static InferenceSource Server(Uri url, string? apiKey, string model) => new(HttpInference.Connect(url, apiKey), model);
 
-    /// <summary>The server at the default address where one answers, else the engine in this process, with the first model of <paramref name="local"/>.</summary>
+    /// <summary>The server at the default address where one answers, else the engine in this process, with the first model of
+    /// <paramref name="local"/>.</summary>
     public static async Task<InferenceSource> ServerOrLocalAsync(
         string? apiKey, ServeOptions local, ModelLoader load, TextWriter status, CancellationToken cancellationToken)
     {
         Uri usual = new(ListenAddresses.Default);
         if (await AnswersAsync(usual, cancellationToken)) return Server(usual, apiKey, local.Models[0]);
         await status.WriteLineAsync($"No server at {ListenAddresses.Default}: loading {local.Models[0]} here.");
-        LoadedModels loaded = await load(local, new StatusLines(status), cancellationToken);
+        var loaded = await load(local, new StatusLines(status), cancellationToken);
         return new InferenceSource(loaded.Inference, loaded.Models()[0].Id);
     }
 
@@ -41,10 +43,11 @@ internal sealed class InferenceSource : IAsyncDisposable
         using HttpClient client = new() { BaseAddress = url, Timeout = ProbeLimit };
         try
         {
-            using HttpResponseMessage response = await client.GetAsync(new Uri("health/live", UriKind.Relative), cancellationToken);
+            using var response = await client.GetAsync(new Uri("health/live", UriKind.Relative), cancellationToken);
             return response.IsSuccessStatusCode;
         }
-        catch (Exception fault) when (fault is HttpRequestException || (fault is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception fault) when (fault is HttpRequestException
+            || (fault is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             return false;
         }

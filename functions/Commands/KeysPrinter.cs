@@ -1,15 +1,15 @@
 using System.Globalization;
-using R1Serverless.Access;
+using R1Serverless.Auth;
 using Spectre.Console;
 
 namespace R1Serverless.Commands;
 
-/// <summary>Keys for people and for programs; no hashes, which are of use to nobody.</summary>
+/// <summary>Keys for people.</summary>
 internal static class KeysPrinter
 {
     private const string None = "–";
 
-    public static void WriteTable(IReadOnlyList<NamedKey> keys, DateTimeOffset now)
+    public static void Write(IReadOnlyList<ApiKey> keys, DateTimeOffset now)
     {
         if (keys.Count == 0)
         {
@@ -17,35 +17,27 @@ internal static class KeysPrinter
             return;
         }
 
-        Table table = new Table().Border(TableBorder.Simple).AddColumns("name", "for", "created", "expires", "old secret until", "limits");
-        foreach (NamedKey key in keys)
+        var table = new Table().Border(TableBorder.Simple).AddColumns("name", "for", "created", "expires", "old secret until", "limits");
+        foreach (var key in keys)
         {
             table.AddRow(
-                key.Name, string.Join(", ", ScopeName.Of(key.Scopes)), Time(key.Created), key.Expires <= now ? "expired" : Time(key.Expires),
+                key.Name, string.Join(", ", ScopeNames.Of(key.Scopes)), Time(key.Created), key.Expires <= now ? "expired" : Time(key.Expires),
                 key.Previous is { } previous && previous.Expires > now ? Time(previous.Expires) : None, Limits(key.Limits));
         }
 
-        BenchConsole.Create(isJson: false).Write(table);
+        TableConsole.Create(isJson: false).Write(table);
     }
 
-    public static void WriteJson(IReadOnlyList<NamedKey> keys)
-    {
-        using Stream output = Console.OpenStandardOutput();
-        KeyListing.Write(output, keys);
-        output.Write("\n"u8);
-    }
-
-    private static string Time(DateTimeOffset? time) => time is { } known ? known.UtcDateTime.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture) : None;
+    private static string Time(DateTimeOffset? time) =>
+        time is { } known ? known.UtcDateTime.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture) : None;
 
     private static string Limits(KeyLimits limits)
     {
-        string[] set =
+        (int? Most, string Of)[] all =
         [
-            .. limits.MaxConcurrent is { } concurrent ? [$"{concurrent} at once"] : Array.Empty<string>(),
-            .. limits.MaxQueued is { } queued ? [$"{queued} queued"] : Array.Empty<string>(),
-            .. limits.RequestsPerMinute is { } requests ? [$"{requests} requests/min"] : Array.Empty<string>(),
-            .. limits.TokensPerMinute is { } tokens ? [$"{tokens} tokens/min"] : Array.Empty<string>(),
+            (limits.MaxConcurrent, "at once"), (limits.MaxQueued, "queued"), (limits.RequestsPerMinute, "requests/min"),
+            (limits.TokensPerMinute, "tokens/min"),
         ];
-        return set.Length > 0 ? string.Join(", ", set) : None;
+        return limits == KeyLimits.None ? None : string.Join(", ", all.Where(one => one.Most is not null).Select(one => $"{one.Most} {one.Of}"));
     }
 }

@@ -1,11 +1,12 @@
 using System.CommandLine;
 using System.Globalization;
-using R1Serverless.Delivery;
-using R1Serverless.Generation;
-using R1Serverless.Hosting;
+using R1Serverless.Abstractions;
+using R1Serverless.Engine.Devices;
+using R1Serverless.Engine.ModelHosting;
+using R1Serverless.Engine.Prepared;
 using R1Serverless.Models;
-using R1Serverless.Requests;
-using R1Serverless.Runtime;
+using R1Serverless.Models.Folders;
+using R1Serverless.Serving;
 using Spectre.Console;
 
 namespace R1Serverless.Commands;
@@ -13,36 +14,29 @@ namespace R1Serverless.Commands;
 /// <summary><c>r1 model list</c>: the built models of a repository, one line per variant and device it was measured on.</summary>
 internal static class ModelListCommand
 {
-    private const int TableWidth = 180;
-
     public static Command Create()
     {
-        var data = DataOption.Create();
-        var from = RepositoryOption.Create("--from", "List what is in a shared repository instead", isFromEnvironment: false);
-        var command = new Command("list", "List the built models, or the versions in a shared repository.") { data, from };
+        var from = CommonOptions.Repository("--from", "List what is in a shared repository instead", isFromEnvironment: false);
+        var command = new Command("list", "List the built models, or the versions in a shared repository.") { CommonOptions.Data, from };
         command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(async () => arguments.GetValue(from) is { } address
             ? await VersionTable.PrintAsync(await RepositoryAddress.Parse(address).OpenAsync(TimeProvider.System, cancellation), cancellation)
-            : Run(DataFolder.Repository(arguments.GetValue(data)))));
+            : Run(CommonOptions.Models(arguments))));
         return command;
     }
 
     private static int Run(ModelRepository repository)
     {
-        var table = new Table().Border(TableBorder.Simple).AddColumns("name", "precision", "keys, values", "parameters", "size", "prepared", "context", "built", "measured on", "drop, points", $"tokens/s, {VariantSelection.ComparedRows} rows", "auto");
-        foreach (var name in repository.Names())
-        {
-            AddRows(table, repository, name);
-        }
-
+        var table = new Table().Border(TableBorder.Simple)
+            .AddColumns("name", "precision", "keys, values", "parameters", "size", "prepared", "context", "built", "measured on", "drop, points",
+            $"tokens/s, {VariantSelection.ComparedRows} rows", "auto");
+        foreach (var name in repository.Names()) AddRows(table, repository, name);
         if (table.Rows.Count == 0)
         {
             Console.WriteLine($"No models in {repository.Path}. Build one: r1 model build <checkpoint>");
             return 0;
         }
 
-        // A file or a pipe has no width of its own; the table wants this much.
-        if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = TableWidth;
-        AnsiConsole.Write(table);
+        TableConsole.Create(isJson: false, width: 180).Write(table);
         return 0;
     }
 
@@ -55,8 +49,10 @@ internal static class ModelListCommand
             {
                 string[] built =
                 [
-                    name, PrecisionName.Of(variant.Precision), KvOption.Name(variant.Kv), model!.Manifest.Parameters is > 0 and var count ? Quantities.Count(count) : "–", Quantities.Bytes(variant.Bytes),
-                    Prepared(model, variant), $"{model.Config.ContextLength}", $"{model.Manifest.Created:yyyy-MM-dd HH:mm}",
+                    name, PrecisionName.Of(variant.Precision), $"{variant.Kv}".ToLowerInvariant(),
+                        model!.Manifest.Parameters is > 0 and var count ? DisplayFormat.Count(count) : "–", DisplayFormat.Bytes(variant.Bytes),
+                    Prepared(model, variant), model.Signature is null ? $"{model.Config.ContextLength}" : "tensors",
+                    $"{model.Manifest.Created:yyyy-MM-dd HH:mm}",
                 ];
                 if (variant.Evaluations.Count == 0) table.AddRow([.. built, "nothing"]);
                 foreach (var measured in variant.Evaluations) table.AddRow([.. built, .. Cells(measured)]);
@@ -71,7 +67,8 @@ internal static class ModelListCommand
 
     /// <summary>For this machine's processor.</summary>
     private static string Prepared(ModelFolder model, ModelVariant variant) =>
-        PreparedFolder.Look(model, variant, new RuntimeOptions { Device = DeviceKind.Cpu }) is var state && state.Path is not null ? "yes" : state.Refusal is null ? "no" : "not here";
+        PreparedFolder.Detect(model, variant, new RuntimeOptions { Device = DeviceKind.Cpu }) is var state && state.Path is not null ? "yes"
+        : state.Refusal is null ? "no" : "not here";
 
     private static string[] Cells(VariantEvaluation measured) =>
     [

@@ -1,11 +1,12 @@
 using System.CommandLine;
 using System.Globalization;
-using R1Serverless.Delivery;
-using R1Serverless.Hosting;
-using R1Serverless.Models;
-using R1Serverless.Preparing;
-using R1Serverless.Requests;
-using R1Serverless.Runtime;
+using R1Serverless.Abstractions;
+using R1Serverless.Engine.Devices;
+using R1Serverless.ModelBuilder.Preparing;
+using R1Serverless.ModelLoading;
+using R1Serverless.ModelRegistry;
+using R1Serverless.Models.Folders;
+using R1Serverless.Serving;
 
 namespace R1Serverless.Commands;
 
@@ -15,16 +16,23 @@ internal static class ModelPrepareCommand
     public static Command Create()
     {
         var model = new Argument<string>("model") { Description = "A model's name in the data folder, or its folder." };
-        var data = DataOption.Create();
-        var precision = new Option<string[]>("--precision") { Description = "The variants to prepare, as a list with commas or one by one. [default: all]", HelpName = "LIST" };
-        var command = new Command("prepare", "Write a model's graphs as this processor and this ONNX Runtime want them, so that they load faster and share memory.") { model, precision, data };
+        Option<string[]> precision = new("--precision")
+        {
+            Description = "The variants to prepare, as a list with commas or one by one. [default: all]", HelpName = "LIST",
+        };
+        Command command = new(
+            "prepare", "Write a model's graphs as this processor and this ONNX Runtime want them, so that they load faster and share memory.")
+        {
+            model, precision, CommonOptions.Data,
+        };
         DeviceOption.AddTo(command);
         command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(async () =>
         {
-            string named = arguments.GetRequiredValue(model);
+            var named = arguments.GetRequiredValue(model);
             // A version in the cache must not leave for others meanwhile.
             using IDisposable? held = LocalModels.IsFolder(named) ? await CacheUse.OfModelAsync(named, TimeProvider.System, cancellation) : null;
-            Run(Find(named, arguments.GetValue(data)), PrecisionList.Parse(arguments.GetValue(precision) ?? []), DeviceOption.Read(arguments, 0), cancellation);
+            Run(Find(named, CommonOptions.Models(arguments)), CommonOptions.ParsePrecisions(arguments.GetValue(precision)),
+                DeviceOption.Read(arguments), cancellation);
             return 0;
         }));
         return command;
@@ -41,11 +49,14 @@ internal static class ModelPrepareCommand
             var prepared = VariantPreparation.Prepare(folder, variant, options, cancellation);
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"  {PrecisionName.Of(variant.Precision),-5}  prepared for this processor {(prepared.IsKept ? "already" : $"in {TimeProvider.System.GetElapsedTime(began).TotalSeconds:0.0} s")}, {Quantities.Bytes(prepared.Bytes)}"));
+                $"  {PrecisionName.Of(variant.Precision),-5}  prepared for this processor "
+                + $"{(prepared.IsKept ? "already" : $"in {TimeProvider.System.GetElapsedTime(began).TotalSeconds:0.0} s")}, "
+                + $"{DisplayFormat.Bytes(prepared.Bytes)}"));
         }
     }
 
-    private static ModelFolder Find(string named, string? data) => LocalModels.IsFolder(named)
+    private static ModelFolder Find(string named, ModelRepository repository) => LocalModels.IsFolder(named)
         ? ModelFolder.Open(named)
-        : DataFolder.Repository(data).Find(named) ?? throw new ModelLoadException($"there is no model '{named}' in {DataFolder.Repository(data).Path}, and no such folder; `r1 model list` shows what there is.");
+        : repository.Find(named) ?? throw new ModelLoadException(
+            $"there is no model '{named}' in {repository.Path}, and no such folder; `r1 model list` shows what there is.");
 }

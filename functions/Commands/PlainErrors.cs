@@ -1,26 +1,16 @@
+using R1Serverless.Auth;
 using R1Serverless.Bench;
+using R1Serverless.Engine.Devices;
 using R1Serverless.Models;
-using R1Serverless.Queues;
-using R1Serverless.Runtime;
+using R1Serverless.Storage;
 
 namespace R1Serverless.Commands;
 
-/// <summary>The boundary of a command: what a user can mend is said in one line on the error stream, with exit code 1; bugs keep their stack trace.</summary>
+/// <summary>The boundary of a command: what a user can mend is said in one line on the error stream, with exit code 1; bugs keep their stack
+/// trace.</summary>
 internal static class PlainErrors
 {
     private const int Failed = 1, Interrupted = 130;
-
-    public static int Catch(Func<int> command)
-    {
-        try
-        {
-            return command();
-        }
-        catch (Exception fault) when (IsPlain(fault))
-        {
-            return Say(fault);
-        }
-    }
 
     public static async Task<int> CatchAsync(Func<Task<int>> command)
     {
@@ -35,8 +25,9 @@ internal static class PlainErrors
     }
 
     private static bool IsPlain(Exception fault) =>
-        fault is InvalidModelException or ModelLoadException or InvalidDataException or IOException or UnauthorizedAccessException or OperationCanceledException
-            or TimeoutException or HttpRequestException or BenchException or TransportException;
+        fault is InvalidModelException or ModelLoadException or InvalidDataException or IOException or UnauthorizedAccessException
+            or OperationCanceledException
+                or TimeoutException or HttpRequestException or BenchException or TransportException or InvalidKeysException;
 
     private static int Say(Exception fault)
     {

@@ -1,7 +1,9 @@
+using R1Serverless.Serving;
+
 namespace R1Serverless.Commands;
 
-/// <summary>Says what goes on, a line at a time and in order.</summary>
-internal sealed class StatusLines(TextWriter writer) : IProgress<string>
+/// <summary>Writes each report of progress as a line.</summary>
+internal sealed class StatusLines(TextWriter writer) : IStartProgress
 {
     public void Report(string value) => writer.WriteLine(value);
 }

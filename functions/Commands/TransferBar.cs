@@ -1,4 +1,4 @@
-using R1Serverless.Delivery;
+using R1Serverless.ModelRegistry;
 using Spectre.Console;
 
 namespace R1Serverless.Commands;
@@ -10,7 +10,8 @@ internal static class TransferBar
     {
         T result = default!;
         await AnsiConsole.Progress()
-            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new DownloadedColumn(), new TransferSpeedColumn(), new RemainingTimeColumn())
+            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new DownloadedColumn(), new TransferSpeedColumn(),
+            new RemainingTimeColumn())
             .StartAsync(async context => result = await transfer(new Bar(context.AddTask(Markup.Escape(what)))));
         return result;
     }

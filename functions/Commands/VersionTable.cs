@@ -1,6 +1,6 @@
-using R1Serverless.Delivery;
-using R1Serverless.Hosting;
+using R1Serverless.ModelRegistry;
 using R1Serverless.Models;
+using R1Serverless.Serving;
 using Spectre.Console;
 
 namespace R1Serverless.Commands;
@@ -8,15 +8,13 @@ namespace R1Serverless.Commands;
 /// <summary>What is in a shared repository, a line per version.</summary>
 internal static class VersionTable
 {
-    private const int Width = 160;
-
     public static async Task<int> PrintAsync(SharedRepository repository, CancellationToken cancellation)
     {
-        Table table = new Table().Border(TableBorder.Simple).AddColumns("name", "version", "active", "files", "size", "pushed", "by");
+        var table = new Table().Border(TableBorder.Simple).AddColumns("name", "version", "active", "files", "size", "pushed", "by");
         foreach (var (model, versions, _) in await repository.ListAsync(cancellation))
         {
-            Func<string, string> mark = await MarkAsync(repository, model, cancellation);
-            foreach (string version in versions) table.AddRow(await RowAsync(repository, model, version, mark(version), cancellation));
+            var mark = await MarkAsync(repository, model, cancellation);
+            foreach (var version in versions) table.AddRow(await RowAsync(repository, model, version, mark(version), cancellation));
         }
 
         if (table.Rows.Count == 0)
@@ -25,8 +23,7 @@ internal static class VersionTable
             return 0;
         }
 
-        if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = Width;
-        AnsiConsole.Write(table);
+        TableConsole.Create(isJson: false, width: 160).Write(table);
         return 0;
     }
 
@@ -35,7 +32,7 @@ internal static class VersionTable
     {
         try
         {
-            ActiveVersion? active = (await repository.FindActiveAsync(model, cancellation))?.Active;
+            var active = (await repository.FindActiveAsync(model, cancellation))?.Active;
             return version => active?.Version == version ? $"since {active.Since:yyyy-MM-dd HH:mm}, by {active.By}" : "";
         }
         catch (InvalidModelException fault)
@@ -45,12 +42,15 @@ internal static class VersionTable
         }
     }
 
-    private static async Task<string[]> RowAsync(SharedRepository repository, string model, string version, string mark, CancellationToken cancellation)
+    private static async Task<string[]> RowAsync(SharedRepository repository, string model, string version, string mark,
+        CancellationToken cancellation)
     {
         try
         {
-            if ((await repository.FindAsync(model, version, cancellation))?.Manifest is not { } manifest) return [model, version, Markup.Escape(mark), "gone"];
-            return [model, version, Markup.Escape(mark), $"{manifest.Files.Count}", Quantities.Bytes(manifest.Bytes), $"{manifest.Pushed:yyyy-MM-dd HH:mm}", Markup.Escape(manifest.PushedBy)];
+            if ((await repository.FindAsync(model, version, cancellation))?.Manifest is not { } manifest)
+                return [model, version, Markup.Escape(mark), "gone"];
+            return [model, version, Markup.Escape(mark), $"{manifest.Files.Count}", DisplayFormat.Bytes(manifest.Bytes),
+                $"{manifest.Pushed:yyyy-MM-dd HH:mm}", Markup.Escape(manifest.PushedBy)];
         }
         catch (InvalidModelException fault)
         {

@@ -7,31 +7,33 @@ namespace R1Serverless.Hosting;
 /// <param name="Settings">Where the host is and what it calls this worker, under the names that Microsoft.Azure.Functions.Worker reads.</param>
 internal sealed record FunctionsHost(IReadOnlyList<string> Arguments, IReadOnlyDictionary<string, string?> Settings)
 {
-    /// <summary>Options of <c>r1 serve</c> for the gateway behind the host, which hands on none itself: its own setting for that has a hyphen in its name, which not every home of the app takes.</summary>
+    /// <summary>Options of <c>r1 serve</c> for the gateway behind the host, which hands on none itself: its own setting for that has a hyphen in its
+    /// name, which not every home of the app takes.</summary>
     public const string OptionsVariable = "R1_SERVE_OPTIONS";
 
     private const string WorkerId = "--functions-worker-id", FirstArgument = "--host", Section = "Functions:Worker:";
 
     private static readonly (string Option, string Setting)[] Options =
-        [("--functions-uri", "HostEndpoint"), ("--functions-request-id", "RequestId"), (WorkerId, "WorkerId"), ("--functions-grpc-max-message-length", "GrpcMaxMessageLength")];
+        [("--functions-uri", "HostEndpoint"), ("--functions-request-id", "RequestId"), (WorkerId, "WorkerId"),
+            ("--functions-grpc-max-message-length", "GrpcMaxMessageLength")];
 
-    /// <summary>
-    /// Reads a command line of the host's, which is <c>[arguments of worker.config.json and app settings] [worker path] --host … --functions-worker-id …</c>; null where the process was
-    /// started by anybody else.
-    /// </summary>
+    /// <summary>Reads a command line of the host's, which is <c>[arguments of worker.config.json and app settings] [worker path] --host …
+    /// --functions-worker-id …</c>; null where the process was started by anybody else.</summary>
     public static FunctionsHost? Find(IReadOnlyList<string> arguments)
     {
         if (!arguments.Contains(WorkerId)) return null;
         Dictionary<string, string?> settings = new(StringComparer.OrdinalIgnoreCase);
-        for (int at = 0; at + 1 < arguments.Count; at++)
+        for (var at = 0; at + 1 < arguments.Count; at++)
         {
-            foreach ((string option, string setting) in Options)
+            foreach ((var option, var setting) in Options)
             {
                 if (arguments[at] == option) settings[Section + setting] = arguments[at + 1];
             }
         }
 
-        IEnumerable<string> own = arguments.TakeWhile(one => one != FirstArgument && !one.StartsWith("--functions-", StringComparison.Ordinal)).Where(one => !one.EndsWith(".dll", StringComparison.OrdinalIgnoreCase));
-        return new FunctionsHost([.. own, .. CommandLineParser.SplitCommandLine(Environment.GetEnvironmentVariable(OptionsVariable) ?? "")], settings);
+        var own = arguments.TakeWhile(one => one != FirstArgument && !one.StartsWith("--functions-", StringComparison.Ordinal))
+            .Where(one => !one.EndsWith(".dll", StringComparison.OrdinalIgnoreCase));
+        return new FunctionsHost([.. own, .. CommandLineParser.SplitCommandLine(Environment.GetEnvironmentVariable(OptionsVariable) ?? "")],
+            settings);
     }
 }

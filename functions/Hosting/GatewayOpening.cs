@@ -1,18 +1,23 @@
+using R1Serverless.Abstractions;
+using R1Serverless.Monitoring;
 using R1Serverless.Queues;
+using R1Serverless.Serving;
+using R1Serverless.Storage;
 
 namespace R1Serverless.Hosting;
 
 /// <summary>Connects a gateway to the queue once the port is open, and opens the API.</summary>
 internal sealed class GatewayOpening(
-    Serving serving, QueueConnection connection, StartupReport report, ProcessEnd end, IHostApplicationLifetime lifetime, StartupTimeline timeline, MonitoringStart? monitoring = null)
+    ServingState serving, QueueConnection connection, StartupReport report, ProcessEnd end, IHostApplicationLifetime lifetime,
+    StartupTimeline timeline, MonitoringStart? monitoring = null)
     : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await PortOpen.WaitAsync(lifetime, stoppingToken);
+        await PortOpened.WaitAsync(lifetime, stoppingToken);
         timeline.Mark(StartupPhase.PortOpen);
         report.Listening();
-        OpenQueue queue;
+        TransportRuntime queue;
         IReadOnlyList<ServedModel> models;
         try
         {
@@ -29,17 +34,14 @@ internal sealed class GatewayOpening(
         report.Connected(queue.Transport.Description);
         timeline.Mark(StartupPhase.Ready);
         serving.Open(
-            new KnownModels(queue.Gateway, queue.Workers),
+            queue.Gateway,
             async cancellationToken => ModelListing.Of(await queue.Workers.ListAsync(cancellationToken)));
         report.Loaded(models);
         report.Ready(models);
-        await queue.Receiving.WaitAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        // A gateway that hears no replies must not look as if it did.
-        if (queue.Receiving.IsFaulted) await queue.Receiving;
     }
 
     /// <summary>Only the report is told of them: a store that is busy just now, as when many gateways start, must not end this one.</summary>
-    private async Task<IReadOnlyList<ServedModel>> ListAsync(OpenQueue queue, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<ServedModel>> ListAsync(TransportRuntime queue, CancellationToken cancellationToken)
     {
         try
         {

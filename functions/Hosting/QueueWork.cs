@@ -1,17 +1,22 @@
+using R1Serverless.Abstractions.Threading;
+using R1Serverless.Api.Dispatch;
+using R1Serverless.ModelLoading;
 using R1Serverless.Queues;
-using R1Serverless.Requests;
+using R1Serverless.Queues.Worker;
+using R1Serverless.Serving;
 
 namespace R1Serverless.Hosting;
 
-/// <summary>Works off the queue with the loaded models, and tells the gateways what they are.</summary>
+/// <summary>Processes the queue with the loaded models, and tells the gateways what they are.</summary>
 internal sealed class QueueWork(ServeOptions options, TimeProvider time, ILoggerFactory logs) : IAsyncDisposable
 {
     private readonly Lock _gate = new();
     private readonly CancellationTokenSource _stopLeasing = new();
     private Task? _running;
 
-    /// <summary>Until the drain has begun and what was leased has ended; not at all where it has begun before, also where all this is gone already.</summary>
-    public Task RunAsync(OpenQueue queue, LoadedModels loaded)
+    /// <summary>Until the drain has begun and what was leased has ended; not at all where it has begun before, also where all this is gone
+    /// already.</summary>
+    public Task RunAsync(TransportRuntime queue, LoadedModels loaded)
     {
         lock (_gate) return _running ??= _stopLeasing.IsCancellationRequested ? Task.CompletedTask : RunOnceAsync(queue, loaded, _stopLeasing.Token);
     }
@@ -37,11 +42,15 @@ internal sealed class QueueWork(ServeOptions options, TimeProvider time, ILogger
         _stopLeasing.Dispose();
     }
 
-    private async Task RunOnceAsync(OpenQueue queue, LoadedModels loaded, CancellationToken stopLeasing)
+    private async Task RunOnceAsync(TransportRuntime queue, LoadedModels loaded, CancellationToken stopLeasing)
     {
-        IInference engine = options.Precision is { } usual ? new UsualPrecision(loaded.Inference, usual) : loaded.Inference;
-        QueueWorker worker = new(queue.Transport, engine, loaded.Load, new QueueWorkerOptions { Grace = options.Grace }, time, logs.CreateLogger<QueueWorker>());
-        WorkerPresence presence = new(queue.Cards, loaded.Models, time, logs.CreateLogger<WorkerPresence>());
-        await Task.WhenAll(worker.RunAsync(stopLeasing), presence.RunAsync(stopLeasing));
+        var engine = options.Precision is { } usual ? new DefaultPrecisionInference(loaded.Inference, usual) : loaded.Inference;
+        queue.Workers.Own = loaded.Models;
+        QueueWorker worker = new(
+            queue.Transport, engine, new ServedRoutes(() => RequestRoute.Of(loaded.Models()), time), loaded.Load,
+            new QueueWorkerOptions { Grace = options.Grace }, time, logs.CreateLogger<QueueWorker>(), queue.Workers);
+        WorkerHeartbeat presence = new(queue.Registrations, loaded.Models, time, logs.CreateLogger<WorkerHeartbeat>());
+        // A worker that gateways don't see works for nobody, and one that is seen must work.
+        await BackgroundWork.RunAsync(stopLeasing, worker.RunAsync, presence.RunAsync);
     }
 }

@@ -1,6 +1,10 @@
-using R1Serverless.Access;
-using R1Serverless.Batches;
-using R1Serverless.Endpoints;
+using R1Serverless.Api.Endpoints;
+using R1Serverless.Api.Rpc;
+using R1Serverless.Auth;
+using R1Serverless.ModelLoading;
+using R1Serverless.Monitoring;
+using R1Serverless.Serving;
+using R1Serverless.Warmup;
 
 namespace R1Serverless.Hosting;
 
@@ -11,13 +15,14 @@ internal static class ServeHost
     private static readonly TimeSpan StopTime = TimeSpan.FromSeconds(15);
 
     /// <param name="options">With addresses that <see cref="ListenAddresses.Refusal"/> accepts.</param>
-    /// <param name="asWorker">Makes the server the Functions host's worker, which then says where it listens; null for a plain one on the options' addresses.</param>
+    /// <param name="asWorker">Makes the server the Functions host's worker, which then says where it listens; null for a plain one on the options'
+    /// addresses.</param>
     public static WebApplication Build(
-        ServeOptions options, ModelLoader load, TimeProvider time, TextWriter output, TextWriter errors, Action<WebApplicationBuilder>? asWorker = null)
+        ServeOptions options, ModelLoader load, TimeProvider time, TextWriter output, TextWriter errors,
+        Action<WebApplicationBuilder>? asWorker = null)
     {
-        StartupTimeline timeline = new(time);
         // An empty builder reads no settings files or environment, so nothing but the options can open an address.
-        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         // A host that can't start says so in a sentence below; where a service of it fails, that is critical as well.
         builder.Logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
         if (asWorker is null)
@@ -25,7 +30,7 @@ internal static class ServeHost
             builder.Logging.AddSimpleConsole(format => format.SingleLine = true);
             builder.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(
                 console => console.LogToStandardErrorThreshold = LogLevel.Trace);
-            builder.WebHost.UseUrls([.. options.Urls]);
+            if (options.GrpcUrls is []) builder.WebHost.UseUrls([.. options.Urls]);
         }
 
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -33,47 +38,33 @@ internal static class ServeHost
             kestrel.AddServerHeader = false;
             // RequestBytes holds the limit: it can still answer in the API's shape, where Kestrel would cut the connection.
             kestrel.Limits.MaxRequestBodySize = null;
+            if (options.GrpcUrls is not []) kestrel.Configure(RpcHost.Endpoints(options));
         });
+        if (options.GrpcUrls is not []) builder.Services.AddRpc(options);
 
-        builder.Services.AddRoutingCore();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Grace + StopTime);
         builder.Services
-            .AddSingleton(options).AddSingleton(time).AddSingleton(load).AddSingleton<Serving>()
-            .AddSingleton(timeline).AddSingleton(services => new FirstToken(timeline, services.GetRequiredService<StartupReport>(), time)).AddSingleton<PrewarmPass>().AddSingleton<EndpointPrewarm>()
-            .AddSingleton(new CurrentKeys(options.ApiKeys, options.Keys is not null)).AddSingleton(new AccessRules(options.AreKeysRequired, IsOpenWithout: !options.IsBehindHost))
-            .AddSingleton<Doorkeeper>().AddSingleton<RateLimits>().AddSingleton<TokenMeter>()
-            .AddSingleton(services => ActivatorUtilities.CreateInstance<StartupReport>(services, output))
-            .AddSingleton(services => ActivatorUtilities.CreateInstance<ProcessEnd>(services, errors))
-            .AddSingleton<EventStream>().AddSingleton<CompletionEndpoints>().AddSingleton<QueueConnection>().AddSingleton<QueueWork>()
-            .AddSingleton(new BatchLimits { LineBytes = options.MaxBodyBytes })
-            .AddSingleton<BulkStore>().AddSingleton<FileUpload>().AddSingleton<FileEndpoints>().AddSingleton<BatchEndpoints>()
-            .AddSingleton<CallerLimits>().AddSingleton<QueuedLimit>().AddSingleton<Admission>().AddSingleton<RequestDoor>().AddSingleton<QueueAdmin>()
-            .AddSingleton<RequestUpkeep>().AddSingleton<BulkWork>();
-        if (options.Entra is { } entra) builder.Services.AddSingleton(services => ActivatorUtilities.CreateInstance<EntraTokens>(services, entra));
-        if (options.Keys is { } source)
-        {
-            builder.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<KeyRefresh>(services, source, services.GetRequiredService<StartupReport>()));
-        }
-
+            .AddServing(options, time, output)
+            .AddWarmup()
+            .AddAuth(
+                options.ApiKeys, new AccessRules(options.AreKeysRequired, IsOpenWithout: !options.IsBehindHost), options.Keys, options.Entra,
+                services => services.GetRequiredService<StartupReport>())
+            .AddApi()
+            .AddSingleton(load).AddSingleton<QueueWork>().AddSingleton<RetentionService>().AddSingleton<BatchService>()
+            .AddSingleton(services => ActivatorUtilities.CreateInstance<ProcessEnd>(services, errors));
         // The first to start is the last to stop.
-        if (options.Monitoring.IsOn) builder.Services.AddSingleton<MonitoringStart>().AddHostedService(services => services.GetRequiredService<MonitoringStart>());
+        if (options.Monitoring.IsOn)
+            builder.Services.AddSingleton<MonitoringStart>().AddHostedService(services => services.GetRequiredService<MonitoringStart>());
         if (options.Role == ServeRole.Gateway) builder.Services.AddHostedService<GatewayOpening>();
-        else builder.Services.AddHostedService<ModelLoading>();
-        if (options.Role != ServeRole.Worker) builder.Services.AddHostedService(services => services.GetRequiredService<RequestUpkeep>());
-        builder.Services.AddHostedService(services => services.GetRequiredService<BulkWork>()).AddHostedService<Draining>();
+        else builder.Services.AddHostedService<ModelLoadingService>();
+        if (options.Role != ServeRole.Worker) builder.Services.AddHostedService(services => services.GetRequiredService<RetentionService>());
+        builder.Services.AddHostedService(services => services.GetRequiredService<BatchService>()).AddHostedService<TransportWatch>()
+            .AddHostedService<GracefulShutdown>();
         asWorker?.Invoke(builder);
 
-        WebApplication app = builder.Build();
-        app.UseMiddleware<Boundary>();
-        app.MapService();
-        app.MapHealth();
-        app.MapModels();
-        app.MapCompletions();
-        app.MapFiles();
-        app.MapBatches();
-        app.MapRequests();
-        app.MapAdmin();
-        app.MapMetrics();
+        var app = builder.Build();
+        app.MapApi();
+        if (options.GrpcUrls is not []) app.MapGrpcService<InferenceRpc>();
         return app;
     }
 
@@ -98,10 +89,11 @@ internal static class ServeHost
             await app.StopAsync();
         }
 
-        ProcessEnd end = app.Services.GetRequiredService<ProcessEnd>();
+        var end = app.Services.GetRequiredService<ProcessEnd>();
         await app.WaitForShutdownAsync();
         // The host stops in good order where a service of it fails, which the log says; whoever restarts this process has to know.
-        bool hasFailed = app.Services.GetServices<IHostedService>().OfType<BackgroundService>().Any(service => service.ExecuteTask is { IsFaulted: true });
+        var hasFailed = app.Services.GetServices<IHostedService>().OfType<BackgroundService>()
+            .Any(service => service.ExecuteTask is { IsFaulted: true });
         await app.DisposeAsync();
         return hasFailed ? 1 : end.ExitCode;
     }

@@ -3,6 +3,7 @@ using Azure.Identity;
 using Azure.Monitor.OpenTelemetry.Exporter;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;
+using R1Serverless.Serving;
 
 namespace R1Serverless.Monitoring;
 
@@ -20,9 +21,11 @@ internal static class AzureMonitorExport
     public static TokenCredential? Credential(string? setting)
     {
         var parts = (setting ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            .Select(part => part.Split('=', 2)).Where(part => part.Length == 2).ToDictionary(part => part[0], part => part[1], StringComparer.OrdinalIgnoreCase);
-        if (!parts.TryGetValue(Authorization, out string? kind) || !kind.Equals(Entra, StringComparison.OrdinalIgnoreCase)) return null;
-        return new ManagedIdentityCredential(parts.TryGetValue(ClientId, out string? id) ? ManagedIdentityId.FromUserAssignedClientId(id) : ManagedIdentityId.SystemAssigned);
+            .Select(part => part.Split('=', 2)).Where(part => part.Length == 2)
+            .ToDictionary(part => part[0], part => part[1], StringComparer.OrdinalIgnoreCase);
+        if (!parts.TryGetValue(Authorization, out var kind) || !kind.Equals(Entra, StringComparison.OrdinalIgnoreCase)) return null;
+        return new ManagedIdentityCredential(
+            parts.TryGetValue(ClientId, out var id) ? ManagedIdentityId.FromUserAssignedClientId(id) : ManagedIdentityId.SystemAssigned);
     }
 
     private static Action<AzureMonitorExporterOptions> Configure(MonitoringOptions options) => exporter =>

@@ -4,14 +4,17 @@ using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
-using R1Serverless.Telemetry;
+using R1Serverless.Abstractions.Telemetry;
+using R1Serverless.Serving;
 
 namespace R1Serverless.Monitoring;
 
-/// <summary>What collects this process's traces and metrics and sends them on. Making it loads OpenTelemetry's libraries; nothing else here does.</summary>
+/// <summary>What collects this process's traces and metrics and sends them on. Making it loads OpenTelemetry's libraries; nothing else here
+/// does.</summary>
 internal sealed class Exporters : IDisposable
 {
-    private const string HttpMeter = "Microsoft.AspNetCore.Hosting", RuntimeMeter = "System.Runtime", FunctionsSource = "Microsoft.Azure.Functions.Worker";
+    private const string HttpMeter = "Microsoft.AspNetCore.Hosting", RuntimeMeter = "System.Runtime",
+        FunctionsSource = "Microsoft.Azure.Functions.Worker";
     private readonly TracerProvider? _traces;
 
     /// <param name="options">Without a <see cref="MonitoringOptions.Refusal"/>.</param>
@@ -20,15 +23,16 @@ internal sealed class Exporters : IDisposable
     /// <param name="isBehindHost">Whether the Functions host's names for app, region and invocations are told too.</param>
     public Exporters(MonitoringOptions options, string service, Func<HttpRequest, bool> isOwn, bool isBehindHost)
     {
-        MeterProviderBuilder metrics = Sdk.CreateMeterProviderBuilder().ConfigureResource(Describe).AddMeter(Instruments.MeterName, HttpMeter, RuntimeMeter);
+        var metrics = Sdk.CreateMeterProviderBuilder().ConfigureResource(Describe).AddMeter(Instruments.MeterName, HttpMeter, RuntimeMeter);
         if (options.Otlp.Count > 0) metrics.AddOtlpExporter();
         if (options.AzureConnection is not null) AzureMonitorExport.AddTo(metrics, options);
         if (options.HasPage) metrics.AddPrometheusExporter();
         Metrics = metrics.Build()!;
         if (options.Otlp.Count == 0 && options.AzureConnection is null) return;
 
-        TracerProviderBuilder traces = Sdk.CreateTracerProviderBuilder().ConfigureResource(Describe).AddSource(Activities.SourceName, FunctionsSource)
-            .AddAspNetCoreInstrumentation(http => http.Filter = context => !IsProbe(context.Request.Path) && !isOwn(context.Request)).AddProcessor(new SpanPrivacy());
+        var traces = Sdk.CreateTracerProviderBuilder().ConfigureResource(Describe).AddSource(Activities.SourceName, FunctionsSource)
+            .AddAspNetCoreInstrumentation(http => http.Filter = context => !IsProbe(context.Request.Path) && !isOwn(context.Request))
+            .AddProcessor(new SpanPrivacy());
         if (options.Otlp.Count > 0) traces.AddOtlpExporter();
         if (options.AzureConnection is not null) AzureMonitorExport.AddTo(traces, options);
         _traces = traces.Build();

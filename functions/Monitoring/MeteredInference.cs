@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using R1Serverless.Requests;
-using R1Serverless.Telemetry;
+using R1Serverless.Abstractions;
+using R1Serverless.Abstractions.Telemetry;
 
 namespace R1Serverless.Monitoring;
 
@@ -10,18 +10,18 @@ internal sealed class MeteredInference(IInference inner, TimeProvider time) : II
 {
     public async IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        string operation = request.Prompt is Prompt.Chat ? "chat" : "text_completion";
+        var operation = Operation(request.Prompt);
         long start = time.GetTimestamp(), first = 0;
         List<string> reasons = [];
         InferenceEvent? last = null;
         // A client's own words would make a name of each: the engine knows none but its models.
-        string model = "unknown";
-        using Activity? span = Activities.BeginInference(operation, request.Model, request.Id.Value);
+        var model = "unknown";
+        using var span = Activities.BeginInference(operation, request.Model, request.Id.Value);
         try
         {
-            await foreach (InferenceEvent happened in inner.RunAsync(request, cancellationToken))
+            await foreach (var inferenceEvent in inner.RunAsync(request, cancellationToken))
             {
-                switch (happened)
+                switch (inferenceEvent)
                 {
                     case InferenceEvent.Admitted admitted:
                         model = request.Model;
@@ -36,11 +36,11 @@ internal sealed class MeteredInference(IInference inner, TimeProvider time) : II
                         reasons.Add(finished.Reason == FinishReason.Stop ? "stop" : "length");
                         break;
                     case InferenceEvent.Finished or InferenceEvent.Failed:
-                        last = happened;
+                        last = inferenceEvent;
                         break;
                 }
 
-                yield return happened;
+                yield return inferenceEvent;
             }
         }
         finally
@@ -49,10 +49,21 @@ internal sealed class MeteredInference(IInference inner, TimeProvider time) : II
         }
     }
 
-    private static void End(Activity? span, string operation, string model, InferenceEvent? last, string[] reasons, TimeSpan elapsed, TimeSpan generating)
+    /// <summary>OpenTelemetry's names where it has one.</summary>
+    private static string Operation(Prompt prompt) => prompt switch
+    {
+        Prompt.Chat => "chat",
+        Prompt.Texts { Task: TextTask.Embed } => "embeddings",
+        Prompt.Texts { Task: TextTask.Rank } => "rerank",
+        Prompt.Texts => "classify",
+        _ => "text_completion",
+    };
+
+    private static void End(Activity? span, string operation, string model, InferenceEvent? last, string[] reasons, TimeSpan elapsed,
+        TimeSpan generating)
     {
         string? error = null;
-        RequestOutcome outcome = RequestOutcome.Finished;
+        var outcome = RequestOutcome.Finished;
         switch (last)
         {
             case InferenceEvent.Finished { Usage: var usage }:

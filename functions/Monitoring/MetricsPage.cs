@@ -9,6 +9,7 @@ internal static class MetricsPage
 
     /// <param name="services">Of the web server.</param>
     public static RequestDelegate Create(MeterProvider metrics, IServiceProvider services) => new ApplicationBuilder(services)
-        .UseOpenTelemetryPrometheusScrapingEndpoint(metrics, predicate: static _ => true, path: null, configureBranchedPipeline: null, optionsName: null)
+        .UseOpenTelemetryPrometheusScrapingEndpoint(metrics, predicate: static _ => true, path: null, configureBranchedPipeline: null,
+        optionsName: null)
         .Build();
 }

@@ -4,9 +4,11 @@ using Microsoft.Azure.Functions.Worker.Http;
 namespace R1Serverless.Triggers;
 
 /// <summary>
-/// One function for each route of the API, so that each has its name, metrics and switch in the portal. A function here is no more than that: the host hands the request itself to the server, see
-/// <see cref="FunctionsApp"/>. They take every method, so that the server answers what a route does not take. The host tries routes in the order of the functions' names: one that takes
-/// another's addresses too has the later name. <see cref="AuthorizationLevel.Anonymous"/>, since clients of OpenAI's API send their keys as Bearer tokens, which the server checks.
+/// One function for each route of the API, so that each has its name, metrics and switch in the portal. A function here is no more than that: the
+/// host hands the request itself to the server, see <see cref="FunctionsWorker"/>. They take every method, so that the server answers what a route
+/// does not take. The host tries routes in the order of the functions' names: one that takes
+/// another's addresses too has the later name. <see cref="AuthorizationLevel.Anonymous"/>, since clients of OpenAI's API send their keys as Bearer
+/// tokens, which the server checks.
 /// </summary>
 public static class ApiFunctions
 {
@@ -15,6 +17,36 @@ public static class ApiFunctions
 
     [Function("TextCompletions")]
     public static void TextCompletions([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/completions")] HttpRequestData request) { }
+
+    [Function("Responses")]
+    public static void Responses([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/responses")] HttpRequestData request) { }
+
+    [Function("AzureChatCompletions")]
+    public static void AzureChatCompletions(
+    [HttpTrigger(AuthorizationLevel.Anonymous, Route = "openai/deployments/{deployment}/chat/completions")] HttpRequestData request)
+    { }
+
+    [Function("AzureTextCompletions")]
+    public static void AzureTextCompletions(
+    [HttpTrigger(AuthorizationLevel.Anonymous, Route = "openai/deployments/{deployment}/completions")] HttpRequestData request)
+    { }
+
+    [Function("Embeddings")]
+    public static void Embeddings([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/embeddings")] HttpRequestData request) { }
+
+    [Function("AzureEmbeddings")]
+    public static void AzureEmbeddings(
+    [HttpTrigger(AuthorizationLevel.Anonymous, Route = "openai/deployments/{deployment}/embeddings")] HttpRequestData request)
+    { }
+
+    [Function("Rerank")]
+    public static void Rerank([HttpTrigger(AuthorizationLevel.Anonymous, Route = "rerank")] HttpRequestData request) { }
+
+    [Function("RerankVersioned")]
+    public static void RerankVersioned([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/rerank")] HttpRequestData request) { }
+
+    [Function("Classify")]
+    public static void Classify([HttpTrigger(AuthorizationLevel.Anonymous, Route = "classify")] HttpRequestData request) { }
 
     [Function("Models")]
     public static void Models([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/models")] HttpRequestData request) { }
@@ -43,6 +75,54 @@ public static class ApiFunctions
     [Function("Request")]
     public static void Request([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/requests/{id}")] HttpRequestData request) { }
 
+    [Function("OpenInferenceServer")]
+    public static void OpenInferenceServer([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v2")] HttpRequestData request) { }
+
+    [Function("OpenInferenceLive")]
+    public static void OpenInferenceLive([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v2/health/live")] HttpRequestData request) { }
+
+    [Function("OpenInferenceReady")]
+    public static void OpenInferenceReady([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v2/health/ready")] HttpRequestData request) { }
+
+    [Function("OpenInferenceModel")]
+    public static void OpenInferenceModel([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v2/models/{model}")] HttpRequestData request) { }
+
+    [Function("OpenInferenceModelReady")]
+    public static void OpenInferenceModelReady(
+    [HttpTrigger(AuthorizationLevel.Anonymous, Route = "v2/models/{model}/ready")] HttpRequestData request)
+    { }
+
+    [Function("OpenInferenceInfer")]
+    public static void OpenInferenceInfer([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v2/models/{model}/infer")] HttpRequestData request) { }
+
+    [Function("OpenInferenceVersion")]
+    public static void OpenInferenceVersion(
+    [HttpTrigger(AuthorizationLevel.Anonymous, Route = "v2/models/{model}/versions/{version}")] HttpRequestData request)
+    { }
+
+    [Function("OpenInferenceVersionReady")]
+    public static void OpenInferenceVersionReady(
+    [HttpTrigger(AuthorizationLevel.Anonymous, Route = "v2/models/{model}/versions/{version}/ready")] HttpRequestData request)
+    { }
+
+    [Function("OpenInferenceVersionInfer")]
+    public static void OpenInferenceVersionInfer(
+    [HttpTrigger(AuthorizationLevel.Anonymous, Route = "v2/models/{model}/versions/{version}/infer")] HttpRequestData request)
+    { }
+
+    [Function("OpenInferenceIndex")]
+    public static void OpenInferenceIndex([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v2/repository/index")] HttpRequestData request) { }
+
+    [Function("OpenInferenceLoad")]
+    public static void OpenInferenceLoad(
+    [HttpTrigger(AuthorizationLevel.Anonymous, Route = "v2/repository/models/{model}/load")] HttpRequestData request)
+    { }
+
+    [Function("OpenInferenceUnload")]
+    public static void OpenInferenceUnload(
+    [HttpTrigger(AuthorizationLevel.Anonymous, Route = "v2/repository/models/{model}/unload")] HttpRequestData request)
+    { }
+
     [Function("HealthLive")]
     public static void HealthLive([HttpTrigger(AuthorizationLevel.Anonymous, Route = "health/live")] HttpRequestData request) { }
 
@@ -53,10 +133,14 @@ public static class ApiFunctions
     public static void ManageQueues([HttpTrigger(AuthorizationLevel.Anonymous, Route = "manage/queues")] HttpRequestData request) { }
 
     [Function("ManageMessages")]
-    public static void ManageMessages([HttpTrigger(AuthorizationLevel.Anonymous, Route = "manage/queues/{class}/messages")] HttpRequestData request) { }
+    public static void ManageMessages(
+    [HttpTrigger(AuthorizationLevel.Anonymous, Route = "manage/queues/{class}/messages")] HttpRequestData request)
+    { }
 
     [Function("ManageDeadLetters")]
-    public static void ManageDeadLetters([HttpTrigger(AuthorizationLevel.Anonymous, Route = "manage/queues/{class}/dead-letters")] HttpRequestData request) { }
+    public static void ManageDeadLetters(
+    [HttpTrigger(AuthorizationLevel.Anonymous, Route = "manage/queues/{class}/dead-letters")] HttpRequestData request)
+    { }
 
     [Function("ManageRedrive")]
     public static void ManageRedrive([HttpTrigger(AuthorizationLevel.Anonymous, Route = "manage/queues/{class}/redrive")] HttpRequestData request) { }

@@ -1,17 +1,21 @@
-using R1Serverless.Batches.Jobs;
-using R1Serverless.Hosting;
+using R1Serverless.Api.OpenAI;
 using R1Serverless.Queues;
+using R1Serverless.Queues.Jobs;
+using R1Serverless.Serving;
+using R1Serverless.Storage;
 
 namespace R1Serverless.Triggers;
 
 /// <summary>
-/// Takes a message that the host holds. The host deletes it when this returns, and delivers it again when it throws: so what can never run is put aside here, with the reason, and faults are for
-/// what may go better another time.
+/// Takes a message that the host holds. The host deletes it when this returns, and delivers it again when it throws: so what can never run is put
+/// aside here, with the reason, and faults are for what may go better another time.
 /// </summary>
 internal sealed class JobIntake(QueueConnection connection, ServeOptions options, TimeProvider time, ILogger<JobIntake> log)
 {
     // The host puts a message aside, without a reason, that failed too often: waiting here keeps a short outage from using up its deliveries.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20), Pause = TimeSpan.FromSeconds(2);
+    internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    private readonly TransportRetry _retry = new(time, log);
 
     /// <param name="id">The queue's own, the same at each delivery.</param>
     /// <param name="text">A job in JSON, or in Base64.</param>
@@ -20,32 +24,20 @@ internal sealed class JobIntake(QueueConnection connection, ServeOptions options
     /// <exception cref="InvalidOperationException">Another delivery may go better.</exception>
     public async Task TakeAsync(string id, string text, long deliveries, CancellationToken cancellationToken)
     {
-        ReadOnlyMemory<byte> job = JobText.Read(text);
-        Transport transport = (await connection.OpenWithinAsync(Patience, cancellationToken)).Transport;
-        JobHandling handling = new(new InferenceJobs(transport.Store, new OpenAiBatches(options.Precision, time), time), log);
-        JobStep step = await RepeatAsync(
-            async () =>
+        var job = JobText.Read(text);
+        var transport = (await connection.OpenWithinAsync(Patience, cancellationToken)).Transport;
+        InferenceJobs jobs = new(transport.Store, new OpenAiBatches(options.Precision, time), time, log);
+        var start = time.GetTimestamp();
+        var outcome = await _retry.RunAsync(
+            "handle a job",
+            async stop =>
             {
-                (JobStep step, string? reason) = await handling.HandleAsync(id, job, (int)Math.Min(deliveries, int.MaxValue), cancellationToken);
-                if (step == JobStep.PutAside) await transport.Jobs.PutAsideAsync(id, job, reason!, cancellationToken);
-                return step;
+                var handled = await jobs.HandleAsync(id, job, (int)Math.Min(deliveries, int.MaxValue), stop);
+                if (handled.Step == JobStep.PutAside) await transport.Jobs.PutAsideAsync(id, job, handled.Reason!, stop);
+                return handled;
             },
-            cancellationToken);
-        if (step == JobStep.Retry) throw new InvalidOperationException($"Job {id} could not be handled; it is delivered again.");
-    }
-
-    private async ValueTask<JobStep> RepeatAsync(Func<ValueTask<JobStep>> attempt, CancellationToken cancellationToken)
-    {
-        for (long start = time.GetTimestamp(); ;)
-        {
-            try
-            {
-                return await attempt();
-            }
-            catch (TransportException) when (time.GetElapsedTime(start) < Patience)
-            {
-                await Task.Delay(Pause, time, cancellationToken);
-            }
-        }
+            cancellationToken,
+            isFinal: _ => time.GetElapsedTime(start) >= Patience);
+        if (outcome.Step == JobStep.Retry) throw new InvalidOperationException($"Job {id} could not be handled; it is delivered again.");
     }
 }

@@ -53,6 +53,11 @@ type Names = {
 var requestQueues = ['r1-interactive', 'r1-bulk']
 
 @export()
+@description('The queues of single models, and of precisions of theirs that requests name.')
+func routeQueues(routes string[]) string[] =>
+  flatten(map(['r1-interactive', 'r1-bulk'], queue => map(routes, route => '${queue}-${route}')))
+
+@export()
 var replyQueue = 'r1-replies'
 
 @export()

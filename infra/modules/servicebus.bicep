@@ -1,4 +1,4 @@
-import { jobQueue, replyQueue, requestQueues, scaledQueues, Names } from 'names.bicep'
+import { jobQueue, replyQueue, requestQueues, routeQueues, scaledQueues, Names } from 'names.bicep'
 import { roles } from 'roles.bicep'
 import { Principals, Tags } from 'types.bicep'
 
@@ -7,20 +7,25 @@ param location string
 param tags Tags
 param principals Principals
 
+@description('See WorkerSettings.')
+param routes string[]
+
+var own = routeQueues(routes)
+
 // The code asks for at least fifty deliveries and this lock. Nothing expires: what waits is bounded by deadlines, and ends with an answer.
-var queues = [...scaledQueues, replyQueue]
+var queues = [...scaledQueues, ...own, replyQueue]
 
 var both = [roles.serviceBusDataSender, roles.serviceBusDataReceiver]
 var grants = flatten([
   // Both roles drive batches and look at what waits; a gateway takes no jobs, and only receives replies.
-  flatten(map(requestQueues, queue => map(both, role => { queue: queue, role: role, who: 'gateway' })))
+  flatten(map([...requestQueues, ...own], queue => map(both, role => { queue: queue, role: role, who: 'gateway' })))
   flatten(map(queues, queue => map(both, role => { queue: queue, role: role, who: 'worker' })))
   [
     { queue: jobQueue, role: roles.serviceBusDataSender, who: 'gateway' }
     { queue: replyQueue, role: roles.serviceBusDataReceiver, who: 'gateway' }
   ]
   // To ask for a queue's length takes the right to manage it.
-  map(scaledQueues, queue => { queue: queue, role: roles.serviceBusDataOwner, who: 'platform' })
+  map([...scaledQueues, ...own], queue => { queue: queue, role: roles.serviceBusDataOwner, who: 'platform' })
 ])
 
 resource namespace 'Microsoft.ServiceBus/namespaces@2026-01-01' = {

@@ -1,6 +1,6 @@
-import { container, modelsContainer, scaledQueues, Names } from 'names.bicep'
+import { container, modelsContainer, routeQueues, scaledQueues, Names } from 'names.bicep'
 import { roles } from 'roles.bicep'
-import { Principals } from 'types.bicep'
+import { Principals, Settings } from 'types.bicep'
 
 param names Names
 param principals Principals
@@ -8,8 +8,11 @@ param principals Principals
 @description('Who deploys, and may put models there; nobody if empty.')
 param operatorPrincipal string
 
-@description('Whether requests and replies travel through this account\'s queues.')
-param hasQueues bool
+param settings Settings
+
+// Whether requests and replies travel through this account's queues.
+var hasQueues = settings.transport == 'storage'
+var queues = [...scaledQueues, ...routeQueues(settings.worker.routes)]
 
 resource account 'Microsoft.Storage/storageAccounts@2026-06-01' existing = {
   name: names.storage
@@ -36,7 +39,7 @@ resource queueService 'Microsoft.Storage/storageAccounts/queueServices@2026-06-0
 }
 
 resource watched 'Microsoft.Storage/storageAccounts/queueServices/queues@2026-06-01' existing = [
-  for name in scaledQueues: {
+  for name in queues: {
     parent: queueService
     name: name
   }
@@ -104,7 +107,7 @@ resource workerQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = if 
 }
 
 resource platformQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for (name, at) in scaledQueues: if (hasQueues) {
+  for (name, at) in queues: if (hasQueues) {
     name: guid(account.id, name, names.platformIdentity, roles.storageQueueDataReader)
     scope: watched[at]
     properties: {

@@ -1,4 +1,4 @@
-import { container, jobQueue, modelsContainer, requestQueues, Names } from 'names.bicep'
+import { container, jobQueue, modelsContainer, requestQueues, routeQueues, Names } from 'names.bicep'
 import { Settings, Tags } from 'types.bicep'
 
 param names Names
@@ -6,12 +6,12 @@ param location string
 param tags Tags
 param settings Settings
 
-// A day more than the code itself waits for what may still run: see Housekeeping.LongestWait.
+// A day more than the code itself waits for what may still run: see RetentionSweep.LongestWait.
 var leftoverDays = 15 + (settings.retentionHours + 23) / 24
 
 // Service Bus has dead letters of its own. The host of the gateway puts poisoned jobs aside by itself.
 var queues = settings.transport == 'storage'
-  ? flatten([requestQueues, map(requestQueues, name => '${name}-dead'), [jobQueue, '${jobQueue}-poison']])
+  ? flatten([requestQueues, routeQueues(settings.worker.routes), map(requestQueues, name => '${name}-dead'), [jobQueue, '${jobQueue}-poison']])
   : []
 
 resource account 'Microsoft.Storage/storageAccounts@2026-06-01' = {

@@ -76,6 +76,9 @@ type WorkerSettings = {
   @description('Which models a worker serves: those built into its image, or those of the account\'s container for models.')
   models: 'image' | 'repository'
 
+  @description('What requests for each model are queued as, as `r1 queue names MODEL MODEL:PRECISION` prints it: workers are scaled by these queues too.')
+  routes: string[]
+
   @description('Further arguments of r1 serve, such as --model, --kv-memory, --max-wait.')
   arguments: string[]
 }

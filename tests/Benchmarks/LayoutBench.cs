@@ -1,11 +1,19 @@
-using R1Serverless.Building;
-using R1Serverless.Generation;
+using R1Serverless.Engine.Devices;
+using R1Serverless.Engine.Evaluation;
+using R1Serverless.Engine.Inference;
+using R1Serverless.Engine.ModelHosting;
+using R1Serverless.Engine.Probes;
+using R1Serverless.Engine.Runtime;
+using R1Serverless.Engine.Steps;
+using R1Serverless.ModelBuilder.Checkpoints;
 using R1Serverless.Models;
-using R1Serverless.Runtime;
+using R1Serverless.Models.Folders;
+using R1Serverless.Tests.ModelBuilder;
 
 namespace R1Serverless.Tests.Benchmarks;
 
-/// <summary>Compares the ways to write quantised linear layers: speed on random weights, accuracy on the shipped model's, and whether a row depends on its neighbours.</summary>
+/// <summary>Compares the ways to write quantised linear layers: speed on random weights, accuracy on the shipped model's, and whether a row depends
+/// on its neighbours.</summary>
 /// <param name="folder">Where the models are built; the caller empties it.</param>
 /// <param name="rounds">How often each speed is measured, in turn with all the others; medians are reported.</param>
 /// <param name="tasks">Problems that the shipped model is asked, from the first on; 0 asks none.</param>
@@ -18,7 +26,8 @@ internal sealed class LayoutBench(string folder, int rounds, int tasks, Action<s
 
     public async Task<IReadOnlyList<LayoutRow>> RunAsync(CancellationToken cancellation)
     {
-        var shipped = ShippedModels.Find(ShippedModels.Nano) ?? throw new InvalidModelException($"{ShippedModels.Nano} is not beside the executable.");
+        var shipped = ShippedModels.Find(ShippedModels.Nano)
+            ?? throw new InvalidModelException($"{ShippedModels.Nano} is not beside the executable.");
         var random = Path.Combine(folder, "checkpoint");
         progress("writing random weights");
         SyntheticCheckpoint.Write(random, SyntheticShape.Bench, shipped);
@@ -26,7 +35,8 @@ internal sealed class LayoutBench(string folder, int rounds, int tasks, Action<s
         foreach (var candidate in LayoutCandidate.All)
         {
             progress($"building {candidate.Name}");
-            models.Add((candidate, Build(candidate, random, $"random-{models.Count}", cancellation), Build(candidate, shipped, $"shipped-{models.Count}", cancellation)));
+            models.Add((candidate, Build(candidate, random, $"random-{models.Count}", cancellation),
+                Build(candidate, shipped, $"shipped-{models.Count}", cancellation)));
         }
 
         var speeds = MeasureSpeeds([.. models.Select(m => m.Random)], cancellation);
@@ -35,7 +45,8 @@ internal sealed class LayoutBench(string folder, int rounds, int tasks, Action<s
         {
             progress($"{candidate.Name}: rows alone and together");
             var difference = Math.Max(Difference(own), Difference(real));
-            rows.Add(new LayoutRow(candidate.Name, candidate.IsBuilt, own.Manifest.Variants[0].Bytes, speed.Decode, speed.Prefill, difference, tasks == 0 ? null : await AskAsync(candidate, real, cancellation)));
+            rows.Add(new LayoutRow(candidate.Name, candidate.IsBuilt, own.Manifest.Variants[0].Bytes, speed.Decode, speed.Prefill, difference,
+                tasks == 0 ? null : await AskAsync(candidate, real, cancellation)));
         }
 
         return rows;
@@ -59,7 +70,8 @@ internal sealed class LayoutBench(string folder, int rounds, int tasks, Action<s
                     for (var i = 0; i < loops.Count; i++)
                     {
                         cancellation.ThrowIfCancellationRequested();
-                        measured[i][way].Add(way < Rows.Count ? rates[i].Measure(Rows[way]) : PromptTokens / loops[i].Run(1, PromptTokens, 1).TotalSeconds);
+                        measured[i][way].Add(
+                            way < Rows.Count ? rates[i].Measure(Rows[way]) : PromptTokens / loops[i].Run(1, PromptTokens, 1).TotalSeconds);
                     }
                 }
             }
@@ -70,7 +82,8 @@ internal sealed class LayoutBench(string folder, int rounds, int tasks, Action<s
             foreach (var loop in loops) loop.Dispose();
         }
 
-        return [.. measured.Select(ways => ((IReadOnlyList<double>)[.. ways[..^1].Select(InterleavedRates.Median)], InterleavedRates.Median(ways[^1])))];
+        return [.. measured.Select(
+            ways => ((IReadOnlyList<double>)[.. ways[..^1].Select(InterleavedRates.Median)], InterleavedRates.Median(ways[^1])))];
     }
 
     private static double Difference(ModelFolder model) => RowIndependence.LargestDifference(model, model.Manifest.Variants[0], new RuntimeOptions());
@@ -79,9 +92,13 @@ internal sealed class LayoutBench(string folder, int rounds, int tasks, Action<s
     private async Task<double> AskAsync(LayoutCandidate candidate, ModelFolder model, CancellationToken cancellation)
     {
         progress($"{candidate.Name}: asking {ShippedModels.Nano}");
-        var asked = await EvaluationTask.LoadAsync(Path.Combine(model.Path, ModelFolder.EvaluationFile), cancellation);
-        await using var engine = new LocalInference([LoadedVariant.OpenAlone(model, model.Manifest.Variants[0], new RuntimeOptions(), new EngineOptions(), TimeProvider.System)]);
-        var report = await Evaluation.RunAsync(engine, model.Name, candidate.Precision, [.. asked.Take(tasks)], TimeProvider.System, progress: null, cancellation);
+        var asked = await EvaluationTask.LoadAsync(Path.Combine(model.Path, ModelFiles.EvaluationFile), cancellation);
+        await using var engine =
+            new LocalInference(
+                [LoadedVariant.OpenAlone(model, model.Manifest.Variants[0], new RuntimeOptions(), new EngineOptions(), TimeProvider.System)]);
+        var report =
+            await Evaluation.RunAsync(engine, model.Name, candidate.Precision, [.. asked.Take(tasks)], TimeProvider.System, progress: null,
+                cancellation);
         return report.Total.Accuracy;
     }
 }

@@ -8,4 +8,5 @@ namespace R1Serverless.Tests.Benchmarks;
 /// <param name="Prefill">Prompt tokens per second.</param>
 /// <param name="RowDifference">Between a logit of a row alone and in a batch, at most; 0 where all bits are equal.</param>
 /// <param name="Accuracy">Exact answers of the shipped model, 0 to 1; null where it was not asked.</param>
-internal sealed record LayoutRow(string Layout, bool IsBuilt, long FileBytes, IReadOnlyList<double> Decode, double Prefill, double RowDifference, double? Accuracy);
+internal sealed record LayoutRow(string Layout, bool IsBuilt, long FileBytes, IReadOnlyList<double> Decode, double Prefill, double RowDifference,
+    double? Accuracy);

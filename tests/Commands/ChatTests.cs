@@ -1,5 +1,5 @@
+using R1Serverless.Abstractions;
 using R1Serverless.Commands;
-using R1Serverless.Requests;
 using R1Serverless.Tests.Hosting;
 
 namespace R1Serverless.Tests.Commands;
@@ -38,7 +38,8 @@ public sealed class ChatTests
         var failures = 1;
         var engine = new FakeInference((_, token) => failures-- > 0
             ? FakeInference.Of(new InferenceEvent.Failed(new(InferenceErrorKind.QueueFull, "full"))).RunAsync(null!, token)
-            : FakeInference.Of(new InferenceEvent.Delta(0, DeltaKind.Answer, "yes"), new InferenceEvent.Finished(new(1, 1, 0))).RunAsync(null!, token));
+            : FakeInference.Of(new InferenceEvent.Delta(0, DeltaKind.Answer, "yes"), new InferenceEvent.Finished(new(1, 1, 0)))
+            .RunAsync(null!, token));
         var (text, code) = await TalkAsync(engine, "one\ntwo\n");
         Assert.Equal(("yes\n", 1), (text, code));
         Assert.Single(((Prompt.Chat)engine.Requests[1].Prompt).Messages);
@@ -50,7 +51,8 @@ public sealed class ChatTests
         using CancellationTokenSource stop = new();
         var engine = new FakeInference((_, token) => Stopped(stop, token));
         StringWriter output = new() { NewLine = "\n" };
-        var conversation = new Conversation(engine, "r1-nano", null, new SamplingOptions(), new ChatScreen(output, isTerminal: false), new PrecisionWish());
+        var conversation =
+            new Conversation(engine, "r1-nano", null, new SamplingOptions(), new ChatScreen(output, isTerminal: false), new PrecisionPreference());
         Assert.Null(await conversation.AskAsync("one", stop.Token));
         Assert.Equal("half\n", output.ToString());
         Assert.Null(await conversation.AskAsync("two", stop.Token));
@@ -70,7 +72,7 @@ public sealed class ChatTests
         StringWriter output = new() { NewLine = "\n" };
         ChatScreen screen = new(output, terminal);
         using ChatCommand.StopSignal signal = new();
-        var conversation = new Conversation(inference, "r1-nano", system, new SamplingOptions(), screen, new PrecisionWish());
+        var conversation = new Conversation(inference, "r1-nano", system, new SamplingOptions(), screen, new PrecisionPreference());
         var code = await ChatCommand.ConverseAsync(conversation, screen, new StringReader(input), signal);
         return (output.ToString().Replace("Begun anew.\n", "", StringComparison.Ordinal), code);
     }

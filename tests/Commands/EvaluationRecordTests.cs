@@ -1,7 +1,9 @@
+using R1Serverless.Abstractions;
 using R1Serverless.Commands;
-using R1Serverless.Generation;
+using R1Serverless.Engine.Evaluation;
 using R1Serverless.Models;
-using R1Serverless.Requests;
+using R1Serverless.Models.Folders;
+using R1Serverless.Storage;
 
 namespace R1Serverless.Tests.Commands;
 
@@ -13,8 +15,14 @@ public sealed class EvaluationRecordTests : IDisposable
     public EvaluationRecordTests()
     {
         foreach (var file in Directory.EnumerateFiles(TestModels.Nano.Path)) File.Copy(file, Path.Combine(_path, Path.GetFileName(file)));
-        foreach (var precision in (Precision[])[Precision.Fp32, Precision.Int8, Precision.Int4]) File.WriteAllText(Path.Combine(_path, $"{precision}.onnx"), "");
-        var manifest = TestModels.Nano.Manifest with { Variants = [.. ((Precision[])[Precision.Fp32, Precision.Int8, Precision.Int4]).Select(EvaluationReports.Variant)] };
+        foreach (var precision in (Precision[])[Precision.Fp32, Precision.Int8, Precision.Int4])
+            File.WriteAllText(Path.Combine(_path, $"{precision}.onnx"), "");
+        var manifest =
+            TestModels.Nano.Manifest with
+            {
+                Variants =
+            [.. ((Precision[])[Precision.Fp32, Precision.Int8, Precision.Int4]).Select(EvaluationReports.Variant)]
+            };
         manifest.Save(Manifest);
         _folder = ModelFolder.Open(_path);
     }
@@ -38,8 +46,10 @@ public sealed class EvaluationRecordTests : IDisposable
         Assert.Equal([("cuda", 0.25), ("cpu", 0.5)], kept[1].Evaluations.Select(e => (e.Device, e.Accuracy)));
         Assert.Equal([0.75], kept[2].Evaluations.Select(e => e.Accuracy));
         var int8 = kept[1].Evaluations[1];
-        Assert.Equal((2, 50.0, 0.999, 0.012, 1.2, 1_000_000L), (int8.Tasks, int8.AccuracyDrop, int8.TokenAgreement, int8.KlDivergence, int8.Tolerance, int8.MemoryBytes));
-        Assert.Equal((200, 1234.5, EvaluationReports.Measured, false), (int8.TokensPerSecond[1], int8.TokensPerSecond[8], int8.Measured, int8.IsWithinTolerance));
+        Assert.Equal((2, 50.0, 0.999, 0.012, 1.2, 1_000_000L),
+            (int8.Tasks, int8.AccuracyDrop, int8.TokenAgreement, int8.KlDivergence, int8.Tolerance, int8.MemoryBytes));
+        Assert.Equal((200, 1234.5, EvaluationReports.Measured, false),
+            (int8.TokensPerSecond[1], int8.TokensPerSecond[8], int8.Measured, int8.IsWithinTolerance));
     }
 
     [Fact]
@@ -77,7 +87,8 @@ public sealed class EvaluationRecordTests : IDisposable
     public async Task Evaluations_that_end_at_once_are_all_kept()
     {
         string[] devices = [.. Enumerable.Range(0, 12).Select(i => $"device {i:00}")];
-        await Parallel.ForEachAsync(devices, Cancellation, async (device, _) => await KeepAsync(_folder, EvaluationReports.Of(Precision.Fp32, Precision.Int8) with { Device = device }));
+        await Parallel.ForEachAsync(devices, Cancellation,
+            async (device, _) => await KeepAsync(_folder, EvaluationReports.Of(Precision.Fp32, Precision.Int8) with { Device = device }));
         Assert.Equal(devices, ModelManifest.Load(Manifest).Variants[1].Evaluations.Select(e => e.Device).Order());
     }
 
@@ -89,25 +100,26 @@ public sealed class EvaluationRecordTests : IDisposable
         using (new FileStream(Path.Combine(_path, ".evaluation.lock"), FileMode.Create, FileAccess.ReadWrite, FileShare.None))
         {
             kept = EvaluationRecord.KeepAsync(_folder, EvaluationReports.Of(Precision.Fp32, Precision.Int8), time, Cancellation);
-            await time.UntilAwaitedByAsync<EvaluationLock>();
+            await time.UntilAwaitedAsync(StoredEvaluations.Pause);
             time.Advance(TimeSpan.FromSeconds(9));
-            await time.UntilAwaitedByAsync<EvaluationLock>();
+            await time.UntilAwaitedAsync(StoredEvaluations.Pause);
             Assert.False(kept.IsCompleted);
         }
 
-        Assert.Equal(1, await time.PassAsync<EvaluationLock>(kept));
+        Assert.Equal(1, await time.PassAsync(StoredEvaluations.Pause, kept));
         Assert.StartsWith("Kept in ", await kept, StringComparison.Ordinal);
         using (new FileStream(Path.Combine(_path, ".evaluation.lock"), FileMode.Create, FileAccess.ReadWrite, FileShare.None))
         {
             given = EvaluationRecord.KeepAsync(_folder, EvaluationReports.Of(Precision.Fp32, Precision.Int8), time, Cancellation);
-            // A look each 20 ms.
-            Assert.Equal(500, await time.PassAsync<EvaluationLock>(given));
+            Assert.Equal((StoredEvaluations.Patience / StoredEvaluations.Pause) + 1, await time.PassAsync(StoredEvaluations.Pause, given));
         }
 
-        Assert.Contains("another process has held .evaluation.lock for 10 seconds", (await Assert.ThrowsAsync<IOException>(() => given)).Message, StringComparison.Ordinal);
+        Assert.Contains("evaluation.lock' is not to be had", (await Assert.ThrowsAsync<TransportException>(() => given)).Message,
+            StringComparison.Ordinal);
     }
 
     public void Dispose() => Directory.Delete(_path, recursive: true);
 
-    private static Task<string> KeepAsync(ModelFolder folder, ModelReport report) => EvaluationRecord.KeepAsync(folder, report, TimeProvider.System, Cancellation);
+    private static Task<string> KeepAsync(ModelFolder folder, ModelReport report) =>
+        EvaluationRecord.KeepAsync(folder, report, TimeProvider.System, Cancellation);
 }

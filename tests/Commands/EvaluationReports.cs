@@ -1,6 +1,6 @@
-using R1Serverless.Generation;
+using R1Serverless.Abstractions;
+using R1Serverless.Engine.Evaluation;
 using R1Serverless.Models;
-using R1Serverless.Requests;
 
 namespace R1Serverless.Tests.Commands;
 
@@ -13,7 +13,8 @@ internal static class EvaluationReports
     public static ModelReport Of(Precision reference, Precision other, InferenceError? error = null) => new("r1-nano", "cpu", Measured, 1.2,
     [
         new VariantReport(Variant(reference), Answers("2", "6"), Agreement.Full, new Dictionary<int, double> { [1] = 100, [8] = 400 }, 3_000_000),
-        new VariantReport(Variant(other), Answers("2", "7", error), new Agreement(1000, 999, 12), new Dictionary<int, double> { [1] = 200, [8] = 1234.5 }, 1_000_000),
+        new VariantReport(Variant(other), Answers("2", "7", error), new Agreement(1000, 999, 12),
+            new Dictionary<int, double> { [1] = 200, [8] = 1234.5 }, 1_000_000),
     ]);
 
     public static ModelVariant Variant(Precision precision) => new(precision, $"{precision}.onnx", null, 4_000_000);

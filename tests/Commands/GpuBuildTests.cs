@@ -1,10 +1,11 @@
 using System.Text;
 using System.Text.Json;
-using R1Serverless.Runtime;
+using R1Serverless.Engine.Devices;
 
 namespace R1Serverless.Tests.Commands;
 
-/// <summary>What `dotnet publish functions -p:Gpu=true` gives, and what it says on a machine that can't use it, as most that run these tests can't.</summary>
+/// <summary>What `dotnet publish functions -p:Gpu=true` gives, and what it says on a machine that can't use it, as most that run these tests
+/// can't.</summary>
 public sealed class GpuBuildTests
 {
     private const string ProviderLibrary = "libonnxruntime_providers_cuda.so";
@@ -19,17 +20,19 @@ public sealed class GpuBuildTests
         {
             // The analyzers have seen these sources, and nobody waits for this folder's start.
             var (published, said, errors) = await DeviceTests.RunAsync(
-                "dotnet", "publish", RepositoryFiles.Path("functions"), "--configuration", "Release", "-p:Gpu=true", "--output", folder, "--artifacts-path", RepositoryFiles.Path("tests", "obj", "gpu", "artifacts"),
-                "-p:PublishReadyToRun=false", "-p:PublishReadyToRunComposite=false", "-p:RunAnalyzers=false", "-p:EnforceCodeStyleInBuild=false", "--disable-build-servers", "--verbosity", "quiet", "--nologo");
+                "dotnet", "publish", RepositoryFiles.Path("functions"), "--configuration", "Release", "-p:Gpu=true", "--output", folder,
+                "--artifacts-path", RepositoryFiles.Path("tests", "obj", "gpu", "artifacts"),
+                "-p:PublishReadyToRun=false", "-p:PublishReadyToRunComposite=false", "-p:RunAnalyzers=false", "-p:EnforceCodeStyleInBuild=false",
+                "--disable-build-servers", "--verbosity", "quiet", "--nologo");
             Assert.True(published == 0, said + errors);
             // Windows' natives, which the package copies too, would be a third of the folder.
             Assert.Empty(Directory.EnumerateFiles(folder, "onnxruntime*.dll"));
             AssertLinks(Path.Combine(folder, ProviderLibrary));
-            string r1 = Path.Combine(folder, "r1");
+            var r1 = Path.Combine(folder, "r1");
 
             var (code, output, _) = await DeviceTests.RunAsync(r1, "devices", "--json");
             Assert.Equal(0, code);
-            using JsonDocument devices = JsonDocument.Parse(output);
+            using var devices = JsonDocument.Parse(output);
             Assert.Contains("CUDAExecutionProvider", devices.RootElement.GetProperty("providers").EnumerateArray().Select(one => one.GetString()));
             // Asked in this process, which has another build's ONNX Runtime: it is the machine that lacks them.
             Assert.Equal(CudaRequirements.Missing, devices.RootElement.GetProperty("cuda_missing").GetString());
@@ -44,7 +47,8 @@ public sealed class GpuBuildTests
             Assert.Equal((3, $"No GPU to prove: {CudaRequirements.Missing}.\n"), (code, errors));
 
             string input = Path.Combine(data, "in.jsonl"), results = Path.Combine(data, "out.jsonl");
-            await File.WriteAllTextAsync(input, """{"custom_id":"1","method":"POST","url":"/v1/chat/completions","body":{"model":"r1-nano","messages":[{"role":"user","content":"What is 12 + 30?"}],"temperature":0}}""");
+            await File.WriteAllTextAsync(input,
+                """{"custom_id":"1","method":"POST","url":"/v1/chat/completions","body":{"model":"r1-nano","messages":[{"role":"user","content":"What is 12 + 30?"}],"temperature":0}}""");
             (code, output, errors) = await DeviceTests.RunAsync(r1, "run-batch", "-i", input, "-o", results, "--data", data, "--model", "r1-nano");
             Assert.True(code == 0, output + errors);
             Assert.Contains($"{CudaRequirements.Missing}: models run on the CPU.", output + errors);
@@ -59,8 +63,8 @@ public sealed class GpuBuildTests
     /// <summary>The libraries that are looked for are those that the provider is linked to; cuDNN it loads by name.</summary>
     private static void AssertLinks(string library)
     {
-        byte[] bytes = File.ReadAllBytes(library);
-        foreach (string name in CudaRequirements.Parts.Where(part => part.Part != "cuDNN 9").SelectMany(part => part.Libraries))
+        var bytes = File.ReadAllBytes(library);
+        foreach (var name in CudaRequirements.Parts.Where(part => part.Part != "cuDNN 9").SelectMany(part => part.Libraries))
             Assert.True(bytes.AsSpan().IndexOf(Encoding.ASCII.GetBytes($"\0{name}\0")) > 0, $"{ProviderLibrary} does not name {name}.");
     }
 }

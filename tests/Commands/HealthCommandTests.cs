@@ -1,5 +1,6 @@
 using R1Serverless.Commands;
-using R1Serverless.Hosting;
+using R1Serverless.ModelLoading;
+using R1Serverless.Serving;
 using R1Serverless.Tests.Hosting;
 
 namespace R1Serverless.Tests.Commands;
@@ -11,8 +12,8 @@ public sealed class HealthCommandTests
     public async Task Zero_means_ready_and_a_server_that_loads_is_alive_but_not_ready()
     {
         TaskCompletionSource<LoadedModels> loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using TestServer server = await TestServer.StartLoadingAsync((_, _, _) => loaded.Task);
-        string url = server.Client.BaseAddress!.ToString();
+        await using var server = await TestServer.StartLoadingAsync((_, _, _) => loaded.Task);
+        var url = server.Client.BaseAddress!.ToString();
         Assert.Equal(0, await RunAsync("--url", url, "--live"));
         Assert.Equal(1, await RunAsync("--url", url));
         loaded.SetResult(new LoadedModels(FakeInference.Thoughtful(), () => [TestServer.Served()], () => default));

@@ -41,7 +41,8 @@ public sealed class NumberOptionTests
     }
 
     [Fact]
-    public void What_is_usual_needs_no_bounds() => Assert.Empty(new RootCommand { NumberOption.Bound(new Option<int>("--n") { DefaultValueFactory = _ => 0 }, 1, 300) }.Parse("").Errors);
+    public void What_is_usual_needs_no_bounds() =>
+    Assert.Empty(new RootCommand { NumberOption.Bound(new Option<int>("--n") { DefaultValueFactory = _ => 0 }, 1, 300) }.Parse("").Errors);
 
     private static IEnumerable<string> Errors<T>(Option<T> option, params string[] values) =>
         new RootCommand { NumberOption.Bound(option, 1, 300) }.Parse(["--n", .. values]).Errors.Select(error => error.Message);

@@ -46,9 +46,9 @@ public abstract class AnswerTests
     public async Task The_sdk_gets_a_right_answer_as_a_stream()
     {
         StringBuilder text = new();
-        await foreach (StreamingChatCompletionUpdate update in Server.Chat().CompleteChatStreamingAsync([new UserChatMessage("What is 12 + 30?")], Greedy))
+        await foreach (var update in Server.Chat().CompleteChatStreamingAsync([new UserChatMessage("What is 12 + 30?")], Greedy))
         {
-            foreach (ChatMessageContentPart part in update.ContentUpdate) text.Append(part.Text);
+            foreach (var part in update.ContentUpdate) text.Append(part.Text);
         }
 
         Assert.Equal("42", text.ToString().Trim());
@@ -57,9 +57,10 @@ public abstract class AnswerTests
     [Fact]
     public async Task A_stream_reasons_first_and_then_answers_as_without_streaming()
     {
-        using JsonDocument whole = JsonDocument.Parse(await (await Server.Client.SendAsync(ServeProcess.Ask("What is 56 + 27?"))).Content.ReadAsStringAsync());
-        JsonElement message = whole.RootElement.GetProperty("choices")[0].GetProperty("message");
-        (string reasoning, string answer) = await StreamAsync("What is 56 + 27?");
+        using var whole =
+            JsonDocument.Parse(await (await Server.Client.SendAsync(ServeProcess.Ask("What is 56 + 27?"))).Content.ReadAsStringAsync());
+        var message = whole.RootElement.GetProperty("choices")[0].GetProperty("message");
+        (var reasoning, var answer) = await StreamAsync("What is 56 + 27?");
         Assert.Equal("83", answer.Trim());
         Assert.NotEqual("", reasoning);
         Assert.Equal((message.GetProperty("reasoning_content").GetString(), message.GetProperty("content").GetString()), (reasoning, answer));
@@ -69,7 +70,8 @@ public abstract class AnswerTests
     public async Task A_hundred_streams_at_once_are_all_right()
     {
         (int A, int B)[] sums = [.. Enumerable.Range(0, 100).Select(i => (11 + (i * 37 % 89), 10 + (i * 53 % 90)))];
-        string[] answers = [.. (await Task.WhenAll(sums.Select(sum => StreamAsync($"What is {sum.A} + {sum.B}?")))).Select(pair => pair.Answer.Trim())];
+        string[] answers =
+            [.. (await Task.WhenAll(sums.Select(sum => StreamAsync($"What is {sum.A} + {sum.B}?")))).Select(pair => pair.Answer.Trim())];
         Assert.Equal(sums.Select(sum => (sum.A + sum.B).ToString(CultureInfo.InvariantCulture)), answers);
         await Worker.UntilIdleAsync();
     }
@@ -77,13 +79,13 @@ public abstract class AnswerTests
     [Fact]
     public async Task Errors_reach_the_sdk_with_their_status()
     {
-        ClientResultException unknown = await Assert.ThrowsAsync<ClientResultException>(
+        var unknown = await Assert.ThrowsAsync<ClientResultException>(
             () => Server.Chat("no-such-model").CompleteChatAsync([new UserChatMessage("hi")], Greedy));
         Assert.Equal(404, unknown.Status);
         Assert.Contains("model_not_found", unknown.GetRawResponse()!.Content.ToString(), StringComparison.Ordinal);
 
-        string tooLong = string.Concat(Enumerable.Repeat("1 + 2 + ", 20_000));
-        ClientResultException beyond = await Assert.ThrowsAsync<ClientResultException>(
+        var tooLong = string.Concat(Enumerable.Repeat("1 + 2 + ", 20_000));
+        var beyond = await Assert.ThrowsAsync<ClientResultException>(
             () => Server.Chat().CompleteChatAsync([new UserChatMessage(tooLong)], Greedy));
         Assert.Equal(400, beyond.Status);
         Assert.Contains("context_length_exceeded", beyond.GetRawResponse()!.Content.ToString(), StringComparison.Ordinal);
@@ -102,8 +104,10 @@ public abstract class AnswerTests
         using (Socket socket = new(SocketType.Stream, ProtocolType.Tcp))
         {
             await socket.ConnectAsync(Server.Client.BaseAddress!.Host, Server.Client.BaseAddress.Port);
-            string body = $$"""{"model":"{{ServeProcess.Model}}","messages":[{"role":"user","content":"What is 2 + 2?"}],"stream":true,"ignore_eos":true,"max_tokens":1900}""";
-            string head = $"POST /v1/chat/completions HTTP/1.1\r\nHost: r1\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n";
+            var body =
+                $$"""{"model":"{{ServeProcess.Model}}","messages":[{"role":"user","content":"What is 2 + 2?"}],"stream":true,"ignore_eos":true,"max_tokens":1900}""";
+            var head =
+                $"POST /v1/chat/completions HTTP/1.1\r\nHost: r1\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n";
             await socket.SendAsync(Encoding.ASCII.GetBytes(head + body));
             Assert.NotEqual(0, await socket.ReceiveAsync(new byte[1024]));
             // Closes with a reset, as the kernel does for a killed process with unread data.
@@ -116,21 +120,21 @@ public abstract class AnswerTests
 
     private async Task<(string Reasoning, string Answer)> StreamAsync(string question)
     {
-        HttpResponseMessage response = await Server.Client.SendAsync(ServeProcess.Ask(question, ",\"stream\":true"), HttpCompletionOption.ResponseHeadersRead);
+        var response = await Server.Client.SendAsync(ServeProcess.Ask(question, ",\"stream\":true"), HttpCompletionOption.ResponseHeadersRead);
         using StreamReader reader = new(await response.Content.ReadAsStreamAsync());
         (StringBuilder reasoning, StringBuilder answer) = (new(), new());
         while (await reader.ReadLineAsync() is { } line && line != "data: [DONE]")
         {
             if (!line.StartsWith("data: ", StringComparison.Ordinal)) continue;
-            using JsonDocument chunk = JsonDocument.Parse(line["data: ".Length..]);
-            JsonElement delta = chunk.RootElement.GetProperty("choices")[0].GetProperty("delta");
-            if (delta.TryGetProperty("reasoning_content", out JsonElement thought))
+            using var chunk = JsonDocument.Parse(line["data: ".Length..]);
+            var delta = chunk.RootElement.GetProperty("choices")[0].GetProperty("delta");
+            if (delta.TryGetProperty("reasoning_content", out var thought))
             {
                 Assert.Equal(0, answer.Length);
                 reasoning.Append(thought.GetString());
             }
 
-            if (delta.TryGetProperty("content", out JsonElement text)) answer.Append(text.GetString());
+            if (delta.TryGetProperty("content", out var text)) answer.Append(text.GetString());
         }
 
         return (reasoning.ToString(), answer.ToString());

@@ -13,8 +13,8 @@ public sealed class BackpressureTests(ITestOutputHelper output) : IDisposable
     [Fact]
     public async Task A_request_is_refused_while_the_estimated_wait_exceeds_the_limit_and_taken_in_below_it()
     {
-        await using ServeProcess gateway = await ServeProcess.StartInAsync(_data, "--role", "gateway", "--max-wait", "3");
-        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        await using var gateway = await ServeProcess.StartInAsync(_data, "--role", "gateway", "--max-wait", "3");
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         limit.CancelAfter(Patience);
         // No worker is there: the first waits, and the estimate grows with its age.
         List<Task<HttpResponseMessage>> sent = [];
@@ -24,17 +24,17 @@ public sealed class BackpressureTests(ITestOutputHelper output) : IDisposable
             await Task.WhenAny(sent[^1], Task.Delay(Between, TimeProvider.System, limit.Token));
         }
 
-        HttpResponseMessage refused = await sent.First(one => one.IsCompleted);
+        var refused = await sent.First(one => one.IsCompleted);
         Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
-        int seconds = int.Parse(Assert.Single(refused.Headers.GetValues("Retry-After")), System.Globalization.CultureInfo.InvariantCulture);
+        var seconds = int.Parse(Assert.Single(refused.Headers.GetValues("Retry-After")), System.Globalization.CultureInfo.InvariantCulture);
         Assert.InRange(seconds, 4, (int)Patience.TotalSeconds);
-        using JsonDocument body = JsonDocument.Parse(await refused.Content.ReadAsStringAsync(limit.Token));
-        JsonElement error = body.RootElement.GetProperty("error");
+        using var body = JsonDocument.Parse(await refused.Content.ReadAsStringAsync(limit.Token));
+        var error = body.RootElement.GetProperty("error");
         Assert.Equal(("rate_limit_error", "overloaded"), (error.GetProperty("type").GetString(), error.GetProperty("code").GetString()));
         Assert.Contains("the server takes nothing in above 3 s", error.GetProperty("message").GetString(), StringComparison.Ordinal);
 
         // Those that wait are answered, and then others are taken in again.
-        await using ServeProcess worker = await ServeProcess.StartInAsync(_data, "--role", "worker");
+        await using var worker = await ServeProcess.StartInAsync(_data, "--role", "worker");
         HttpStatusCode[] answers = [.. (await Task.WhenAll(sent)).Select(one => one.StatusCode)];
         Assert.Equal(HttpStatusCode.OK, answers[0]);
         // More than one may have been on its way when the first was refused.
@@ -46,7 +46,9 @@ public sealed class BackpressureTests(ITestOutputHelper output) : IDisposable
         }
         while (later == HttpStatusCode.TooManyRequests);
         Assert.Equal(HttpStatusCode.OK, later);
-        output.WriteLine($"taken in and answered {answers.Count(one => one == HttpStatusCode.OK)}; then 429 with Retry-After {seconds}: {error.GetProperty("message").GetString()}");
+        output.WriteLine(
+            $"taken in and answered {answers.Count(one => one == HttpStatusCode.OK)}; then 429 with Retry-After {seconds}: "
+            + $"{error.GetProperty("message").GetString()}");
     }
 
     public void Dispose() => Directory.Delete(_data, recursive: true);

@@ -1,16 +1,17 @@
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
-using R1Serverless.Delivery;
-using R1Serverless.Models;
-using R1Serverless.Queues.Embedded;
+using R1Serverless.Models.Folders;
+using R1Serverless.Serving;
+using R1Serverless.Storage.Files;
 using R1Serverless.Tests.Commands;
 using R1Serverless.Tests.Monitoring;
 
 namespace R1Serverless.Tests.EndToEnd;
 
 /// <summary>
-/// A worker that is there but not ready, held in the middle of its start: another process (this one) has the lock of the fetch that it needs. And workers that are taken away while they work.
+/// A worker that is there but not ready, held in the middle of its start: another process (this one) has the lock of the fetch that it needs. And
+/// workers that are taken away while they work.
 /// </summary>
 public sealed class ColdWorkerTests : IDisposable
 {
@@ -23,29 +24,32 @@ public sealed class ColdWorkerTests : IDisposable
     [Fact]
     public async Task A_worker_leases_nothing_before_it_is_ready_and_who_waits_gets_heartbeats_and_503_only_past_the_deadline()
     {
-        string repository = Path.Combine(_folder, "repository");
+        var repository = Path.Combine(_folder, "repository");
         await RunAsync("model", "push", TestModels.Nano.Path, "--to", repository, "--version", "1", "--activate");
-        var (_, key) = (await (await RepositoryAddress.Parse(repository).OpenAsync(TimeProvider.System, CancellationToken.None)).FindAsync("r1-nano", "1", CancellationToken.None))!.Value;
-        string locks = Directory.CreateDirectory(Path.Combine(DataFolder.Cache(Data), "locks")).FullName;
-        IDisposable held = await FileLock.TakeAsync(Path.Combine(locks, key), TimeProvider.System, Patience, CancellationToken.None);
-        await using ServeProcess gateway = await ServeProcess.StartInAsync(Data, "--role", "gateway");
-        Task<ServeProcess> starting = ServeProcess.StartInAsync(Data, "--role", "worker", "--models-from", repository);
+        var (_, key) =
+            (await (await RepositoryAddress.Parse(repository).OpenAsync(TimeProvider.System, CancellationToken.None)).FindAsync("r1-nano", "1",
+                CancellationToken.None))!.Value;
+        var locks = Directory.CreateDirectory(Path.Combine(DataFolder.Cache(Data), "locks")).FullName;
+        var held = await FileLock.TakeAsync(Path.Combine(locks, key), TimeProvider.System, Patience, CancellationToken.None);
+        await using var gateway = await ServeProcess.StartInAsync(Data, "--role", "gateway");
+        var starting = ServeProcess.StartInAsync(Data, "--role", "worker", "--models-from", repository);
 
-        using HttpResponseMessage late = await gateway.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?", ",\"deadline\":1"));
+        using var late = await gateway.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?", ",\"deadline\":1"));
         Assert.Equal(HttpStatusCode.ServiceUnavailable, late.StatusCode);
         Assert.InRange(late.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 60);
 
-        using HttpResponseMessage waiting = await gateway.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?", ",\"stream\":true"), HttpCompletionOption.ResponseHeadersRead);
+        using var waiting =
+            await gateway.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?", ",\"stream\":true"), HttpCompletionOption.ResponseHeadersRead);
         using StreamReader stream = new(await waiting.Content.ReadAsStreamAsync());
-        string first = (await stream.ReadLineAsync())!;
+        var first = (await stream.ReadLineAsync())!;
         Assert.StartsWith(":", first, StringComparison.Ordinal);
         Assert.False(starting.IsCompleted);
-        JsonElement stats = await StatsAsync();
+        var stats = await StatsAsync();
         Assert.Equal(0, stats.GetProperty("leased").GetInt32());
 
         held.Dispose();
-        await using ServeProcess worker = await starting;
-        string rest = await stream.ReadToEndAsync();
+        await using var worker = await starting;
+        var rest = await stream.ReadToEndAsync();
         Assert.EndsWith("data: [DONE]\n\n", rest, StringComparison.Ordinal);
         Assert.DoesNotContain("\"error\"", rest, StringComparison.Ordinal);
     }
@@ -54,24 +58,27 @@ public sealed class ColdWorkerTests : IDisposable
     public async Task Nothing_is_run_twice_by_a_clean_scale_in()
     {
         const int Requests = 60;
-        await using OtlpReceiver receiver = await OtlpReceiver.StartAsync();
-        await using ServeProcess gateway = await ServeProcess.StartInAsync(Data, receiver.Environment, "--role", "gateway");
-        await using ServeProcess leaving = await ServeProcess.StartInAsync(Data, receiver.Environment, "--role", "worker", "--grace", "120");
-        ServeProcess staying = await ServeProcess.StartInAsync(Data, receiver.Environment, "--role", "worker", "--grace", "120");
+        await using var receiver = await OtlpReceiver.StartAsync();
+        await using var gateway = await ServeProcess.StartInAsync(Data, receiver.Environment, "--role", "gateway");
+        await using var leaving = await ServeProcess.StartInAsync(Data, receiver.Environment, "--role", "worker", "--grace", "120");
+        var staying = await ServeProcess.StartInAsync(Data, receiver.Environment, "--role", "worker", "--grace", "120");
         await using (staying)
         {
-            Task<HttpResponseMessage>[] asked = [.. Enumerable.Range(0, Requests).Select(i => gateway.Client.SendAsync(ServeProcess.Ask($"What is {i + 10} + 30?", ",\"ignore_eos\":true,\"max_tokens\":800")))];
+            Task<HttpResponseMessage>[] asked =
+                [.. Enumerable.Range(0, Requests)
+                    .Select(i => gateway.Client.SendAsync(ServeProcess.Ask($"What is {i + 10} + 30?", ",\"ignore_eos\":true,\"max_tokens\":800")))];
             await UntilRunningAsync(leaving);
             leaving.SendTerminate();
             Assert.Equal(0, await leaving.ExitAsync());
-            foreach (HttpResponseMessage answer in await Task.WhenAll(asked)) Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+            foreach (var answer in await Task.WhenAll(asked)) Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
             staying.SendTerminate();
             Assert.Equal(0, await staying.ExitAsync());
         }
 
         // A run is a span of the engine, a delivery one of the queue; both are sent when their process ends.
         Assert.Equal(Requests, receiver.Spans.Count(span => span.Name == "chat r1-nano"));
-        ILookup<string, ReceivedSpan> deliveries = receiver.Spans.Where(span => span.Name == "process interactive").ToLookup(span => span.Attributes["r1.outcome"], StringComparer.Ordinal);
+        var deliveries = receiver.Spans.Where(span => span.Name == "process interactive")
+            .ToLookup(span => span.Attributes["r1.outcome"], StringComparer.Ordinal);
         Assert.Equal(Requests, deliveries["Finished"].Count());
         // Leased in the very moment of the signal, and handed back before they had begun.
         Assert.Equal(deliveries["given back"].Count(), deliveries["Finished"].Count(span => span.Attributes["r1.delivery"] != "1"));
@@ -82,7 +89,7 @@ public sealed class ColdWorkerTests : IDisposable
 
     private static async Task UntilRunningAsync(ServeProcess worker)
     {
-        long began = Stopwatch.GetTimestamp();
+        var began = Stopwatch.GetTimestamp();
         while ((await worker.LoadAsync()).Running == 0) Assert.True(Stopwatch.GetElapsedTime(began) < Patience, worker.Output);
     }
 
@@ -94,5 +101,6 @@ public sealed class ColdWorkerTests : IDisposable
     }
 
     private async Task<JsonElement> StatsAsync() =>
-        JsonDocument.Parse(await RunAsync("queue", "stats", "--class", "interactive", "--json", "--data", Data)).RootElement.GetProperty("queues")[0].Clone();
+        JsonDocument.Parse(await RunAsync("queue", "stats", "--class", "interactive", "--json", "--data", Data))
+            .RootElement.GetProperty("queues")[0].Clone();
 }

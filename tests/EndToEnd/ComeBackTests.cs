@@ -17,26 +17,26 @@ public sealed class ComeBackTests : IDisposable
     public async Task A_gateway_killed_after_202_has_the_result_when_it_is_back_and_one_key_is_one_request()
     {
         string id;
-        await using (ServeProcess first = await StartAsync("gateway"))
+        await using (var first = await StartAsync("gateway"))
         {
-            HttpResponseMessage accepted = await SendAsync(first, "What is 12 + 30?", "", ("Prefer", "respond-async"), ("Idempotency-Key", "k"));
+            var accepted = await SendAsync(first, "What is 12 + 30?", "", ("Prefer", "respond-async"), ("Idempotency-Key", "k"));
             Assert.Equal(HttpStatusCode.Accepted, accepted.StatusCode);
             id = Header(accepted, "x-r1-request-id");
             await first.KillAsync();
         }
 
         await using ServeProcess gateway = await StartAsync("gateway"), worker = await StartAsync("worker");
-        JsonElement record = await EndAsync(gateway, id);
+        var record = await EndAsync(gateway, id);
         Assert.Equal("finished", record.GetProperty("status").GetString());
         Assert.Equal("42", Answer(record.GetProperty("response")));
-        HttpResponseMessage again = await SendAsync(gateway, "What is 12 + 30?", "", ("Idempotency-Key", "k"));
+        var again = await SendAsync(gateway, "What is 12 + 30?", "", ("Idempotency-Key", "k"));
         Assert.Equal(("true", id), (Header(again, "idempotency-replayed"), Header(again, "x-r1-request-id")));
         Assert.Equal("42", Answer(await JsonAsync(again)));
 
-        HttpResponseMessage[] twice = await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => SendAsync(gateway, "What is 347 + 85?", "", ("Idempotency-Key", "twice"))));
+        var twice = await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => SendAsync(gateway, "What is 347 + 85?", "", ("Idempotency-Key", "twice"))));
         Assert.Single(twice.Select(one => Header(one, "x-r1-request-id")).Distinct());
         Assert.Single(twice, one => one.Headers.Contains("idempotency-replayed"));
-        foreach (HttpResponseMessage one in twice) Assert.Equal("432", Answer(await JsonAsync(one)));
+        foreach (var one in twice) Assert.Equal("432", Answer(await JsonAsync(one)));
     }
 
     [Fact]
@@ -44,10 +44,11 @@ public sealed class ComeBackTests : IDisposable
     {
         // One thread, and room for one or two choices at a time: all of them take longer than the worker may take to become idle.
         await using ServeProcess gateway = await StartAsync("gateway"), worker = await StartAsync("worker", "--threads", "1", "--kv-memory", "8MB");
-        HttpResponseMessage stream = await SendAsync(gateway, "What is 12 + 30?", ",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":4000,\"n\":16");
+        var stream = await SendAsync(gateway, "What is 12 + 30?", ",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":4000,\"n\":16");
         await UntilAsync(async () => (await worker.LoadAsync()).Running > 0);
-        JsonElement record = await JsonAsync(await gateway.Client.DeleteAsync($"/v1/requests/{Header(stream, "x-r1-request-id")}"));
-        if (record.GetProperty("status").GetString() == "finished") Assert.Fail("It ended before it was taken back: the stream is too short for this machine.");
+        var record = await JsonAsync(await gateway.Client.DeleteAsync($"/v1/requests/{Header(stream, "x-r1-request-id")}"));
+        if (record.GetProperty("status").GetString() == "finished")
+            Assert.Fail("It ended before it was taken back: the stream is too short for this machine.");
         Assert.Equal("cancelled", record.GetProperty("status").GetString());
         await worker.UntilIdleAsync();
         Assert.Contains("cancelled", await stream.Content.ReadAsStringAsync(), StringComparison.Ordinal);
@@ -56,32 +57,35 @@ public sealed class ComeBackTests : IDisposable
     [Fact]
     public async Task A_webhook_is_called_until_it_takes_the_result_by_a_gateway_that_was_killed_before()
     {
-        int port = QuietPorts.Take();
+        var port = QuietPorts.Take();
         using HttpListener listener = new() { Prefixes = { $"http://127.0.0.1:{port}/" } };
         listener.Start();
         string id;
-        await using (ServeProcess first = await StartAsync("gateway", "--webhook-host", "127.0.0.1"))
+        await using (var first = await StartAsync("gateway", "--webhook-host", "127.0.0.1"))
         {
-            HttpResponseMessage accepted = await SendAsync(first, "What is 12 + 30?", $",\"webhook\":{{\"url\":\"http://127.0.0.1:{port}/results\"}}", ("Prefer", "respond-async"));
+            var accepted =
+                await SendAsync(first, "What is 12 + 30?", $",\"webhook\":{{\"url\":\"http://127.0.0.1:{port}/results\"}}",
+                    ("Prefer", "respond-async"));
             Assert.Equal(HttpStatusCode.Accepted, accepted.StatusCode);
             id = Header(accepted, "x-r1-request-id");
-            HttpResponseMessage refused = await SendAsync(first, "What is 12 + 30?", ",\"webhook\":\"http://localhost:1/\"");
+            var refused = await SendAsync(first, "What is 12 + 30?", ",\"webhook\":\"http://localhost:1/\"");
             Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
             await first.KillAsync();
         }
 
         await using ServeProcess gateway = await StartAsync("gateway", "--webhook-host", "127.0.0.1"), worker = await StartAsync("worker");
-        foreach (int status in (int[])[500, 302, 200])
+        foreach (var status in (int[])[500, 302, 200])
         {
-            HttpListenerContext call = await listener.GetContextAsync().WaitAsync(TimeSpan.FromSeconds(60));
+            var call = await listener.GetContextAsync().WaitAsync(TimeSpan.FromSeconds(60));
             using StreamReader reader = new(call.Request.InputStream);
-            string body = await reader.ReadToEndAsync();
+            var body = await reader.ReadToEndAsync();
             Assert.Equal((id, "POST", "/results"), (call.Request.Headers["webhook-id"], call.Request.HttpMethod, call.Request.Url!.AbsolutePath));
-            string timestamp = call.Request.Headers["webhook-timestamp"]!;
-            Assert.InRange(DateTimeOffset.FromUnixTimeSeconds(long.Parse(timestamp, CultureInfo.InvariantCulture)) - TimeProvider.System.GetUtcNow(), TimeSpan.FromMinutes(-1), TimeSpan.FromMinutes(1));
-            byte[] signature = HMACSHA256.HashData(Convert.FromBase64String(Secret), Encoding.UTF8.GetBytes($"{id}.{timestamp}.{body}"));
+            var timestamp = call.Request.Headers["webhook-timestamp"]!;
+            Assert.InRange(DateTimeOffset.FromUnixTimeSeconds(long.Parse(timestamp, CultureInfo.InvariantCulture)) - TimeProvider.System.GetUtcNow(),
+                TimeSpan.FromMinutes(-1), TimeSpan.FromMinutes(1));
+            var signature = HMACSHA256.HashData(Convert.FromBase64String(Secret), Encoding.UTF8.GetBytes($"{id}.{timestamp}.{body}"));
             Assert.Equal("v1," + Convert.ToBase64String(signature), call.Request.Headers["webhook-signature"]);
-            using JsonDocument sent = JsonDocument.Parse(body);
+            using var sent = JsonDocument.Parse(body);
             Assert.Equal("request.finished", sent.RootElement.GetProperty("type").GetString());
             Assert.Equal("42", Answer(sent.RootElement.GetProperty("data").GetProperty("response")));
             call.Response.StatusCode = status;
@@ -96,20 +100,21 @@ public sealed class ComeBackTests : IDisposable
     public async Task A_flood_of_one_key_lets_anothers_requests_through()
     {
         const int Flood = 500, Asked = 5;
-        await using ServeProcess gateway = await StartAsync("gateway", "--api-key", "a,b", "--max-wait", "600"), worker = await StartAsync("worker", "--kv-memory", "4MB");
-        int ended = 0;
+        await using ServeProcess gateway = await StartAsync("gateway", "--api-key", "a,b", "--max-wait", "600"),
+            worker = await StartAsync("worker", "--kv-memory", "4MB");
+        var ended = 0;
         Task[] flood = [.. Enumerable.Range(0, Flood).Select(async i =>
         {
-            HttpResponseMessage response = await SendAsync(gateway, $"What is {10 + (i % 80)} + 34?", "", ("Authorization", "Bearer a"));
+            var response = await SendAsync(gateway, $"What is {10 + (i % 80)} + 34?", "", ("Authorization", "Bearer a"));
             Assert.Equal(HttpStatusCode.OK, response.StatusCode);
             Interlocked.Increment(ref ended);
         })];
         await UntilAsync(() => Task.FromResult(Volatile.Read(ref ended) > 0));
         List<int> before = [];
-        for (int i = 0; i < Asked && Volatile.Read(ref ended) < Flood / 2; i++)
+        for (var i = 0; i < Asked && Volatile.Read(ref ended) < Flood / 2; i++)
         {
-            int then = Volatile.Read(ref ended);
-            HttpResponseMessage response = await SendAsync(gateway, "What is 12 + 30?", "", ("Authorization", "Bearer b"));
+            var then = Volatile.Read(ref ended);
+            var response = await SendAsync(gateway, "What is 12 + 30?", "", ("Authorization", "Bearer b"));
             before.Add(Volatile.Read(ref ended) - then);
             Assert.Equal("42", Answer(await JsonAsync(response)));
         }
@@ -122,12 +127,15 @@ public sealed class ComeBackTests : IDisposable
 
     public void Dispose() => Directory.Delete(_data, recursive: true);
 
-    private Task<ServeProcess> StartAsync(string role, params string[] more) => ServeProcess.StartInAsync(_data, new Dictionary<string, string> { ["R1_WEBHOOK_SECRET"] = "whsec_" + Secret }, ["--role", role, "--lease", "3", .. more]);
+    private Task<ServeProcess> StartAsync(string role, params string[] more) =>
+        ServeProcess.StartInAsync(_data, new Dictionary<string, string> { ["R1_WEBHOOK_SECRET"] = "whsec_" + Secret },
+            ["--role", role, "--lease", "3", .. more]);
 
-    private static async Task<HttpResponseMessage> SendAsync(ServeProcess process, string question, string more, params (string Name, string Value)[] headers)
+    private static async Task<HttpResponseMessage> SendAsync(ServeProcess process, string question, string more,
+        params (string Name, string Value)[] headers)
     {
-        HttpRequestMessage request = ServeProcess.Ask(question, more);
-        foreach ((string name, string value) in headers) request.Headers.TryAddWithoutValidation(name, value);
+        var request = ServeProcess.Ask(question, more);
+        foreach ((var name, var value) in headers) request.Headers.TryAddWithoutValidation(name, value);
         return await process.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
     }
 
@@ -150,11 +158,12 @@ public sealed class ComeBackTests : IDisposable
 
     private static async Task<JsonElement> JsonAsync(HttpResponseMessage response)
     {
-        using JsonDocument document = JsonDocument.Parse(await response.Content.ReadAsByteArrayAsync());
+        using var document = JsonDocument.Parse(await response.Content.ReadAsByteArrayAsync());
         return document.RootElement.Clone();
     }
 
-    private static string Answer(JsonElement response) => response.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString()!.Trim();
+    private static string Answer(JsonElement response) =>
+        response.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString()!.Trim();
 
     private static string Header(HttpResponseMessage response, string name) => Assert.Single(response.Headers.GetValues(name));
 }

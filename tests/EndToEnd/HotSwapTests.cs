@@ -1,10 +1,9 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.Json;
-using R1Serverless.Bench;
-using R1Serverless.Queues.AzureStorage;
+using R1Serverless.Tests.Azure.Storage;
+using R1Serverless.Tests.Benchmarks;
 using R1Serverless.Tests.Commands;
-using R1Serverless.Tests.Queues.AzureStorage;
 
 namespace R1Serverless.Tests.EndToEnd;
 
@@ -23,7 +22,7 @@ public sealed class HotSwapTests(AzuriteFixture azurite, ITestOutputHelper outpu
     public async Task Versions_change_under_streams_without_one_failure_and_bad_ones_never_serve()
     {
         await PushAsync(TestModels.Nano.Path, "1");
-        await using ServeProcess server = await ServeProcess.StartAsync("--models-from", Repository, "--models-poll", "1");
+        await using var server = await ServeProcess.StartAsync("--models-from", Repository, "--models-poll", "1");
         using CancellationTokenSource end = new();
         ConcurrentDictionary<string, int> served = new(StringComparer.Ordinal), ever = new(StringComparer.Ordinal);
         ConcurrentQueue<string> failures = [];
@@ -36,8 +35,8 @@ public sealed class HotSwapTests(AzuriteFixture azurite, ITestOutputHelper outpu
         await UntilServedAsync("2");
 
         await PushAsync(ChangedModel.Damage(TestModels.Nano, Path.Combine(_folder, "damaged")).Path, "3");
-        JsonElement failed = await UntilAsync(server, "3", "failed");
-        string reason = failed.GetProperty("reason").GetString()!;
+        var failed = await UntilAsync(server, "3", "failed");
+        var reason = failed.GetProperty("reason").GetString()!;
         Assert.Contains("could not be loaded", reason, StringComparison.Ordinal);
         Assert.DoesNotContain(Path.DirectorySeparatorChar, reason);
         Assert.Equal("2", (await VersionsAsync(server))[0].GetProperty("version").GetString());
@@ -65,25 +64,28 @@ public sealed class HotSwapTests(AzuriteFixture azurite, ITestOutputHelper outpu
             await Task.Yield();
             while (!end.IsCancellationRequested)
             {
-                HttpRequestMessage request = ServeProcess.Ask("What is 12 + 30?", $",\"stream\":true,\"stream_options\":{{\"include_usage\":true}},\"ignore_eos\":true,\"max_tokens\":{200 + number * 11}");
+                var request =
+                    ServeProcess.Ask("What is 12 + 30?",
+                        $",\"stream\":true,\"stream_options\":{{\"include_usage\":true}},\"ignore_eos\":true,\"max_tokens\":{200 + number * 11}");
                 try
                 {
-                    using HttpResponseMessage response = await server.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-                    string version = response.Headers.GetValues("x-r1-variant").Single().Split("; version ")[1];
+                    using var response = await server.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+                    var version = response.Headers.GetValues("x-r1-variant").Single().Split("; version ")[1];
                     using StreamReader lines = new(await response.Content.ReadAsStreamAsync());
-                    long last = Stopwatch.GetTimestamp();
+                    var last = Stopwatch.GetTimestamp();
                     string? usage = null, ended = null;
                     while (await lines.ReadLineAsync() is { } line)
                     {
                         if (!line.StartsWith("data: ", StringComparison.Ordinal)) continue;
-                        double gap = Stopwatch.GetElapsedTime(last).TotalMilliseconds;
+                        var gap = Stopwatch.GetElapsedTime(last).TotalMilliseconds;
                         last = Stopwatch.GetTimestamp();
                         InterlockedMax(ref largest, gap);
                         if (line.Contains("\"completion_tokens\"", StringComparison.Ordinal)) usage = line;
                         ended = line;
                     }
 
-                    if (ended != "data: [DONE]" || usage is null || !usage.Contains($"\"version\":\"{version}\"", StringComparison.Ordinal)) failures.Enqueue($"{version}: {usage} {ended}");
+                    if (ended != "data: [DONE]" || usage is null || !usage.Contains($"\"version\":\"{version}\"", StringComparison.Ordinal))
+                        failures.Enqueue($"{version}: {usage} {ended}");
                     ever.TryAdd(version, 1);
                     served.AddOrUpdate(version, 1, (_, count) => count + 1);
                 }
@@ -96,7 +98,7 @@ public sealed class HotSwapTests(AzuriteFixture azurite, ITestOutputHelper outpu
 
         async Task UntilServedAsync(string version)
         {
-            long began = Stopwatch.GetTimestamp();
+            var began = Stopwatch.GetTimestamp();
             while (!served.ContainsKey(version))
             {
                 Assert.True(Stopwatch.GetElapsedTime(began) < Patience, $"nothing was answered by {version}; {server.Output}");
@@ -108,56 +110,64 @@ public sealed class HotSwapTests(AzuriteFixture azurite, ITestOutputHelper outpu
     [Fact]
     public async Task A_gateway_tells_its_workers_versions_and_answers_through_the_queue_by_them()
     {
-        string data = Path.Combine(_folder, "data");
+        var data = Path.Combine(_folder, "data");
         await PushAsync(TestModels.Nano.Path, "1");
         // Its environment is the workers' too; a gateway has no models all the same.
-        await using ServeProcess gateway = await ServeProcess.StartInAsync(data, new Dictionary<string, string> { ["R1_MODELS"] = Repository }, "--role", "gateway");
-        await using ServeProcess worker = await ServeProcess.StartInAsync(data, new Dictionary<string, string> { ["R1_MODELS"] = Repository }, "--role", "worker", "--models-poll", "1");
+        await using var gateway =
+            await ServeProcess.StartInAsync(data, new Dictionary<string, string> { ["R1_MODELS"] = Repository }, "--role", "gateway");
+        await using var worker =
+            await ServeProcess.StartInAsync(data, new Dictionary<string, string> { ["R1_MODELS"] = Repository }, "--role", "worker", "--models-poll",
+                "1");
         await UntilAsync(gateway, "1", "active");
         await PushAsync(TestModels.Nano.Path, "2");
-        JsonElement active = await UntilAsync(gateway, "2", "active");
+        var active = await UntilAsync(gateway, "2", "active");
 
         Assert.Equal(1, active.GetProperty("workers").GetInt32());
-        using HttpResponseMessage answer = await gateway.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?"));
+        using var answer = await gateway.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?"));
         Assert.EndsWith("; version 2", answer.Headers.GetValues("x-r1-variant").Single(), StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_process_that_starts_with_a_bad_active_version_serves_the_one_before_it()
+    public async Task A_process_that_starts_with_a_bad_active_version_serves_the_one_that_was_served_last()
     {
         await PushAsync(TestModels.Nano.Path, "1");
+        var data = Path.Combine(_folder, "data");
+        await (await ServeProcess.StartInAsync(data, "--models-from", Repository)).DisposeAsync();
         await PushAsync(ChangedModel.Damage(TestModels.Nano, Path.Combine(_folder, "damaged")).Path, "2");
-        await using ServeProcess server = await ServeProcess.StartAsync("--models-from", Repository, "--model", "r1-nano", "--load", "r1-nano:fp32", "--load", "r1-nano:int8");
+        await using var server = await ServeProcess.StartInAsync(
+            data, "--models-from", Repository, "--model", "r1-nano", "--load", "r1-nano:fp32", "--load", "r1-nano:int8");
 
-        Assert.Equal([("1", "active"), ("2", "failed")], (await VersionsAsync(server)).Select(one => (one.GetProperty("version").GetString(), one.GetProperty("state").GetString())));
-        using HttpResponseMessage answer = await server.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?"));
+        Assert.Equal([("1", "active"), ("2", "failed")],
+            (await VersionsAsync(server)).Select(one => (one.GetProperty("version").GetString(), one.GetProperty("state").GetString())));
+        using var answer = await server.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?"));
         Assert.True(answer.IsSuccessStatusCode);
     }
 
     [Fact]
     public async Task Models_come_from_a_container_too()
     {
-        StorageOptions storage = await azurite.OptionsAsync();
+        var storage = await azurite.OptionsAsync();
         Dictionary<string, string> environment = new() { ["R1_MODELS"] = storage.ConnectionString! };
         await ModelCommandTests.RunAsync(environment, "model", "push", TestModels.Nano.Path, "--version", "1", "--activate");
-        await using ServeProcess server = await ServeProcess.StartInAsync(null, environment, "--models-poll", "1");
+        await using var server = await ServeProcess.StartInAsync(null, environment, "--models-poll", "1");
         await ModelCommandTests.RunAsync(environment, "model", "push", TestModels.Nano.Path, "--version", "2", "--activate");
         await UntilAsync(server, "2", "active");
-        using HttpResponseMessage answer = await server.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?"));
+        using var answer = await server.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?"));
         Assert.EndsWith("; version 2", answer.Headers.GetValues("x-r1-variant").Single(), StringComparison.Ordinal);
         Assert.DoesNotContain("AccountKey", server.Output, StringComparison.Ordinal);
     }
 
     [Theory]
-    [InlineData("it is not mounted; else `r1 model push NAME --activate` puts a model there", "--models-from", "EMPTY")]
-    [InlineData("no version of 'other' is active", "--models-from", "REPOSITORY", "--model", "other")]
+    [InlineData("not mounted", "--models-from", "EMPTY")]
+    [InlineData("'other'", "--models-from", "REPOSITORY", "--model", "other")]
     [InlineData("A gateway loads no models", "--models-from", "REPOSITORY", "--role", "gateway")]
     [InlineData("its address has the form", "--models-from", "https://account.blob.core.windows.net")]
     public async Task What_can_not_be_served_is_said_in_a_sentence(string says, params string[] arguments)
     {
         await PushAsync(TestModels.Nano.Path, "1");
-        (int code, string said) = await ServeProcess.RefusedAsync(
-            ["--urls", "http://127.0.0.1:0", .. arguments.Select(one => one switch { "REPOSITORY" => Repository, "EMPTY" => Path.Combine(_folder, "empty"), _ => one })]);
+        (var code, var said) = await ServeProcess.RefusedAsync(
+            ["--urls", "http://127.0.0.1:0",
+            .. arguments.Select(one => one switch { "REPOSITORY" => Repository, "EMPTY" => Path.Combine(_folder, "empty"), _ => one })]);
         Assert.Equal(1, code);
         Assert.Contains(says, said, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", said, StringComparison.Ordinal);
@@ -167,9 +177,9 @@ public sealed class HotSwapTests(AzuriteFixture azurite, ITestOutputHelper outpu
 
     private static void InterlockedMax(ref double target, double value)
     {
-        for (double seen = Volatile.Read(ref target); value > seen;)
+        for (var seen = Volatile.Read(ref target); value > seen;)
         {
-            double before = Interlocked.CompareExchange(ref target, value, seen);
+            var before = Interlocked.CompareExchange(ref target, value, seen);
             if (before == seen) return;
             seen = before;
         }
@@ -183,17 +193,19 @@ public sealed class HotSwapTests(AzuriteFixture azurite, ITestOutputHelper outpu
 
     private static async Task<JsonElement[]> VersionsAsync(ServeProcess process)
     {
-        using JsonDocument models = JsonDocument.Parse(await process.Client.GetStringAsync("/v1/models"));
-        return [.. models.RootElement.GetProperty("data").EnumerateArray().SelectMany(model => model.GetProperty("versions").EnumerateArray()).Select(one => one.Clone())];
+        using var models = JsonDocument.Parse(await process.Client.GetStringAsync("/v1/models"));
+        return [.. models.RootElement.GetProperty("data").EnumerateArray().SelectMany(model => model.GetProperty("versions").EnumerateArray())
+            .Select(one => one.Clone())];
     }
 
     private static async Task<JsonElement> UntilAsync(ServeProcess process, string version, string state)
     {
-        long began = Stopwatch.GetTimestamp();
+        var began = Stopwatch.GetTimestamp();
         while (true)
         {
-            JsonElement[] versions = await VersionsAsync(process);
-            JsonElement found = versions.FirstOrDefault(one => one.GetProperty("version").GetString() == version && one.GetProperty("state").GetString() == state);
+            var versions = await VersionsAsync(process);
+            var found = versions.FirstOrDefault(
+                one => one.GetProperty("version").GetString() == version && one.GetProperty("state").GetString() == state);
             if (found.ValueKind != JsonValueKind.Undefined) return found;
             Assert.True(Stopwatch.GetElapsedTime(began) < Patience, $"{version} is not {state}: {string.Join(' ', versions)}; {process.Output}");
             await Task.Delay(50);

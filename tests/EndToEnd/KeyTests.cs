@@ -6,7 +6,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using OpenAI;
 using OpenAI.Chat;
-using R1Serverless.Tests.Access;
+using R1Serverless.Tests.Auth;
 using R1Serverless.Tests.Commands;
 
 namespace R1Serverless.Tests.EndToEnd;
@@ -21,13 +21,14 @@ public sealed class KeyTests : IDisposable
     [Fact]
     public async Task A_key_is_made_rotated_under_a_stream_and_revoked()
     {
-        string first = await KeysAsync("create", "app", "--expires", "90d", "--requests-per-minute", "10000"), ops = await KeysAsync("create", "ops", "--admin");
-        await using ServeProcess server = await ServeProcess.StartInAsync(_data, "--keys", Keys);
+        string first = await KeysAsync("create", "app", "--expires", "90d", "--requests-per-minute", "10000"),
+            ops = await KeysAsync("create", "ops", "--admin");
+        await using var server = await ServeProcess.StartInAsync(_data, "--keys", Keys);
         server.Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", first);
-        using StreamReader stream = await server.BeginLongStreamAsync(1500);
-        string own = await DeferAsync(server);
+        using var stream = await server.BeginLongStreamAsync(1500);
+        var own = await DeferAsync(server);
 
-        string second = await KeysAsync("rotate", "app", "--overlap", "0s");
+        var second = await KeysAsync("rotate", "app", "--overlap", "0s");
         await UntilAsync(async () => await StatusAsync(server, first) == HttpStatusCode.Unauthorized);
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(server, second));
         Assert.EndsWith("[DONE]", (await stream.ReadToEndAsync()).TrimEnd(), StringComparison.Ordinal);
@@ -39,20 +40,20 @@ public sealed class KeyTests : IDisposable
 
         ChatCompletion answer = await Chat(server, second).CompleteChatAsync(new UserChatMessage("What is 12 + 30?"));
         Assert.Equal("42", answer.Content[0].Text);
-        ClientResultException refused = await Assert.ThrowsAsync<ClientResultException>(() => Chat(server, first).CompleteChatAsync(new UserChatMessage("hi")));
+        var refused = await Assert.ThrowsAsync<ClientResultException>(() => Chat(server, first).CompleteChatAsync(new UserChatMessage("hi")));
         Assert.Equal(401, refused.Status);
 
         // A slip of the pen changes nothing, and is said.
-        string good = await File.ReadAllTextAsync(Keys);
+        var good = await File.ReadAllTextAsync(Keys);
         await File.WriteAllTextAsync(Keys, good.Replace("\"scopes\"", "\"scoops\"", StringComparison.Ordinal));
-        await server.UntilSaidAsync("keys[0].scopes is missing");
+        await server.UntilSaidAsync("keys[0] has 'scoops'");
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(server, second));
         await File.WriteAllTextAsync(Keys, good);
         await KeysAsync("revoke", "app");
         await UntilAsync(async () => await StatusAsync(server, second) == HttpStatusCode.Unauthorized);
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(server, ops, "/manage/queues"));
 
-        foreach (string secret in (string[])[first, second, ops])
+        foreach (var secret in (string[])[first, second, ops])
         {
             Assert.DoesNotContain(secret, server.Output, StringComparison.Ordinal);
             Assert.DoesNotContain(secret, await File.ReadAllTextAsync(Keys), StringComparison.Ordinal);
@@ -62,8 +63,8 @@ public sealed class KeyTests : IDisposable
     [Fact]
     public async Task A_deployment_makes_its_first_key_once()
     {
-        string first = await KeysAsync("create", "operator", "--if-missing");
-        string written = await File.ReadAllTextAsync(Keys);
+        var first = await KeysAsync("create", "operator", "--if-missing");
+        var written = await File.ReadAllTextAsync(Keys);
         Assert.NotEmpty(first);
         Assert.Empty(await KeysAsync("create", "operator", "--if-missing"));
         Assert.Equal(written, await File.ReadAllTextAsync(Keys));
@@ -73,18 +74,23 @@ public sealed class KeyTests : IDisposable
     [Fact]
     public async Task A_token_is_as_good_as_a_key()
     {
-        await using StandInProvider provider = await StandInProvider.StartAsync();
-        await using ServeProcess server = await ServeProcess.StartInAsync(
-            _data, "--entra-authority", provider.Authority, "--entra-audience", $"https://example.com/other,{StandInProvider.Audience}", "--api-key", "plain");
-        DateTimeOffset now = TimeProvider.System.GetUtcNow();
+        await using var provider = await StandInProvider.StartAsync();
+        await using var server = await ServeProcess.StartInAsync(
+            _data, "--entra-authority", provider.Authority, "--entra-audience", $"https://example.com/other,{StandInProvider.Audience}", "--api-key",
+            "plain");
+        var now = TimeProvider.System.GetUtcNow();
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(server, "plain"));
-        string files = await server.MappedFilesAsync();
-        foreach (string unused in (string[])["IdentityModel", "Azure.Messaging", "Azure.Amqp"]) Assert.DoesNotContain(unused, files, StringComparison.Ordinal);
+        var files = await server.MappedFilesAsync();
+        foreach (var unused in (string[])["IdentityModel", "Azure.Messaging", "Azure.Amqp"])
+            Assert.DoesNotContain(unused, files, StringComparison.Ordinal);
         string token = provider.Token(now), operators = provider.Token(now, claims => claims["roles"] = new JsonArray("R1.Admin"));
         ChatCompletion answer = await Chat(server, token).CompleteChatAsync(new UserChatMessage("What is 12 + 30?"));
         Assert.Equal("42", answer.Content[0].Text);
-        Assert.Equal((HttpStatusCode.Forbidden, HttpStatusCode.OK), (await StatusAsync(server, token, "/manage/queues"), await StatusAsync(server, operators, "/manage/queues")));
-        ClientResultException refused = await Assert.ThrowsAsync<ClientResultException>(() => Chat(server, provider.Token(now.AddDays(-1))).CompleteChatAsync(new UserChatMessage("hi")));
+        Assert.Equal((HttpStatusCode.Forbidden, HttpStatusCode.OK),
+            (await StatusAsync(server, token, "/manage/queues"), await StatusAsync(server, operators, "/manage/queues")));
+        var refused =
+            await Assert.ThrowsAsync<ClientResultException>(
+                () => Chat(server, provider.Token(now.AddDays(-1))).CompleteChatAsync(new UserChatMessage("hi")));
         Assert.Equal(401, refused.Status);
         Assert.Contains("The token has expired", refused.Message, StringComparison.Ordinal);
     }
@@ -92,7 +98,7 @@ public sealed class KeyTests : IDisposable
     [Fact]
     public async Task Wrong_places_are_said_before_anything_starts()
     {
-        (int Code, string Output) = await ServeProcess.RefusedAsync("--keys", Keys);
+        (var Code, var Output) = await ServeProcess.RefusedAsync("--keys", Keys);
         Assert.Equal(1, Code);
         Assert.Contains($"There is no {Keys}: make the first key with r1 keys create NAME --keys {Keys}", Output, StringComparison.Ordinal);
         await File.WriteAllTextAsync(Keys, """{"version":1,"keys":[{}]}""");
@@ -120,21 +126,22 @@ public sealed class KeyTests : IDisposable
     private static async Task<HttpStatusCode> StatusAsync(ServeProcess server, string key, string path = "/v1/models")
     {
         HttpRequestMessage request = new(HttpMethod.Get, path) { Headers = { Authorization = new AuthenticationHeaderValue("Bearer", key) } };
-        using HttpResponseMessage response = await server.Client.SendAsync(request);
+        using var response = await server.Client.SendAsync(request);
         return response.StatusCode;
     }
 
     private static async Task<string> DeferAsync(ServeProcess server)
     {
-        HttpRequestMessage request = ServeProcess.Ask("What is 12 + 30?");
+        var request = ServeProcess.Ask("What is 12 + 30?");
         request.Headers.Add("Prefer", "respond-async");
-        using HttpResponseMessage response = await server.Client.SendAsync(request);
-        using JsonDocument body = JsonDocument.Parse(await response.Content.ReadAsStringAsync());
+        using var response = await server.Client.SendAsync(request);
+        using var body = JsonDocument.Parse(await response.Content.ReadAsStringAsync());
         return body.RootElement.GetProperty("id").GetString()!;
     }
 
     private static ChatClient Chat(ServeProcess server, string key) => new(
-        ServeProcess.Model, new ApiKeyCredential(key), new OpenAIClientOptions { Endpoint = new Uri(server.Client.BaseAddress!, "/v1"), RetryPolicy = new ClientRetryPolicy(0) });
+        ServeProcess.Model, new ApiKeyCredential(key),
+        new OpenAIClientOptions { Endpoint = new Uri(server.Client.BaseAddress!, "/v1"), RetryPolicy = new ClientRetryPolicy(0) });
 
     private async Task<string> KeysAsync(params string[] arguments)
     {

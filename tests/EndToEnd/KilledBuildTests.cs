@@ -1,8 +1,8 @@
 using System.Diagnostics;
-using R1Serverless.Building;
-using R1Serverless.Models;
-using R1Serverless.Requests;
-using R1Serverless.Tests.Building;
+using R1Serverless.Abstractions;
+using R1Serverless.ModelBuilder;
+using R1Serverless.Models.Folders;
+using R1Serverless.Tests.ModelBuilder;
 
 namespace R1Serverless.Tests.EndToEnd;
 
@@ -18,10 +18,10 @@ public sealed class KilledBuildTests : IDisposable
         string checkpoint = Path.Combine(_folder, "checkpoint"), target = Path.Combine(_folder, "models", "mine");
         // Large enough not to be done before it is killed.
         SyntheticCheckpoint.Write(checkpoint, new SyntheticShape(512, 8, 8, 2, 64, 2304, 16000, 4096), ReferenceCheckpoints.Folder("qwen2"));
-        ModelFolder old = ModelBuilder.Build(ReferenceCheckpoints.Folder("llama"), target, "mine", TimeProvider.System);
+        var old = CheckpointBuilder.Build(ReferenceCheckpoints.Folder("llama"), target, "mine", TimeProvider.System);
 
-        using Process build = Start(checkpoint, target);
-        string half = await WritingAsync(Path.GetDirectoryName(target)!, target, build);
+        using var build = Start(checkpoint, target);
+        var half = await WritingAsync(Path.GetDirectoryName(target)!, target, build);
         build.Kill();
         await build.WaitForExitAsync(TestContext.Current.CancellationToken);
 
@@ -31,22 +31,25 @@ public sealed class KilledBuildTests : IDisposable
         Assert.Equal(old.Manifest.Created, ModelFolder.Open(target).Manifest.Created);
         Assert.Equal(["mine"], new ModelRepository(Path.GetDirectoryName(target)!).Names());
 
-        ModelFolder next = ModelBuilder.Build(checkpoint, target, "mine", TimeProvider.System, [Precision.Int4], progress: null, TestContext.Current.CancellationToken);
+        var next = CheckpointBuilder.Build(checkpoint, target, "mine", TimeProvider.System, [Precision.Int4], progress: null,
+            TestContext.Current.CancellationToken);
         Assert.Equal(Precision.Int4, Assert.Single(next.Manifest.Variants).Precision);
         Assert.Equal([target], Directory.GetFileSystemEntries(Path.GetDirectoryName(target)!));
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    /// <summary>The folder beside the model in which weights are being written. Looked for by polling: a watcher misses what is made before it watches the new folder.</summary>
+    /// <summary>The folder beside the model in which weights are being written. Looked for by polling: a watcher misses what is made before it
+    /// watches the new folder.</summary>
     private static async Task<string> WritingAsync(string models, string target, Process build)
     {
-        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         limit.CancelAfter(Patience);
         while (true)
         {
             Assert.False(build.HasExited, "The build ended before it was killed.");
-            string? weights = Directory.EnumerateFiles(models, "*.onnx.data", SearchOption.AllDirectories).FirstOrDefault(file => !file.StartsWith(target + Path.DirectorySeparatorChar, StringComparison.Ordinal));
+            var weights = Directory.EnumerateFiles(models, "*.onnx.data", SearchOption.AllDirectories)
+                .FirstOrDefault(file => !file.StartsWith(target + Path.DirectorySeparatorChar, StringComparison.Ordinal));
             if (weights is not null) return Path.GetDirectoryName(weights)!;
             await Task.Delay(TimeSpan.FromMilliseconds(2), TimeProvider.System, limit.Token);
         }
@@ -55,7 +58,8 @@ public sealed class KilledBuildTests : IDisposable
     private static Process Start(string checkpoint, string target)
     {
         ProcessStartInfo start = new("dotnet") { UseShellExecute = false, RedirectStandardOutput = true };
-        foreach (string one in (string[])[Path.Combine(AppContext.BaseDirectory, "r1.dll"), "model", "build", checkpoint, "--output", target, "--precision", "fp32,fp16", "--precision", "int8"])
+        foreach (var one in (string[])[Path.Combine(AppContext.BaseDirectory, "r1.dll"), "model", "build", checkpoint, "--output", target,
+            "--precision", "fp32,fp16", "--precision", "int8"])
             start.ArgumentList.Add(one);
         return Process.Start(start)!;
     }

@@ -1,19 +1,17 @@
-using System.Diagnostics;
 using System.Text.Json;
 
 namespace R1Serverless.Tests.EndToEnd;
 
-/// <summary>OpenAI's client for Node, unchanged, against a gateway whose batches a worker in another process runs: <c>tests/sdk/batches.mjs</c>.</summary>
+/// <summary>OpenAI's client for Node, unchanged, against a gateway whose batches a worker in another process runs:
+/// <c>tests/sdk/batches.mjs</c>.</summary>
 public sealed class NodeSdkTests(SharedPair pair) : IClassFixture<SharedPair>
 {
     private const int Lines = 20;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
-
     [Fact]
     public async Task The_official_node_sdk_runs_reads_lists_cancels_and_deletes()
     {
-        JsonElement seen = await RunAsync();
+        var seen = await NodeScript.RunAsync("batches.mjs", new Uri(pair.Gateway.Client.BaseAddress!, "/v1").ToString(), $"{Lines}");
         Assert.Equal("""["file","batch","sums.jsonl",true,true]""", seen.GetProperty("file").GetRawText());
         Assert.Equal("""["batch","validating","test"]""", seen.GetProperty("created").GetRawText());
         Assert.Equal("completed", seen.GetProperty("status").GetString());
@@ -32,29 +30,4 @@ public sealed class NodeSdkTests(SharedPair pair) : IClassFixture<SharedPair>
         (counts.GetProperty("total").GetInt32(), counts.GetProperty("completed").GetInt32(), counts.GetProperty("failed").GetInt32());
 
     private static IEnumerable<string> Texts(JsonElement list) => list.EnumerateArray().Select(one => one.GetString()!);
-
-    private async Task<JsonElement> RunAsync()
-    {
-        Assert.True(Path.Exists(RepositoryFiles.Path("tests", "sdk", "node_modules")), "OpenAI's client is not installed: run tests/run, or npm ci --prefix tests/sdk.");
-        ProcessStartInfo start = new("node", [RepositoryFiles.Path("tests", "sdk", "batches.mjs"), new Uri(pair.Gateway.Client.BaseAddress!, "/v1").ToString(), $"{Lines}"])
-        {
-            UseShellExecute = false,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        using Process node = Process.Start(start)!;
-        Task<string> output = node.StandardOutput.ReadToEndAsync(), errors = node.StandardError.ReadToEndAsync();
-        try
-        {
-            await node.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(Patience, TestContext.Current.CancellationToken);
-        }
-        finally
-        {
-            if (!node.HasExited) node.Kill();
-        }
-
-        Assert.True(node.ExitCode == 0, await errors);
-        using JsonDocument document = JsonDocument.Parse(await output);
-        return document.RootElement.Clone();
-    }
 }

@@ -14,39 +14,41 @@ public sealed class RoleTests : IDisposable
     [Fact]
     public async Task A_gateway_loads_no_model_takes_requests_before_a_worker_is_there_and_knows_its_workers()
     {
-        await using ServeProcess gateway = await StartAsync("gateway");
+        await using var gateway = await StartAsync("gateway");
         await gateway.UntilSaidAsync("no worker is there yet");
         Assert.Equal(0, (await GetAsync(gateway, "/health/ready")).GetProperty("workers").GetInt32());
-        HttpResponseMessage late = await gateway.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?", ",\"deadline\":0.2"));
+        var late = await gateway.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?", ",\"deadline\":0.2"));
         // No worker was there in time: that is not the request's fault.
         Assert.Equal(HttpStatusCode.ServiceUnavailable, late.StatusCode);
         Assert.NotNull(late.Headers.RetryAfter?.Delta);
-        Task<HttpResponseMessage> early = gateway.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?"));
+        var early = gateway.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?"));
         await UntilAsync(async () => (await StatsAsync()).GetProperty("waiting").GetInt32() == 2);
 
-        await using (ServeProcess worker = await StartAsync("worker"))
+        await using (var worker = await StartAsync("worker"))
         {
             Assert.Equal("42", await AnswerAsync(await early));
             await UntilAsync(async () => (await GetAsync(gateway, "/health/ready")).GetProperty("workers").GetInt32() == 1);
-            JsonElement there = (await GetAsync(worker, "/v1/models")).GetProperty("data"), here = (await GetAsync(gateway, "/v1/models")).GetProperty("data");
+            JsonElement there = (await GetAsync(worker, "/v1/models")).GetProperty("data"),
+                here = (await GetAsync(gateway, "/v1/models")).GetProperty("data");
             Assert.Equal(there.GetRawText(), here.GetRawText());
-            JsonElement service = await GetAsync(gateway, "/");
+            var service = await GetAsync(gateway, "/");
             Assert.Equal(("gateway", "embedded"), (service.GetProperty("role").GetString(), service.GetProperty("transport").GetString()));
             Assert.Contains(_data, service.GetProperty("queue").GetString(), StringComparison.Ordinal);
             Assert.Equal("worker", (await GetAsync(worker, "/")).GetProperty("role").GetString());
 
-            HttpResponseMessage unknown = await gateway.Client.SendAsync(Ask("no-such-model", ""));
+            var unknown = await gateway.Client.SendAsync(Ask("no-such-model", ""));
             Assert.Equal(HttpStatusCode.NotFound, unknown.StatusCode);
-            Assert.Contains("there is r1-nano", await unknown.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+            Assert.Contains("is not served here", await unknown.Content.ReadAsStringAsync(), StringComparison.Ordinal);
             Assert.Contains("onnxruntime", await worker.MappedFilesAsync(), StringComparison.OrdinalIgnoreCase);
             Assert.DoesNotContain("onnxruntime.so", await gateway.MappedFilesAsync(), StringComparison.OrdinalIgnoreCase);
-            foreach (ServeProcess process in (ServeProcess[])[gateway, worker]) Assert.DoesNotMatch(@"Azure\.(Messaging|Amqp)", await process.MappedFilesAsync());
+            foreach (var process in (ServeProcess[])[gateway, worker])
+                Assert.DoesNotMatch(@"Azure\.(Messaging|Amqp)", await process.MappedFilesAsync());
 
             worker.SendTerminate();
             Assert.Equal(0, await worker.ExitAsync());
         }
 
-        // The card went with it.
+        // The registration went with it.
         await UntilAsync(async () => (await GetAsync(gateway, "/health/ready")).GetProperty("workers").GetInt32() == 0);
     }
 
@@ -54,16 +56,16 @@ public sealed class RoleTests : IDisposable
     public async Task A_stream_whose_worker_is_killed_is_completed_by_another_with_every_character_once()
     {
         const string Long = ",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":2000";
-        await using ServeProcess gateway = await StartAsync("gateway");
+        await using var gateway = await StartAsync("gateway");
         string text;
-        await using (ServeProcess first = await StartAsync("worker"))
+        await using (var first = await StartAsync("worker"))
         {
-            HttpResponseMessage response = await gateway.Client.SendAsync(Ask(ServeProcess.Model, Long), HttpCompletionOption.ResponseHeadersRead);
+            var response = await gateway.Client.SendAsync(Ask(ServeProcess.Model, Long), HttpCompletionOption.ResponseHeadersRead);
             using StreamReader reader = new(await response.Content.ReadAsStreamAsync());
             StringBuilder read = new();
             while (read.Length < 100) read.Append(TextOf(await reader.ReadLineAsync()));
             await first.KillAsync();
-            await using ServeProcess second = await StartAsync("worker");
+            await using var second = await StartAsync("worker");
             string? last = null;
             while (await reader.ReadLineAsync() is { } line)
             {
@@ -73,7 +75,7 @@ public sealed class RoleTests : IDisposable
 
             Assert.Equal("data: [DONE]", last);
             text = read.ToString();
-            HttpResponseMessage direct = await second.Client.SendAsync(Ask(ServeProcess.Model, Long));
+            var direct = await second.Client.SendAsync(Ask(ServeProcess.Model, Long));
             Assert.Equal(string.Concat((await direct.Content.ReadAsStringAsync()).Split('\n').Select(TextOf)), text);
         }
     }
@@ -84,10 +86,10 @@ public sealed class RoleTests : IDisposable
     public async Task On_SIGTERM_the_stream_in_flight_finishes_and_the_exit_code_is_0(string stopped)
     {
         await using ServeProcess gateway = await StartAsync("gateway", "--grace", "120"), worker = await StartAsync("worker", "--grace", "120");
-        using StreamReader stream = await gateway.BeginLongStreamAsync(tokens: 1500);
-        ServeProcess ending = stopped == "gateway" ? gateway : worker;
+        using var stream = await gateway.BeginLongStreamAsync(tokens: 1500);
+        var ending = stopped == "gateway" ? gateway : worker;
         ending.SendTerminate();
-        string rest = await stream.ReadToEndAsync();
+        var rest = await stream.ReadToEndAsync();
         Assert.EndsWith("data: [DONE]\n\n", rest, StringComparison.Ordinal);
         Assert.DoesNotContain("\"error\"", rest, StringComparison.Ordinal);
         Assert.Equal(0, await ending.ExitAsync());
@@ -98,13 +100,14 @@ public sealed class RoleTests : IDisposable
     {
         // What is not handed back comes to another only when the lease has run out, long after the test has.
         string[] lease = ["--lease", "300"];
-        await using ServeProcess gateway = await ServeProcess.StartInAsync(_data, ["--role", "gateway", .. lease]), first = await ServeProcess.StartInAsync(_data, ["--role", "worker", "--grace", "0", .. lease]);
-        using StreamReader stream = await gateway.BeginLongStreamAsync(tokens: 1500);
+        await using ServeProcess gateway = await ServeProcess.StartInAsync(_data, ["--role", "gateway", .. lease]),
+            first = await ServeProcess.StartInAsync(_data, ["--role", "worker", "--grace", "0", .. lease]);
+        using var stream = await gateway.BeginLongStreamAsync(tokens: 1500);
         first.SendTerminate();
         Assert.Equal(0, await first.ExitAsync());
         Assert.Contains("is over: 1 requests are handed back", first.Output, StringComparison.Ordinal);
-        await using ServeProcess second = await ServeProcess.StartInAsync(_data, ["--role", "worker", .. lease]);
-        string rest = await stream.ReadToEndAsync().WaitAsync(TimeSpan.FromMinutes(2));
+        await using var second = await ServeProcess.StartInAsync(_data, ["--role", "worker", .. lease]);
+        var rest = await stream.ReadToEndAsync().WaitAsync(TimeSpan.FromMinutes(2));
         Assert.EndsWith("data: [DONE]\n\n", rest, StringComparison.Ordinal);
         Assert.DoesNotContain("\"error\"", rest, StringComparison.Ordinal);
     }
@@ -112,11 +115,12 @@ public sealed class RoleTests : IDisposable
     [Fact]
     public async Task Several_gateways_and_workers_share_a_folder()
     {
-        await using ServeProcess one = await StartAsync("gateway"), two = await StartAsync("gateway"), three = await StartAsync("worker"), four = await StartAsync("worker");
+        await using ServeProcess one = await StartAsync("gateway"), two = await StartAsync("gateway"), three = await StartAsync("worker"),
+            four = await StartAsync("worker");
         await Parallel.ForEachAsync(Enumerable.Range(0, 60), new ParallelOptions { MaxDegreeOfParallelism = 20 }, async (i, _) =>
         {
-            (int a, int b) = (11 + (i * 37 % 89), 10 + (i * 53 % 90));
-            HttpResponseMessage response = await (i % 2 == 0 ? one : two).Client.SendAsync(ServeProcess.Ask($"What is {a} + {b}?"));
+            (var a, var b) = (11 + (i * 37 % 89), 10 + (i * 53 % 90));
+            var response = await (i % 2 == 0 ? one : two).Client.SendAsync(ServeProcess.Ask($"What is {a} + {b}?"));
             Assert.Equal((a + b).ToString(CultureInfo.InvariantCulture), await AnswerAsync(response));
         });
         Assert.Equal((0, 0), ((await StatsAsync()).GetProperty("waiting").GetInt32(), (await StatsAsync()).GetProperty("dead_letters").GetInt32()));
@@ -128,36 +132,40 @@ public sealed class RoleTests : IDisposable
     [InlineData("--model", "--role", "gateway", "--model", "r1-nano")]
     public async Task What_is_not_there_or_makes_no_sense_is_said_in_words(string says, params string[] arguments)
     {
-        (int code, string output) = await ServeProcess.RefusedAsync(["--urls", "http://127.0.0.1:0", .. arguments]);
+        (var code, var output) = await ServeProcess.RefusedAsync(["--urls", "http://127.0.0.1:0", .. arguments]);
         Assert.Equal(1, code);
         Assert.Contains(says, output, StringComparison.Ordinal);
     }
 
     public void Dispose() => Directory.Delete(_data, recursive: true);
 
-    private Task<ServeProcess> StartAsync(string role, params string[] more) => ServeProcess.StartInAsync(_data, ["--role", role, "--lease", "3", .. more]);
+    private Task<ServeProcess> StartAsync(string role, params string[] more) =>
+        ServeProcess.StartInAsync(_data, ["--role", role, "--lease", "3", .. more]);
 
     private static HttpRequestMessage Ask(string model, string more) => new(HttpMethod.Post, "/v1/chat/completions")
     {
-        Content = new StringContent($$"""{"model":"{{model}}","messages":[{"role":"user","content":"What is 347 + 85?"}],"temperature":0{{more}}}""", Encoding.UTF8, "application/json"),
+        Content = new StringContent($$"""{"model":"{{model}}","messages":[{"role":"user","content":"What is 347 + 85?"}],"temperature":0{{more}}}""",
+            Encoding.UTF8, "application/json"),
     };
 
     private static string TextOf(string? line)
     {
         if (line?.StartsWith("data: {", StringComparison.Ordinal) != true) return "";
-        using JsonDocument chunk = JsonDocument.Parse(line["data: ".Length..]);
+        using var chunk = JsonDocument.Parse(line["data: ".Length..]);
         Assert.False(chunk.RootElement.TryGetProperty("error", out _), line);
-        JsonElement delta = chunk.RootElement.GetProperty("choices")[0].GetProperty("delta");
-        return (delta.TryGetProperty("reasoning_content", out JsonElement thought) ? thought.GetString() : "") + (delta.TryGetProperty("content", out JsonElement text) ? text.GetString() : "");
+        var delta = chunk.RootElement.GetProperty("choices")[0].GetProperty("delta");
+        return (delta.TryGetProperty("reasoning_content", out var thought) ? thought.GetString() : "")
+            + (delta.TryGetProperty("content", out var text) ? text.GetString() : "");
     }
 
     private static async Task<string> AnswerAsync(HttpResponseMessage response)
     {
-        using JsonDocument answer = JsonDocument.Parse(await response.Content.ReadAsStringAsync());
+        using var answer = JsonDocument.Parse(await response.Content.ReadAsStringAsync());
         return answer.RootElement.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString()!.Trim();
     }
 
-    private static async Task<JsonElement> GetAsync(ServeProcess process, string path) => JsonDocument.Parse(await process.Client.GetStringAsync(path)).RootElement;
+    private static async Task<JsonElement> GetAsync(ServeProcess process, string path) =>
+        JsonDocument.Parse(await process.Client.GetStringAsync(path)).RootElement;
 
     private async Task<JsonElement> StatsAsync()
     {

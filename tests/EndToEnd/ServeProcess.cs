@@ -5,7 +5,6 @@ using System.Text;
 using System.Text.Json;
 using OpenAI;
 using OpenAI.Chat;
-using R1Serverless.Bench;
 
 namespace R1Serverless.Tests.EndToEnd;
 
@@ -24,13 +23,16 @@ public sealed partial class ServeProcess : IAsyncDisposable
     private ServeProcess(string? data, string[] arguments, IReadOnlyDictionary<string, string>? environment = null)
     {
         data ??= _ownData = Directory.CreateTempSubdirectory("r1-serve-").FullName;
-        // Two tests run at once, and a step's threads wait for each other: where one of them has to wait for a core, one thread alone is many times faster.
+        // Two tests run at once, and a step's threads wait for each other: where one of them has to wait for a core, one thread alone is many times
+        // faster.
         if (!arguments.Contains("--threads", StringComparer.Ordinal)) arguments = [.. arguments, "--threads", "1"];
         ProcessStartInfo start = new("dotnet") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (string one in (string[])[Path.Combine(AppContext.BaseDirectory, "r1.dll"), "serve", "--data", data, .. arguments]) start.ArgumentList.Add(one);
+        foreach (var one in (string[])[Path.Combine(AppContext.BaseDirectory, "r1.dll"), "serve", "--data", data, .. arguments])
+            start.ArgumentList.Add(one);
         ChildProcess.Isolate(start);
-        if (!arguments.Intersect(["--model", "--models-from", "gateway"], StringComparer.Ordinal).Any() && environment?.ContainsKey("R1_MODELS") != true) GiveModel(data);
-        foreach ((string name, string value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
+        if (!arguments.Intersect(["--model", "--models-from", "gateway"], StringComparer.Ordinal).Any()
+            && environment?.ContainsKey("R1_MODELS") != true) GiveModel(data);
+        foreach ((var name, var value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
         _process = new Process { StartInfo = start, EnableRaisingEvents = true };
         _process.OutputDataReceived += (_, line) => Hear(line.Data);
         _process.ErrorDataReceived += (_, line) => Hear(line.Data);
@@ -66,7 +68,8 @@ public sealed partial class ServeProcess : IAsyncDisposable
     public static Task<ServeProcess> StartAsync(params string[] arguments) => StartInAsync(null, arguments);
 
     /// <summary>The same in a data folder that other processes use too and that outlives this one; null for one of its own.</summary>
-    public static Task<ServeProcess> StartInAsync(string? data, params string[] arguments) => StartInAsync(data, new Dictionary<string, string>(), arguments);
+    public static Task<ServeProcess> StartInAsync(string? data, params string[] arguments) =>
+        StartInAsync(data, new Dictionary<string, string>(), arguments);
 
     /// <summary>The same with more variables in its environment.</summary>
     public static async Task<ServeProcess> StartInAsync(string? data, IReadOnlyDictionary<string, string> environment, params string[] arguments)
@@ -86,13 +89,14 @@ public sealed partial class ServeProcess : IAsyncDisposable
     }
 
     /// <summary>Starts with arguments that must be refused; the exit code and what was said.</summary>
-    public static Task<(int Code, string Output)> RefusedAsync(params string[] arguments) => RefusedAsync(new Dictionary<string, string>(), arguments);
+    public static Task<(int Code, string Output)> RefusedAsync(params string[] arguments) =>
+        RefusedAsync(new Dictionary<string, string>(), arguments);
 
     /// <summary>The same with more variables in its environment.</summary>
     public static async Task<(int Code, string Output)> RefusedAsync(IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
         await using ServeProcess process = new(null, arguments, environment);
-        int code = await process.ExitAsync();
+        var code = await process.ExitAsync();
         return (code, process.Output);
     }
 
@@ -102,15 +106,16 @@ public sealed partial class ServeProcess : IAsyncDisposable
     public static HttpRequestMessage Ask(string question, string more = "") => new(HttpMethod.Post, "/v1/chat/completions")
     {
         Content = new StringContent(
-            $$"""{"model":"{{Model}}","messages":[{"role":"user","content":"{{question}}"}],"temperature":0{{more}}}""", Encoding.UTF8, "application/json"),
+            $$"""{"model":"{{Model}}","messages":[{"role":"user","content":"{{question}}"}],"temperature":0{{more}}}""", Encoding.UTF8,
+            "application/json"),
     };
 
     /// <summary>A stream that goes on for a while, whatever the model thinks of it; it has begun to answer.</summary>
     /// <param name="choices">More take longer: the model writes ten thousand tokens a second of one alone, thirty of many.</param>
     public async Task<StreamReader> BeginLongStreamAsync(int tokens, int choices = 4)
     {
-        HttpRequestMessage request = Ask("What is 12 + 30?", $",\"stream\":true,\"ignore_eos\":true,\"n\":{choices},\"max_tokens\":{tokens}");
-        HttpResponseMessage response = await Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        var request = Ask("What is 12 + 30?", $",\"stream\":true,\"ignore_eos\":true,\"n\":{choices},\"max_tokens\":{tokens}");
+        var response = await Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         response.EnsureSuccessStatusCode();
         StreamReader reader = new(await response.Content.ReadAsStreamAsync());
         while (await reader.ReadLineAsync() is { } line && !line.Contains("reasoning", StringComparison.Ordinal))
@@ -124,8 +129,8 @@ public sealed partial class ServeProcess : IAsyncDisposable
     /// <summary>Sequences of the model that run and wait.</summary>
     public async Task<(int Running, int Waiting)> LoadAsync()
     {
-        using JsonDocument health = JsonDocument.Parse(await Client.GetStringAsync("/health/ready"));
-        JsonElement model = health.RootElement.GetProperty("models")[0];
+        using var health = JsonDocument.Parse(await Client.GetStringAsync("/health/ready"));
+        var model = health.RootElement.GetProperty("models")[0];
         return (model.GetProperty("running").GetInt32(), model.GetProperty("waiting").GetInt32());
     }
 
@@ -164,14 +169,15 @@ public sealed partial class ServeProcess : IAsyncDisposable
         if (_ownData is not null) Directory.Delete(_ownData, recursive: true);
     }
 
-    /// <summary>Leaves the shipped model in the data folder as an earlier start would: building it takes longer than all the rest of a start.</summary>
+    /// <summary>Leaves the shipped model in the data folder as an earlier start would: building it takes longer than all the rest of a
+    /// start.</summary>
     private static void GiveModel(string data)
     {
-        string place = Path.Combine(data, "models", Model);
+        var place = Path.Combine(data, "models", Model);
         if (Directory.Exists(place)) return;
         Directory.CreateDirectory(Path.GetDirectoryName(place)!);
-        string whole = Directory.CreateDirectory(Path.Combine(data, $"{Model}-{Guid.NewGuid():n}")).FullName;
-        foreach (string file in Directory.EnumerateFiles(TestModels.Nano.Path)) File.Copy(file, Path.Combine(whole, Path.GetFileName(file)));
+        var whole = Directory.CreateDirectory(Path.Combine(data, $"{Model}-{Guid.NewGuid():n}")).FullName;
+        foreach (var file in Directory.EnumerateFiles(TestModels.Nano.Path)) File.Copy(file, Path.Combine(whole, Path.GetFileName(file)));
         // At once, as another process over the same folder may start beside this one.
         Directory.Move(whole, place);
     }

@@ -2,9 +2,9 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using R1Serverless.Abstractions;
 using R1Serverless.Models;
-using R1Serverless.Requests;
-using R1Serverless.Tests.Generation;
+using R1Serverless.Tests.Engine.ModelHosting;
 
 namespace R1Serverless.Tests.EndToEnd;
 
@@ -16,21 +16,24 @@ public sealed class VariantServingTests : IDisposable
     [Fact]
     public async Task Variants_share_a_small_memory_and_no_answer_breaks()
     {
-        await using ServeProcess server = await StartAsync();
+        await using var server = await StartAsync();
         // The start loaded what auto takes of the first model: the fastest within its tolerance.
         Assert.Contains("one  int8 on", server.Output, StringComparison.Ordinal);
         Assert.Equal(["one int8"], await LoadedAsync(server));
 
-        (string Model, string Precision)[] targets = [("one", "fp32"), ("one", "int8"), ("one", "fp16"), ("two", "fp32"), ("two", "int4"), ("two", "auto")];
+        (string Model,
+            string Precision)[] targets = [("one", "fp32"), ("one", "int8"), ("one", "fp16"), ("two", "fp32"), ("two", "int4"), ("two", "auto")];
         await Parallel.ForEachAsync(Enumerable.Range(0, 60), new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (i, _) =>
         {
-            (string model, string precision) = targets[i * 5 % targets.Length];
-            (int a, int b) = (11 + (i * 37 % 89), 10 + (i * 53 % 90));
-            HttpResponseMessage response = await SendAsync(server, model, $"What is {a} + {b}?", $",\"precision\":\"{precision}\",\"stream\":true,\"stream_options\":{{\"include_usage\":true}}");
-            string served = response.Headers.GetValues("x-r1-variant").Single().Split("; ")[0];
+            (var model, var precision) = targets[i * 5 % targets.Length];
+            (var a, var b) = (11 + (i * 37 % 89), 10 + (i * 53 % 90));
+            var response =
+                await SendAsync(server, model, $"What is {a} + {b}?",
+                    $",\"precision\":\"{precision}\",\"stream\":true,\"stream_options\":{{\"include_usage\":true}}");
+            var served = response.Headers.GetValues("x-r1-variant").Single().Split("; ")[0];
             // What auto takes depends on what is loaded at that moment.
             Assert.Contains(served, precision == "auto" ? ["fp32", "int4"] : (string[])[precision]);
-            (string answer, JsonElement usage) = await ReadAsync(response);
+            (var answer, var usage) = await ReadAsync(response);
             Assert.Equal((a + b).ToString(CultureInfo.InvariantCulture), answer.Trim());
             Assert.Equal(served, usage.GetProperty("variant").GetProperty("precision").GetString());
         });
@@ -41,15 +44,19 @@ public sealed class VariantServingTests : IDisposable
     [Fact]
     public async Task A_running_stream_keeps_its_variant_while_others_come_and_go()
     {
-        await using ServeProcess server = await StartAsync();
-        HttpResponseMessage running = await SendAsync(server, "one", "What is 12 + 30?", ",\"precision\":\"fp32\",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":4000,\"n\":8");
-        foreach (string precision in (string[])["fp32", "int4", "fp32", "int4"])
+        await using var server = await StartAsync();
+        var running =
+            await SendAsync(server, "one", "What is 12 + 30?",
+                ",\"precision\":\"fp32\",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":4000,\"n\":8");
+        foreach (var precision in (string[])["fp32", "int4", "fp32", "int4"])
         {
-            using JsonDocument answer = JsonDocument.Parse(await (await SendAsync(server, "two", "What is 12 + 30?", $",\"precision\":\"{precision}\"")).Content.ReadAsStringAsync());
+            using var answer =
+                JsonDocument.Parse(
+                    await (await SendAsync(server, "two", "What is 12 + 30?", $",\"precision\":\"{precision}\"")).Content.ReadAsStringAsync());
             Assert.Equal("42", answer.RootElement.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString()!.Trim());
         }
 
-        string rest = await running.Content.ReadAsStringAsync();
+        var rest = await running.Content.ReadAsStringAsync();
         Assert.EndsWith("data: [DONE]\n\n", rest, StringComparison.Ordinal);
         Assert.DoesNotContain("\"error\"", rest, StringComparison.Ordinal);
         await server.UntilSaidAsync("Unloaded two ");
@@ -59,14 +66,14 @@ public sealed class VariantServingTests : IDisposable
     [Fact]
     public async Task A_precision_that_is_not_there_is_400_and_says_what_is()
     {
-        await using ServeProcess server = await StartAsync("--load", "two:fp32", "--precision", "fp32");
+        await using var server = await StartAsync("--load", "two:fp32", "--precision", "fp32");
         Assert.Equal(["two fp32"], await LoadedAsync(server));
-        HttpResponseMessage refused = await SendAsync(server, "two", "hi", ",\"precision\":\"int8\"");
+        var refused = await SendAsync(server, "two", "hi", ",\"precision\":\"int8\"");
         Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
-        using JsonDocument body = JsonDocument.Parse(await refused.Content.ReadAsStringAsync());
+        using var body = JsonDocument.Parse(await refused.Content.ReadAsStringAsync());
         Assert.Equal("precision", body.RootElement.GetProperty("error").GetProperty("param").GetString());
         Assert.Contains("fp32, int4, auto", body.RootElement.GetProperty("error").GetProperty("message").GetString(), StringComparison.Ordinal);
-        HttpResponseMessage usual = await SendAsync(server, "two", "What is 1 + 1?", "");
+        var usual = await SendAsync(server, "two", "What is 1 + 1?", "");
         Assert.Equal("fp32; this server's default", usual.Headers.GetValues("x-r1-variant").Single());
     }
 
@@ -77,7 +84,7 @@ public sealed class VariantServingTests : IDisposable
     [InlineData("MiB", "one", "--memory", "10MB")]
     public async Task What_cannot_be_loaded_at_the_start_is_said_in_words(string says, string alsoSays, string option, string value)
     {
-        (int code, string output) = await ServeProcess.RefusedAsync(["--urls", "http://127.0.0.1:0", .. Arguments(), option, value]);
+        (var code, var output) = await ServeProcess.RefusedAsync(["--urls", "http://127.0.0.1:0", .. Arguments(), option, value]);
         Assert.Equal(1, code);
         Assert.Contains(says, output, StringComparison.Ordinal);
         Assert.Contains(alsoSays, output, StringComparison.Ordinal);
@@ -86,7 +93,9 @@ public sealed class VariantServingTests : IDisposable
     [Fact]
     public async Task A_preload_without_room_is_refused_before_anything_is_loaded()
     {
-        (int code, string output) = await ServeProcess.RefusedAsync(["--urls", "http://127.0.0.1:0", .. Arguments(), "--memory", "60MB", "--load", "one:fp32", "--load", "one:int8", "--load", "two:fp32"]);
+        (var code, var output) =
+            await ServeProcess.RefusedAsync(
+            ["--urls", "http://127.0.0.1:0", .. Arguments(), "--memory", "60MB", "--load", "one:fp32", "--load", "one:int8", "--load", "two:fp32"]);
         Assert.Equal(1, code);
         Assert.Contains("raise --memory", output, StringComparison.Ordinal);
         Assert.Matches("one fp32 2\\d MiB, one int8 2\\d MiB, two fp32 2\\d MiB", output);
@@ -100,8 +109,8 @@ public sealed class VariantServingTests : IDisposable
     /// <summary>Each variant takes its 3.6 MB of weights and 20 MB for keys and values.</summary>
     private string[] Arguments()
     {
-        ModelFolder one = _models.Make("one", Evaluated, Precision.Fp32, Precision.Fp16, Precision.Int8);
-        ModelFolder two = _models.Make("two", Evaluated, Precision.Fp32, Precision.Int4);
+        var one = _models.Make("one", Evaluated, Precision.Fp32, Precision.Fp16, Precision.Int8);
+        var two = _models.Make("two", Evaluated, Precision.Fp32, Precision.Int4);
         return ["--model", one.Path, "--model", two.Path, "--kv-memory", "20MB"];
     }
 
@@ -113,28 +122,30 @@ public sealed class VariantServingTests : IDisposable
             new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions")
             {
                 Content = new StringContent(
-                    $$"""{"model":"{{model}}","messages":[{"role":"user","content":"{{question}}"}],"temperature":0{{more}}}""", Encoding.UTF8, "application/json"),
+                    $$"""{"model":"{{model}}","messages":[{"role":"user","content":"{{question}}"}],"temperature":0{{more}}}""", Encoding.UTF8,
+                    "application/json"),
             },
             HttpCompletionOption.ResponseHeadersRead);
 
     private static async Task<string[]> LoadedAsync(ServeProcess server)
     {
-        using JsonDocument health = JsonDocument.Parse(await server.Client.GetStringAsync("/health/ready"));
-        return [.. health.RootElement.GetProperty("models").EnumerateArray().Select(one => $"{one.GetProperty("id").GetString()} {one.GetProperty("precision").GetString()}")];
+        using var health = JsonDocument.Parse(await server.Client.GetStringAsync("/health/ready"));
+        return [.. health.RootElement.GetProperty("models").EnumerateArray()
+            .Select(one => $"{one.GetProperty("id").GetString()} {one.GetProperty("precision").GetString()}")];
     }
 
     private static async Task<(string Answer, JsonElement Usage)> ReadAsync(HttpResponseMessage response)
     {
         (StringBuilder answer, JsonElement usage) = (new(), default);
-        string[] lines = (await response.Content.ReadAsStringAsync()).Split("\n\n", StringSplitOptions.RemoveEmptyEntries);
+        var lines = (await response.Content.ReadAsStringAsync()).Split("\n\n", StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal("data: [DONE]", lines[^1]);
-        foreach (string line in lines[..^1])
+        foreach (var line in lines[..^1])
         {
-            JsonElement chunk = JsonDocument.Parse(line["data: ".Length..]).RootElement;
+            var chunk = JsonDocument.Parse(line["data: ".Length..]).RootElement;
             if (chunk.GetProperty("usage").ValueKind == JsonValueKind.Object) usage = chunk.GetProperty("usage");
-            foreach (JsonElement choice in chunk.GetProperty("choices").EnumerateArray())
+            foreach (var choice in chunk.GetProperty("choices").EnumerateArray())
             {
-                if (choice.GetProperty("delta").TryGetProperty("content", out JsonElement text)) answer.Append(text.GetString());
+                if (choice.GetProperty("delta").TryGetProperty("content", out var text)) answer.Append(text.GetString());
             }
         }
 

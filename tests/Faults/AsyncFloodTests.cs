@@ -1,47 +1,41 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
-using Microsoft.Extensions.Logging.Abstractions;
+using R1Serverless.Abstractions;
 using R1Serverless.Queues;
-using R1Serverless.Requests;
-using R1Serverless.Tests.Queues.AzureStorage;
-using R1Serverless.Tests.Queues.Contract;
-using R1Serverless.Tests.Queues.Embedded;
-using R1Serverless.Tests.Queues.ServiceBus;
+using R1Serverless.Tests.Queues.Sqlite;
 
 namespace R1Serverless.Tests.Faults;
 
-/// <summary>One owner's flood of requests that nobody waits for, then a few of another's, on each transport.</summary>
-public abstract class AsyncFloodTests(ITestOutputHelper output)
+/// <summary>One owner's flood of requests that nobody waits for, then a few of another's, in the queue where owners take turns.</summary>
+public sealed class AsyncFloodTests(ITestOutputHelper output)
 {
     private const int Flood = 500, Few = 5, AtOnce = 16;
 
     [Fact]
     public async Task A_few_requests_end_while_most_of_a_flood_before_them_waits()
     {
-        await using TransportFixture fixture = await CreateFixtureAsync();
+        await using EmbeddedFixture fixture = new();
         await using FaultWorld world = new();
-        Transport gate = await fixture.ConnectAsync();
-        AsyncTurns turns = new(gate, world.Gate(gate, TimeProvider.System), TimeProvider.System, NullLogger.Instance);
-        using CancellationTokenSource stop = new();
-        Task running = turns.RunAsync(stop.Token);
-        await Parallel.ForAsync(0, Flood, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = FaultWorld.Cancelled }, (i, token) => turns.SubmitAsync(Ask("a", i), token));
-        for (int i = 0; i < Few; i++) await turns.SubmitAsync(Ask("b", i), FaultWorld.Cancelled);
+        var gate = await fixture.ConnectAsync();
+        var gateway = world.Gate(gate, TimeProvider.System);
+        await Parallel.ForAsync(0, Flood, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = FaultWorld.Cancelled },
+            (i, token) =>
+            gateway.SubmitAsync(Ask("a", i), WorkClass.Bulk, batch: null, token));
+        for (var i = 0; i < Few; i++) await gateway.SubmitAsync(Ask("b", i), WorkClass.Bulk, batch: null, FaultWorld.Cancelled);
 
         // Nothing has run yet: the order of the starts is that of the queue.
         NarrowEngine engine = new();
         world.Work(await fixture.ConnectAsync(), engine, TimeProvider.System);
-        int found = await FaultWorld.ResultsAsync(gate, Flood + Few);
+        var found = await FaultWorld.ResultsAsync(gate, Flood + Few);
         string[] started = [.. engine.Started.Select(id => id.Value)];
-        int last = Array.FindLastIndex(started, id => id[0] == 'b');
-        output.WriteLine($"{gate.Description}: requests in {Flood + Few}, results out {found}, runs {started.Length}; of the flood's {Flood}, {last + 1 - Few} began before the other's last");
+        var last = Array.FindLastIndex(started, id => id[0] == 'b');
+        output.WriteLine(
+            $"{gate.Description}: requests in {Flood + Few}, results out {found}, runs {started.Length}; of the flood's {Flood}, "
+            + $"{last + 1 - Few} began before the other's last");
         Assert.Equal((Flood + Few, Flood + Few), (found, started.Distinct().Count()));
         Assert.InRange(last, Few - 1, Flood / 2);
         Assert.Equal(0, await FaultWorld.DeadLettersAsync(gate));
-        await stop.CancelAsync();
-        await running;
     }
-
-    protected abstract ValueTask<TransportFixture> CreateFixtureAsync();
 
     private static InferenceRequest Ask(string owner, int i) => FaultWorld.Ask($"{owner}{i}", 1) with { Owner = owner };
 
@@ -69,20 +63,4 @@ public abstract class AsyncFloodTests(ITestOutputHelper output)
             }
         }
     }
-}
-
-public sealed class EmbeddedAsyncFloodTests(ITestOutputHelper output) : AsyncFloodTests(output)
-{
-    protected override ValueTask<TransportFixture> CreateFixtureAsync() => ValueTask.FromResult<TransportFixture>(new EmbeddedFixture());
-}
-
-public sealed class ServiceBusAsyncFloodTests(ITestOutputHelper output) : AsyncFloodTests(output)
-{
-    protected override ValueTask<TransportFixture> CreateFixtureAsync() => ValueTask.FromResult<TransportFixture>(new ServiceBusFixture());
-}
-
-[Collection(AzuriteFixture.Clock)]
-public sealed class StorageAsyncFloodTests(ITestOutputHelper output, AzuriteFixture azurite) : AsyncFloodTests(output)
-{
-    protected override async ValueTask<TransportFixture> CreateFixtureAsync() => new StorageFixture(azurite, await azurite.OptionsAsync());
 }

@@ -1,15 +1,17 @@
+using R1Serverless.Abstractions;
 using R1Serverless.Queues;
-using R1Serverless.Queues.Embedded;
-using R1Serverless.Requests;
+using R1Serverless.Queues.Sqlite;
 
 namespace R1Serverless.Tests.Faults;
 
-/// <summary>Gateway and workers over one folder whose clocks are ten minutes apart: leases and deadlines go by the queue's clock and by elapsed time alone.</summary>
+/// <summary>Gateway and workers over one folder whose clocks are ten minutes apart: leases and deadlines go by the queue's clock and by elapsed time
+/// alone.</summary>
 public sealed class ClockSkewTests(ITestOutputHelper output) : IAsyncLifetime
 {
     private const int Requests = 20, Words = 36;
 
-    private static readonly TimeSpan LeaseTime = TimeSpan.FromSeconds(12), WordTime = TimeSpan.FromMilliseconds(380), Short = TimeSpan.FromSeconds(1), Long = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan LeaseTime = TimeSpan.FromSeconds(12), WordTime = TimeSpan.FromMilliseconds(380),
+        Short = TimeSpan.FromSeconds(1), Long = TimeSpan.FromMinutes(5);
 
     // The system's timers count whole ticks of a coarser clock than the one this test measures by: they may fire a little before their time.
     private static readonly TimeSpan TimerTick = TimeSpan.FromMilliseconds(20);
@@ -26,7 +28,7 @@ public sealed class ClockSkewTests(ITestOutputHelper output) : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         await _world.DisposeAsync();
-        foreach (Transport transport in _transports) await transport.DisposeAsync();
+        foreach (var transport in _transports) await transport.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
     }
 
@@ -35,10 +37,11 @@ public sealed class ClockSkewTests(ITestOutputHelper output) : IAsyncLifetime
     public async Task Clocks_ten_minutes_apart_change_nothing()
     {
         List<Task> runs = [];
-        foreach ((int gateway, int first, int second) in Offsets)
+        foreach ((var gateway, var first, var second) in Offsets)
         {
-            string folder = Path.Combine(_folder, $"{runs.Count}");
-            runs.Add(RunAsync($"{gateway:+0;-0;0}, {first:+0;-0;0}, {second:+0;-0;0} min", await ConnectAsync(folder, gateway), await ConnectAsync(folder, first), await ConnectAsync(folder, second)));
+            var folder = Path.Combine(_folder, $"{runs.Count}");
+            runs.Add(RunAsync($"{gateway:+0;-0;0}, {first:+0;-0;0}, {second:+0;-0;0} min", await ConnectAsync(folder, gateway),
+                await ConnectAsync(folder, first), await ConnectAsync(folder, second)));
         }
 
         await Task.WhenAll(runs);
@@ -50,12 +53,13 @@ public sealed class ClockSkewTests(ITestOutputHelper output) : IAsyncLifetime
         GatedEngine one = new(first.Time, wordTime: WordTime), other = new(second.Time, wordTime: WordTime);
         _world.Work(first.Transport, one, first.Time);
         _world.Work(second.Transport, other, second.Time);
-        QueuedInference gateway = _world.Gate(gate.Transport, gate.Time);
+        var gateway = _world.Gate(gate.Transport, gate.Time);
         Task<string>[] answers = [.. Enumerable.Range(0, Requests).Select(i => FaultWorld.TextAsync(gateway, FaultWorld.Ask($"r{i}", Words, Long)))];
-        long began = TimeProvider.System.GetTimestamp();
-        string expired = await FaultWorld.TextAsync(gateway, FaultWorld.Ask("late", 10_000, Short)).WaitAsync(FaultWorld.Patience, FaultWorld.Cancelled);
-        TimeSpan took = TimeProvider.System.GetElapsedTime(began);
-        string[] texts = await Task.WhenAll(answers).WaitAsync(FaultWorld.Patience, FaultWorld.Cancelled);
+        var began = TimeProvider.System.GetTimestamp();
+        var expired =
+            await FaultWorld.TextAsync(gateway, FaultWorld.Ask("late", 10_000, Short)).WaitAsync(FaultWorld.Patience, FaultWorld.Cancelled);
+        var took = TimeProvider.System.GetElapsedTime(began);
+        var texts = await Task.WhenAll(answers).WaitAsync(FaultWorld.Patience, FaultWorld.Cancelled);
 
         Assert.All(texts, text => Assert.Equal(GatedEngine.Text(Words), text));
         Assert.Equal(nameof(InferenceErrorKind.DeadlineExceeded), expired);
@@ -63,9 +67,11 @@ public sealed class ClockSkewTests(ITestOutputHelper output) : IAsyncLifetime
         RequestId[] started = [.. one.Started, .. other.Started];
         Assert.Equal(started.Distinct().Count(), started.Length);
         await FaultWorld.UntilAsync(() => FaultWorld.IsEmptyAsync(gate.Transport, WorkClass.Interactive));
-        QueueStatistics left = await gate.Transport.Queue.StatisticsAsync(WorkClass.Interactive, FaultWorld.Cancelled);
+        var left = await gate.Transport.Queue.StatisticsAsync(WorkClass.Interactive, FaultWorld.Cancelled);
         Assert.Equal(0, left.DeadLetters);
-        output.WriteLine($"clocks {clocks}: requests in {Requests + 1}, results out {texts.Length} and 1 expired after {took.TotalSeconds:0.0} s, started twice 0, dead letters {left.DeadLetters}");
+        output.WriteLine(
+            $"clocks {clocks}: requests in {Requests + 1}, results out {texts.Length} and 1 expired after {took.TotalSeconds:0.0} s, started twice "
+            + $"0, dead letters {left.DeadLetters}");
     }
 
     private async Task<Connection> ConnectAsync(string folder, int minutes)

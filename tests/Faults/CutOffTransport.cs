@@ -1,4 +1,5 @@
 using R1Serverless.Queues;
+using R1Serverless.Storage;
 
 namespace R1Serverless.Tests.Faults;
 
@@ -25,9 +26,11 @@ internal sealed class CutOffTransport(Transport inner) : Transport
 
         public TimeSpan LeaseTime => queue.LeaseTime;
 
-        public ValueTask EnqueueAsync(IReadOnlyList<QueuedRequest> requests, CancellationToken cancellationToken) => queue.EnqueueAsync(requests, cancellationToken);
+        public ValueTask EnqueueAsync(IReadOnlyList<QueuedRequest> requests, CancellationToken cancellationToken) =>
+            queue.EnqueueAsync(requests, cancellationToken);
 
-        public async ValueTask<IReadOnlyList<Lease>> LeaseAsync(WorkClass workClass, int most, TimeSpan patience, CancellationToken cancellationToken)
+        public async ValueTask<IReadOnlyList<Lease>> LeaseAsync(
+            WorkClass workClass, IReadOnlyCollection<RequestRoute> routes, int most, TimeSpan patience, CancellationToken cancellationToken)
         {
             if (Volatile.Read(ref _isCutOff))
             {
@@ -35,18 +38,23 @@ internal sealed class CutOffTransport(Transport inner) : Transport
                 return [];
             }
 
-            IReadOnlyList<Lease> leases = [.. (await queue.LeaseAsync(workClass, most, patience, cancellationToken)).Select(lease => new Unrenewable(lease))];
+            IReadOnlyList<Lease> leases =
+                [.. (await queue.LeaseAsync(workClass, routes, most, patience, cancellationToken)).Select(lease => new Unrenewable(lease))];
             if (leases.Count > 0) Volatile.Write(ref _isCutOff, true);
             return leases;
         }
 
-        public ValueTask<QueueStatistics> StatisticsAsync(WorkClass workClass, CancellationToken cancellationToken) => queue.StatisticsAsync(workClass, cancellationToken);
+        public ValueTask<QueueStatistics> StatisticsAsync(WorkClass workClass, CancellationToken cancellationToken) =>
+            queue.StatisticsAsync(workClass, cancellationToken);
 
-        public ValueTask<IReadOnlyList<QueuedMessage>> PeekAsync(WorkClass workClass, int most, CancellationToken cancellationToken) => queue.PeekAsync(workClass, most, cancellationToken);
+        public ValueTask<IReadOnlyList<QueuedMessage>> PeekAsync(WorkClass workClass, int most, CancellationToken cancellationToken) =>
+            queue.PeekAsync(workClass, most, cancellationToken);
 
-        public ValueTask<IReadOnlyList<DeadLetter>> PeekDeadLettersAsync(WorkClass workClass, int most, CancellationToken cancellationToken) => queue.PeekDeadLettersAsync(workClass, most, cancellationToken);
+        public ValueTask<IReadOnlyList<DeadLetter>> PeekDeadLettersAsync(WorkClass workClass, int most, CancellationToken cancellationToken) =>
+            queue.PeekDeadLettersAsync(workClass, most, cancellationToken);
 
-        public ValueTask<int> RedriveAsync(WorkClass workClass, int most, CancellationToken cancellationToken) => queue.RedriveAsync(workClass, most, cancellationToken);
+        public ValueTask<int> RedriveAsync(WorkClass workClass, int most, CancellationToken cancellationToken) =>
+            queue.RedriveAsync(workClass, most, cancellationToken);
     }
 
     private sealed class Unrenewable(Lease lease) : Lease(lease.Message, lease.DequeueCount, lease.Age)
@@ -55,8 +63,10 @@ internal sealed class CutOffTransport(Transport inner) : Transport
 
         public override ValueTask<bool> CompleteAsync(CancellationToken cancellationToken) => lease.CompleteAsync(cancellationToken);
 
-        public override ValueTask<bool> AbandonAsync(TimeSpan delay, CancellationToken cancellationToken) => lease.AbandonAsync(delay, cancellationToken);
+        public override ValueTask<bool> AbandonAsync(TimeSpan delay, CancellationToken cancellationToken) =>
+            lease.AbandonAsync(delay, cancellationToken);
 
-        public override ValueTask<bool> DeadLetterAsync(string reason, CancellationToken cancellationToken) => lease.DeadLetterAsync(reason, cancellationToken);
+        public override ValueTask<bool> DeadLetterAsync(string reason, CancellationToken cancellationToken) =>
+            lease.DeadLetterAsync(reason, cancellationToken);
     }
 }

@@ -1,9 +1,9 @@
+using R1Serverless.Abstractions;
 using R1Serverless.Queues;
-using R1Serverless.Requests;
-using R1Serverless.Tests.Queues.AzureStorage;
+using R1Serverless.Tests.Azure.ServiceBus;
+using R1Serverless.Tests.Azure.Storage;
 using R1Serverless.Tests.Queues.Contract;
-using R1Serverless.Tests.Queues.Embedded;
-using R1Serverless.Tests.Queues.ServiceBus;
+using R1Serverless.Tests.Queues.Sqlite;
 
 namespace R1Serverless.Tests.Faults;
 
@@ -15,21 +15,23 @@ public abstract class DuplicateDeliveryTests(ITestOutputHelper output)
     [Fact]
     public async Task Messages_enqueued_twice_have_one_result_each_told_once()
     {
-        await using TransportFixture fixture = await CreateFixtureAsync();
+        await using var fixture = await CreateFixtureAsync();
         await using FaultWorld world = new();
-        Transport gate = await fixture.ConnectAsync();
-        QueuedInference gateway = world.Gate(gate, TimeProvider.System);
+        var gate = await fixture.ConnectAsync();
+        var gateway = world.Gate(gate, TimeProvider.System);
         Task<string>[] streams = [.. Enumerable.Range(0, Requests).Select(i => FaultWorld.TextAsync(gateway, FaultWorld.Ask($"s{i}", Words)))];
         // Every message once more: those of the streams, too, with the same reply address.
         await FaultWorld.UntilAsync(async () => (await gate.Queue.StatisticsAsync(WorkClass.Interactive, FaultWorld.Cancelled)).Waiting >= Requests);
-        await gate.Queue.EnqueueAsync([.. Enumerable.Range(0, Requests).Select(i => Message($"s{i}", WorkClass.Interactive, gate.Replies.Address))], FaultWorld.Cancelled);
-        for (int twice = 0; twice < 2; twice++)
-            await gate.Queue.EnqueueAsync([.. Enumerable.Range(0, Requests).Select(i => Message($"b{i}", WorkClass.Bulk, null))], FaultWorld.Cancelled);
+        await gate.Queue.EnqueueAsync([.. Enumerable.Range(0, Requests).Select(i => Message($"s{i}", WorkClass.Interactive, gate.Replies.Address))],
+            FaultWorld.Cancelled);
+        for (var twice = 0; twice < 2; twice++)
+            await gate.Queue.EnqueueAsync([.. Enumerable.Range(0, Requests).Select(i => Message($"b{i}", WorkClass.Bulk, null))],
+                FaultWorld.Cancelled);
         GatedEngine one = new(TimeProvider.System), other = new(TimeProvider.System);
         world.Work(await fixture.ConnectAsync(), one, TimeProvider.System);
         world.Work(await fixture.ConnectAsync(), other, TimeProvider.System);
 
-        string[] texts = await Task.WhenAll(streams).WaitAsync(FaultWorld.Patience, FaultWorld.Cancelled);
+        var texts = await Task.WhenAll(streams).WaitAsync(FaultWorld.Patience, FaultWorld.Cancelled);
         Assert.All(texts, text => Assert.Equal(GatedEngine.Text(Words), text));
         await ReportAsync(gate, messages: 4 * Requests, results: 2 * Requests, one.Started.Count + other.Started.Count);
     }
@@ -37,8 +39,8 @@ public abstract class DuplicateDeliveryTests(ITestOutputHelper output)
     [Fact]
     public async Task A_lease_that_ends_while_its_worker_still_runs_has_one_effect()
     {
-        await using TransportFixture fixture = await CreateFixtureAsync();
-        Transport watch = await fixture.ConnectAsync();
+        await using var fixture = await CreateFixtureAsync();
+        var watch = await fixture.ConnectAsync();
         await using FaultWorld world = new();
         // The slow worker holds its answer, and its lease ends meanwhile.
         GatedEngine slow = new(TimeProvider.System, "slow") { IsGated = true }, quick = new(TimeProvider.System, "quick");
@@ -47,7 +49,7 @@ public abstract class DuplicateDeliveryTests(ITestOutputHelper output)
         RequestId id = new("a");
         await watch.Queue.EnqueueAsync([Message("a", WorkClass.Bulk, null)], FaultWorld.Cancelled);
         await FaultWorld.UntilAsync(() => slow.Held.ContainsKey(id));
-        Transport quickTransport = await fixture.ConnectAsync();
+        var quickTransport = await fixture.ConnectAsync();
         await fixture.PassAsync(slowTransport.Queue.LeaseTime + TimeSpan.FromSeconds(1));
         world.Work(quickTransport, quick, TimeProvider.System);
         ResultStore results = new(watch.Store);
@@ -55,19 +57,20 @@ public abstract class DuplicateDeliveryTests(ITestOutputHelper output)
         slow.Open();
 
         await FaultWorld.ResultsAsync(watch, 1);
-        InferenceResult result = (await results.FindAsync(id, FaultWorld.Cancelled))!;
+        var result = (await results.FindAsync(id, FaultWorld.Cancelled))!;
         Assert.Equal(GatedEngine.Text(Words, "quick"), result.Choices.Single().AllText());
         await ReportAsync(watch, messages: 1, results: 1, slow.Started.Count + quick.Started.Count);
     }
 
     protected abstract ValueTask<TransportFixture> CreateFixtureAsync();
 
-    private static QueuedRequest Message(string id, WorkClass workClass, string? replyTo) => new() { Request = FaultWorld.Ask(id, Words), Class = workClass, ReplyTo = replyTo };
+    private static QueuedRequest Message(string id, WorkClass workClass, string? replyTo) =>
+        new() { Request = FaultWorld.Ask(id, Words), Class = workClass, ReplyTo = replyTo };
 
     private async Task ReportAsync(Transport transport, int messages, int results, int runs)
     {
-        int found = await FaultWorld.ResultsAsync(transport, results);
-        long dead = await FaultWorld.DeadLettersAsync(transport);
+        var found = await FaultWorld.ResultsAsync(transport, results);
+        var dead = await FaultWorld.DeadLettersAsync(transport);
         Assert.Equal((results, 0L), (found, dead));
         output.WriteLine($"{transport.Description}: messages in {messages}, results out {found}, duplicates 0, dead letters {dead}; runs {runs}");
     }

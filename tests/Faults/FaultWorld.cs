@@ -1,7 +1,9 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using R1Serverless.Abstractions;
 using R1Serverless.Queues;
-using R1Serverless.Requests;
+using R1Serverless.Queues.Gateway;
+using R1Serverless.Queues.Worker;
 
 namespace R1Serverless.Tests.Faults;
 
@@ -28,7 +30,7 @@ internal sealed class FaultWorld : IAsyncDisposable
     /// <param name="look">How long between two looks.</param>
     public static async Task UntilAsync(Func<Task<bool>> holds, TimeSpan? look = null)
     {
-        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
         limit.CancelAfter(Patience);
         while (!await holds()) await Task.Delay(look ?? Look, TimeProvider.System, limit.Token);
     }
@@ -38,27 +40,29 @@ internal sealed class FaultWorld : IAsyncDisposable
     /// <summary>The answer's text; of one that failed, what it failed with.</summary>
     public static async Task<string> TextAsync(IInference gateway, InferenceRequest request)
     {
-        string text = "";
-        await foreach (InferenceEvent happened in gateway.RunAsync(request, Cancelled).WithCancellation(Cancelled))
+        var text = "";
+        await foreach (var inferenceEvent in gateway.RunAsync(request, Cancelled).WithCancellation(Cancelled))
         {
-            if (happened is InferenceEvent.Delta delta) text += delta.Text;
-            if (happened is InferenceEvent.Failed failed) return failed.Error.Kind.ToString();
+            if (inferenceEvent is InferenceEvent.Delta delta) text += delta.Text;
+            if (inferenceEvent is InferenceEvent.Failed failed) return failed.Error.Kind.ToString();
         }
 
         return text;
     }
 
     public void Work(Transport transport, IInference engine, TimeProvider time, ILogger? log = null) => _running.Add(
-        new QueueWorker(transport, engine, () => default, new QueueWorkerOptions { Grace = TimeSpan.FromSeconds(1) }, time, log ?? NullLogger.Instance).RunAsync(_stop.Token));
+        new QueueWorker(transport, engine, LeaseExtensions.Served, () => default, new QueueWorkerOptions { Grace = TimeSpan.FromSeconds(1) }, time,
+        log ?? NullLogger.Instance).RunAsync(_stop.Token));
 
     public QueuedInference Gate(Transport transport, TimeProvider time)
     {
-        QueuedInference gateway = new(transport, new QueuedInferenceOptions(), time, NullLogger.Instance);
+        QueuedInference gateway = new(transport, time, NullLogger.Instance);
         _running.Add(gateway.ReceiveAsync(_stop.Token));
         return gateway;
     }
 
-    /// <summary>Waits until there are so many results and nothing waits any more; how many results there are then. Some services don't tell what is leased.</summary>
+    /// <summary>Waits until there are so many results and nothing waits any more; how many results there are then. Some services don't tell what is
+    /// leased.</summary>
     public static async Task<int> ResultsAsync(Transport transport, int expected)
     {
         await UntilAsync(async () => await CountAsync() >= expected, CountLook);
@@ -67,8 +71,8 @@ internal sealed class FaultWorld : IAsyncDisposable
 
         async Task<int> CountAsync()
         {
-            int found = 0;
-            await foreach (ObjectEntry _ in transport.Store.ListAsync(ResultStore.Folder, Cancelled)) found++;
+            var found = 0;
+            await foreach (var _ in transport.Store.ListAsync(ResultStore.Folder, Cancelled)) found++;
             return found;
         }
     }
@@ -76,7 +80,7 @@ internal sealed class FaultWorld : IAsyncDisposable
     public static async Task<long> DeadLettersAsync(Transport transport)
     {
         long dead = 0;
-        foreach (WorkClass workClass in Enum.GetValues<WorkClass>()) dead += (await transport.Queue.StatisticsAsync(workClass, Cancelled)).DeadLetters;
+        foreach (var workClass in Enum.GetValues<WorkClass>()) dead += (await transport.Queue.StatisticsAsync(workClass, Cancelled)).DeadLetters;
         return dead;
     }
 

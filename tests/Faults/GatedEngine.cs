@@ -1,10 +1,11 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
-using R1Serverless.Requests;
+using R1Serverless.Abstractions;
 
 namespace R1Serverless.Tests.Faults;
 
-/// <summary>An engine that writes as many words as the prompt says and, where there is a gate, holds each answer before its last word until that opens.</summary>
+/// <summary>An engine that writes as many words as the prompt says and, where there is a gate, holds each answer before its last word until that
+/// opens.</summary>
 /// <param name="word">What its words begin with.</param>
 internal sealed class GatedEngine(TimeProvider time, string word = "w", TimeSpan wordTime = default) : IInference
 {
@@ -25,8 +26,8 @@ internal sealed class GatedEngine(TimeProvider time, string word = "w", TimeSpan
     {
         Started.Enqueue(request.Id);
         yield return new InferenceEvent.Admitted(1, new VariantChoice(Precision.Fp32, "the only one"));
-        int words = int.Parse(((Prompt.Text)request.Prompt).Value);
-        for (int i = 0; i < words; i++)
+        var words = int.Parse(((Prompt.Text)request.Prompt).Value);
+        for (var i = 0; i < words; i++)
         {
             if (IsGated && i == words - 1)
             {

@@ -18,10 +18,10 @@ public sealed class KilledWorkerTests(ITestOutputHelper output) : IDisposable
     [Fact]
     public async Task Workers_killed_twenty_times_in_a_batch_leave_each_line_answered_once()
     {
-        int seed = Random.Shared.Next();
+        var seed = Random.Shared.Next();
         output.WriteLine($"seed {seed}");
         Random random = new(seed);
-        await using ServeProcess gateway = await StartAsync("gateway");
+        await using var gateway = await StartAsync("gateway");
         List<Task<ServeProcess>> workers = [];
         try
         {
@@ -34,7 +34,7 @@ public sealed class KilledWorkerTests(ITestOutputHelper output) : IDisposable
         }
         finally
         {
-            foreach (Task<ServeProcess> worker in workers) await (await worker).DisposeAsync();
+            foreach (var worker in workers) await (await worker).DisposeAsync();
         }
     }
 
@@ -43,19 +43,19 @@ public sealed class KilledWorkerTests(ITestOutputHelper output) : IDisposable
     /// <summary>Runs a batch to its end and kills workers meanwhile; how many.</summary>
     private async Task<int> KillInBatchAsync(ServeProcess gateway, List<Task<ServeProcess>> workers, Random random, int most)
     {
-        string batch = await CreateAsync(gateway);
+        var batch = await CreateAsync(gateway);
         // The gateway drives the first batch before any worker is there to do so.
         await FaultWorld.UntilAsync(async () => (await BatchAsync(gateway, batch)).GetProperty("status").GetString() != "validating");
         while (workers.Count < 2) workers.Add(StartWorkerAsync());
-        int kills = 0;
+        var kills = 0;
         for (; kills < most; kills++)
         {
-            int after = (kills * Step) + 1 + random.Next(Step - 1);
+            var after = (kills * Step) + 1 + random.Next(Step - 1);
             // Results go with the batch's end.
-            bool hasEnded = false;
+            var hasEnded = false;
             await FaultWorld.UntilAsync(async () => Results() >= after || (hasEnded = !await IsRunningAsync(gateway, batch)));
             if (hasEnded) break;
-            ServeProcess victim = await TakeAsync(workers, random);
+            var victim = await TakeAsync(workers, random);
             await victim.KillAsync();
             await victim.DisposeAsync();
             workers.Add(StartWorkerAsync());
@@ -73,14 +73,20 @@ public sealed class KilledWorkerTests(ITestOutputHelper output) : IDisposable
 
     private static async Task<string> CreateAsync(ServeProcess gateway)
     {
-        string lines = string.Concat(Enumerable.Range(0, Lines).Select(line => $$"""{"custom_id":"line-{{line}}","method":"POST","url":"/v1/chat/completions","body":{{Body(line)}}}""" + "\n"));
-        using MultipartFormDataContent form = new() { { new StringContent("batch"), "purpose" }, { new ByteArrayContent(Encoding.UTF8.GetBytes(lines)), "file", "lines.jsonl" } };
-        string file = (await JsonAsync(await gateway.Client.PostAsync("/v1/files", form))).GetProperty("id").GetString()!;
-        using StringContent call = new($$"""{"input_file_id":"{{file}}","endpoint":"/v1/chat/completions","completion_window":"24h"}""", Encoding.UTF8, "application/json");
+        var lines =
+            string.Concat(
+            Enumerable.Range(0, Lines)
+            .Select(line => $$"""{"custom_id":"line-{{line}}","method":"POST","url":"/v1/chat/completions","body":{{Body(line)}}}""" + "\n"));
+        using MultipartFormDataContent form =
+            new() { { new StringContent("batch"), "purpose" }, { new ByteArrayContent(Encoding.UTF8.GetBytes(lines)), "file", "lines.jsonl" } };
+        var file = (await JsonAsync(await gateway.Client.PostAsync("/v1/files", form))).GetProperty("id").GetString()!;
+        using StringContent call =
+            new($$"""{"input_file_id":"{{file}}","endpoint":"/v1/chat/completions","completion_window":"24h"}""", Encoding.UTF8, "application/json");
         return (await JsonAsync(await gateway.Client.PostAsync("/v1/batches", call))).GetProperty("id").GetString()!;
     }
 
-    private static async Task<JsonElement> BatchAsync(ServeProcess gateway, string batch) => await JsonAsync(await gateway.Client.GetAsync($"/v1/batches/{batch}"));
+    private static async Task<JsonElement> BatchAsync(ServeProcess gateway, string batch) =>
+        await JsonAsync(await gateway.Client.GetAsync($"/v1/batches/{batch}"));
 
     private static async Task<bool> IsRunningAsync(ServeProcess gateway, string batch) =>
         (await BatchAsync(gateway, batch)).GetProperty("status").GetString() is "in_progress" or "finalizing";
@@ -88,7 +94,7 @@ public sealed class KilledWorkerTests(ITestOutputHelper output) : IDisposable
     private static async Task<JsonElement> JsonAsync(HttpResponseMessage response)
     {
         response.EnsureSuccessStatusCode();
-        using JsonDocument document = JsonDocument.Parse(await response.Content.ReadAsByteArrayAsync());
+        using var document = JsonDocument.Parse(await response.Content.ReadAsByteArrayAsync());
         return document.RootElement.Clone();
     }
 
@@ -97,31 +103,33 @@ public sealed class KilledWorkerTests(ITestOutputHelper output) : IDisposable
     {
         await Task.WhenAny(workers);
         Task<ServeProcess>[] ready = [.. workers.Where(worker => worker.IsCompleted)];
-        Task<ServeProcess> taken = ready[random.Next(ready.Length)];
+        var taken = ready[random.Next(ready.Length)];
         workers.Remove(taken);
         return await taken;
     }
 
     private static string MessageOf(JsonElement answer)
     {
-        JsonElement message = answer.GetProperty("choices")[0].GetProperty("message");
+        var message = answer.GetProperty("choices")[0].GetProperty("message");
         return $"{message.GetProperty("reasoning_content").GetString()}|{message.GetProperty("content").GetString()}";
     }
 
     private async Task CheckAsync(ServeProcess gateway, ServeProcess worker, JsonElement batch, int kills)
     {
         Assert.Equal("completed", batch.GetProperty("status").GetString());
-        string text = await gateway.Client.GetStringAsync($"/v1/files/{batch.GetProperty("output_file_id").GetString()}/content");
+        var text = await gateway.Client.GetStringAsync($"/v1/files/{batch.GetProperty("output_file_id").GetString()}/content");
         JsonElement[] answers = [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
         string[] ids = [.. answers.Select(line => line.GetProperty("custom_id").GetString()!)];
-        int duplicates = ids.Length - ids.Distinct(StringComparer.Ordinal).Count();
-        long dead = await DeadLettersAsync();
-        output.WriteLine($"worker killed {kills} times: requests in {Lines}, results out {ids.Length}, duplicates {duplicates}, dead letters {dead}, failed {batch.GetProperty("request_counts").GetProperty("failed").GetInt32()}");
+        var duplicates = ids.Length - ids.Distinct(StringComparer.Ordinal).Count();
+        var dead = await DeadLettersAsync();
+        output.WriteLine(
+            $"worker killed {kills} times: requests in {Lines}, results out {ids.Length}, duplicates {duplicates}, dead letters {dead}, failed "
+            + $"{batch.GetProperty("request_counts").GetProperty("failed").GetInt32()}");
         Assert.Equal(Enumerable.Range(0, Lines).Select(line => $"line-{line}"), ids);
         Assert.Equal(0, dead);
         await Parallel.ForEachAsync(Enumerable.Range(0, Lines), new ParallelOptions { MaxDegreeOfParallelism = 32 }, async (line, stop) =>
         {
-            string answer = MessageOf(answers[line].GetProperty("response").GetProperty("body"));
+            var answer = MessageOf(answers[line].GetProperty("response").GetProperty("body"));
             Assert.EndsWith((Sum(line).A + Sum(line).B).ToString(CultureInfo.InvariantCulture), answer.Trim(), StringComparison.Ordinal);
             using StringContent body = new(Body(line), Encoding.UTF8, "application/json");
             Assert.Equal(MessageOf(await JsonAsync(await worker.Client.PostAsync("/v1/chat/completions", body, stop))), answer);
@@ -140,12 +148,13 @@ public sealed class KilledWorkerTests(ITestOutputHelper output) : IDisposable
     {
         using SqliteConnection connection = new($"Data Source={Path.Combine(_data, "queue", "queue.db")};Pooling=False");
         connection.Open();
-        using SqliteCommand count = connection.CreateCommand();
+        using var count = connection.CreateCommand();
         count.CommandText = $"SELECT COUNT(*) FROM objects WHERE name LIKE '{ResultStore.Folder}%'";
         return (int)(long)count.ExecuteScalar()!;
     }
 
-    private Task<ServeProcess> StartAsync(string role, params string[] more) => ServeProcess.StartInAsync(_data, ["--role", role, "--lease", "2", .. more]);
+    private Task<ServeProcess> StartAsync(string role, params string[] more) =>
+        ServeProcess.StartInAsync(_data, ["--role", role, "--lease", "2", .. more]);
 
     /// <summary>With few slots, so that a batch outlives some workers.</summary>
     private Task<ServeProcess> StartWorkerAsync() => StartAsync("worker", "--model", TestModels.Nano.Path, "--kv-memory", "1MB", "--threads", "1");

@@ -1,8 +1,8 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using R1Serverless.Abstractions;
+using R1Serverless.Azure.Storage;
 using R1Serverless.Queues;
-using R1Serverless.Queues.AzureStorage;
-using R1Serverless.Requests;
-using R1Serverless.Tests.Queues.AzureStorage;
+using R1Serverless.Tests.Azure.Storage;
 
 namespace R1Serverless.Tests.Faults;
 
@@ -19,21 +19,23 @@ public abstract class OutageTests(ITestOutputHelper output)
         try
         {
             await using FaultWorld world = new();
-            Transport gate = await OpenAsync();
-            QueuedInference gateway = world.Gate(gate, TimeProvider.System);
+            var gate = await OpenAsync();
+            var gateway = world.Gate(gate, TimeProvider.System);
             FailureLog log = new();
             GatedEngine engine = new(TimeProvider.System) { IsGated = true };
             world.Work(await OpenAsync(), engine, TimeProvider.System, log);
             Task<string>[] streams = [.. Enumerable.Range(0, Streams).Select(i => FaultWorld.TextAsync(gateway, FaultWorld.Ask($"s{i}", Words)))];
-            await gate.Queue.EnqueueAsync([.. Enumerable.Range(0, Lines).Select(i => new QueuedRequest { Request = FaultWorld.Ask($"b{i}", Words), Class = WorkClass.Bulk })], FaultWorld.Cancelled);
+            await gate.Queue.EnqueueAsync(
+                [.. Enumerable.Range(0, Lines).Select(i => new QueuedRequest { Request = FaultWorld.Ask($"b{i}", Words), Class = WorkClass.Bulk })],
+                FaultWorld.Cancelled);
             await FaultWorld.UntilAsync(() => engine.Held.Count == Streams + Lines);
 
             await BreakAsync();
-            long began = TimeProvider.System.GetTimestamp();
+            var began = TimeProvider.System.GetTimestamp();
             // All end now, and none of their results can be written.
             engine.Open();
             await log.Failed.WaitAsync(FaultWorld.Patience, FaultWorld.Cancelled);
-            int looks = 0;
+            var looks = 0;
             await FaultWorld.UntilAsync(() =>
             {
                 looks++;
@@ -42,18 +44,21 @@ public abstract class OutageTests(ITestOutputHelper output)
             });
             Assert.Equal(Streams + Lines, engine.Started.Count);
             await MendAsync();
-            TimeSpan away = TimeProvider.System.GetElapsedTime(began);
+            var away = TimeProvider.System.GetElapsedTime(began);
 
-            string[] texts = await Task.WhenAll(streams).WaitAsync(FaultWorld.Patience, FaultWorld.Cancelled);
+            var texts = await Task.WhenAll(streams).WaitAsync(FaultWorld.Patience, FaultWorld.Cancelled);
             Assert.All(texts, text => Assert.Equal(GatedEngine.Text(Words), text));
-            int found = await FaultWorld.ResultsAsync(gate, Streams + Lines);
+            var found = await FaultWorld.ResultsAsync(gate, Streams + Lines);
             ResultStore results = new(gate.Store);
-            for (int i = 0; i < Lines; i++)
-                Assert.Equal(GatedEngine.Text(Words), (await results.FindAsync(new RequestId($"b{i}"), FaultWorld.Cancelled))!.Choices.Single().AllText());
-            long dead = await FaultWorld.DeadLettersAsync(gate);
+            for (var i = 0; i < Lines; i++)
+                Assert.Equal(GatedEngine.Text(Words),
+                    (await results.FindAsync(new RequestId($"b{i}"), FaultWorld.Cancelled))!.Choices.Single().AllText());
+            var dead = await FaultWorld.DeadLettersAsync(gate);
             Assert.Equal(0, dead);
             Assert.Equal(Streams + Lines, found);
-            output.WriteLine($"away for {away.TotalSeconds:0.0} s, none ended in {looks} looks meanwhile: requests in {Streams + Lines}, results out {found}, duplicates 0, dead letters {dead}; runs {engine.Started.Count}");
+            output.WriteLine(
+                $"away for {away.TotalSeconds:0.0} s, none ended in {looks} looks meanwhile: requests in {Streams + Lines}, results out {found}, "
+                + $"duplicates 0, dead letters {dead}; runs {engine.Started.Count}");
         }
         finally
         {
@@ -79,7 +84,9 @@ public sealed class StorageOutageTests(ITestOutputHelper output) : OutageTests(o
     protected override async ValueTask<Transport> OpenAsync()
     {
         _azurite ??= await Azurite.StartAsync(_folder);
-        StorageTransport transport = new(new StorageOptions { ConnectionString = _azurite.ConnectionString, LeaseTime = TimeSpan.FromSeconds(20) }, TimeProvider.System, NullLogger.Instance);
+        StorageTransport transport =
+            new(new StorageOptions { ConnectionString = _azurite.ConnectionString, LeaseTime = TimeSpan.FromSeconds(20) }, TimeProvider.System,
+                NullLogger.Instance);
         _transports.Add(transport);
         await transport.OpenAsync(FaultWorld.Cancelled);
         return transport;
@@ -91,7 +98,7 @@ public sealed class StorageOutageTests(ITestOutputHelper output) : OutageTests(o
 
     protected override async ValueTask CloseAsync()
     {
-        foreach (Transport transport in _transports) await transport.DisposeAsync();
+        foreach (var transport in _transports) await transport.DisposeAsync();
         if (_azurite is not null) await _azurite.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
     }

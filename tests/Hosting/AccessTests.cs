@@ -1,5 +1,5 @@
 using System.Net;
-using R1Serverless.Hosting;
+using R1Serverless.Serving;
 
 namespace R1Serverless.Tests.Hosting;
 
@@ -18,21 +18,22 @@ public sealed class AccessTests
     [InlineData(null, 401)]
     public async Task Only_a_known_key_opens_the_api(string? authorization, int status)
     {
-        await using TestServer server = await TestServer.StartAsync(FakeInference.Thoughtful(), WithKeys);
-        foreach (string path in (string[])["/v1/models", "/", "/nowhere"])
+        await using var server = await TestServer.StartAsync(FakeInference.Thoughtful(), WithKeys);
+        foreach (var path in (string[])["/v1/models", "/", "/nowhere"])
         {
             HttpRequestMessage request = new(HttpMethod.Get, path);
             if (authorization is not null) request.Headers.TryAddWithoutValidation("Authorization", authorization);
-            HttpResponseMessage response = await server.Client.SendAsync(request);
+            var response = await server.Client.SendAsync(request);
             Assert.Equal(status == 200 && path == "/nowhere" ? 404 : status, (int)response.StatusCode);
-            if (status == 401) Assert.Equal("invalid_api_key", (await TestServer.JsonAsync(response)).GetProperty("error").GetProperty("code").GetString());
+            if (status == 401)
+                Assert.Equal("invalid_api_key", (await TestServer.JsonAsync(response)).GetProperty("error").GetProperty("code").GetString());
         }
     }
 
     [Fact]
     public async Task Health_is_open_and_no_key_is_shown_anywhere()
     {
-        await using TestServer server = await TestServer.StartAsync(FakeInference.Thoughtful(), WithKeys);
+        await using var server = await TestServer.StartAsync(FakeInference.Thoughtful(), WithKeys);
         Assert.Equal(HttpStatusCode.OK, (await server.Client.GetAsync("/health/live")).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await server.Client.GetAsync("/health/ready")).StatusCode);
         Assert.Equal(HttpStatusCode.Unauthorized, (await server.Client.GetAsync("/healthy")).StatusCode);

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Time.Testing;
-using R1Serverless.OpenAi;
-using R1Serverless.Requests;
+using R1Serverless.Abstractions;
+using R1Serverless.Api.OpenAI;
 
 namespace R1Serverless.Tests.Hosting;
 
@@ -20,8 +20,8 @@ public sealed class DeadlineTests
     [InlineData(",\"deadline\":30", "30.0", 30.0)]
     public void Body_and_header_say_how_long(string body, string? header, double? seconds)
     {
-        FaultSlot faults = new();
-        CompletionCall? call = Read(body, header, faults);
+        ValidationResult faults = new();
+        var call = Read(body, header, faults);
         Assert.Null(faults.First);
         Assert.Equal(seconds, call!.Request.Deadline?.TotalSeconds);
     }
@@ -40,7 +40,7 @@ public sealed class DeadlineTests
     [InlineData("", "1e3", "x-r1-deadline")]
     public void What_is_no_such_time_is_refused(string body, string? header, string param)
     {
-        FaultSlot faults = new();
+        ValidationResult faults = new();
         Assert.Null(Read(body, header, faults));
         Assert.Equal((400, param), (faults.First!.Status, faults.First.Param));
     }
@@ -48,19 +48,21 @@ public sealed class DeadlineTests
     [Theory]
     [InlineData("")]
     [InlineData(",\"stream\":true")]
-    public async Task Past_the_deadline_nothing_runs_and_the_client_gets_408(string more)
+    public async Task Past_the_deadline_nothing_runs_and_the_client_is_told_not_to_try_again(string more)
     {
         FakeTimeProvider time = new();
         TaskCompletionSource entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
         FakeInference inference = new((_, stop) => NeverAsync(entered, [], stop));
-        await using TestServer server = await TestServer.StartAsync(inference, time: time);
-        Task<HttpResponseMessage> asked = server.PostAsync("/v1/chat/completions", TestServer.Chat($",\"deadline\":10{more}"));
+        await using var server = await TestServer.StartAsync(inference, time: time);
+        var asked = server.PostAsync("/v1/chat/completions", TestServer.Chat($",\"deadline\":10{more}"));
         await entered.Task;
         time.Advance(TimeSpan.FromSeconds(10));
-        HttpResponseMessage response = await asked;
-        Assert.Equal(HttpStatusCode.RequestTimeout, response.StatusCode);
-        JsonElement error = (await TestServer.JsonAsync(response)).GetProperty("error");
-        Assert.Equal(("deadline_exceeded", "deadline"), (error.GetProperty("code").GetString(), error.GetProperty("param").GetString()));
+        var response = await asked;
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        Assert.Equal("false", response.Headers.GetValues("x-should-retry").Single());
+        var error = (await TestServer.JsonAsync(response)).GetProperty("error");
+        Assert.Equal(("deadline_exceeded", "deadline", "timeout_error"),
+            (error.GetProperty("code").GetString(), error.GetProperty("param").GetString(), error.GetProperty("type").GetString()));
         await inference.Cancelled;
     }
 
@@ -70,30 +72,31 @@ public sealed class DeadlineTests
         FakeTimeProvider time = new();
         TaskCompletionSource entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
         FakeInference inference = new((_, stop) => NeverAsync(entered, [new InferenceEvent.Admitted(1, FakeInference.Variant)], stop));
-        await using TestServer server = await TestServer.StartAsync(inference, time: time);
-        HttpResponseMessage response = await server.PostAsync("/v1/chat/completions", TestServer.Chat(",\"deadline\":10,\"stream\":true"));
+        await using var server = await TestServer.StartAsync(inference, time: time);
+        var response = await server.PostAsync("/v1/chat/completions", TestServer.Chat(",\"deadline\":10,\"stream\":true"));
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         await entered.Task;
         time.Advance(TimeSpan.FromSeconds(10));
-        string last = (await response.Content.ReadAsStringAsync()).Split("\n\n", StringSplitOptions.RemoveEmptyEntries)[^1];
-        Assert.Equal("deadline_exceeded", JsonDocument.Parse(last["data: ".Length..]).RootElement.GetProperty("error").GetProperty("code").GetString());
+        var last = (await response.Content.ReadAsStringAsync()).Split("\n\n", StringSplitOptions.RemoveEmptyEntries)[^1];
+        Assert.Equal("deadline_exceeded",
+            JsonDocument.Parse(last["data: ".Length..]).RootElement.GetProperty("error").GetProperty("code").GetString());
     }
 
     [Fact]
     public async Task A_request_in_time_is_as_without_a_deadline()
     {
-        await using TestServer server = await TestServer.StartAsync(FakeInference.Thoughtful());
-        JsonElement answer = await TestServer.JsonAsync(await server.PostAsync("/v1/chat/completions", TestServer.Chat(",\"deadline\":60")));
+        await using var server = await TestServer.StartAsync(FakeInference.Thoughtful());
+        var answer = await TestServer.JsonAsync(await server.PostAsync("/v1/chat/completions", TestServer.Chat(",\"deadline\":60")));
         Assert.Equal("42", answer.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString());
     }
 
-    private static CompletionCall? Read(string body, string? header, FaultSlot faults) =>
+    private static CompletionCall? Read(string body, string? header, ValidationResult faults) =>
         CompletionCall.Read(CompletionApi.Chat, Encoding.UTF8.GetBytes(TestServer.Chat(body)), faults, deadlineHeader: header);
 
     private static async IAsyncEnumerable<InferenceEvent> NeverAsync(
         TaskCompletionSource entered, InferenceEvent[] first, [EnumeratorCancellation] CancellationToken stop)
     {
-        foreach (InferenceEvent one in first) yield return one;
+        foreach (var one in first) yield return one;
         entered.SetResult();
         await Task.Delay(Timeout.Infinite, stop);
     }

@@ -1,9 +1,8 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
-using R1Serverless.Hosting;
-using R1Serverless.Queues;
-using R1Serverless.Requests;
-using R1Serverless.Telemetry;
+using R1Serverless.Abstractions;
+using R1Serverless.Abstractions.Telemetry;
+using R1Serverless.ModelLoading;
 
 namespace R1Serverless.Tests.Hosting;
 
@@ -42,10 +41,12 @@ public sealed partial class DeliveredStartTests
         public void Begin() => _loaded!.Begin();
 
         public IEnumerable<(string Version, VersionState State)> Versions(string model) =>
-            _loaded!.Models().Single(one => one.Id == model).Versions.Where(one => one.State != VersionState.Retiring).Select(one => (one.Version, one.State));
+            _loaded!.Models().Single(one => one.Id == model).Versions.Where(one => one.State != VersionState.Retiring)
+                .Select(one => (one.Version, one.State));
 
         /// <summary>The models with something in memory.</summary>
-        public IEnumerable<string> Loaded => _loaded!.Models().Where(model => model.Variants.Any(variant => variant.Loaded is not null)).Select(model => model.Id);
+        public IEnumerable<string> Loaded =>
+            _loaded!.Models().Where(model => model.Variants.Any(variant => variant.Loaded is not null)).Select(model => model.Id);
 
         public int Failures(string model) => _failures.Count(one => one == model);
 
@@ -53,9 +54,9 @@ public sealed partial class DeliveredStartTests
         public async Task<string?> AnswerAsync(string model)
         {
             InferenceRequest request = new() { Id = RequestId.New(), Model = model, Prompt = new Prompt.Text("1 + 1 ="), MaxTokens = 2 };
-            await foreach (InferenceEvent happened in _loaded!.Inference.RunAsync(request, None))
+            await foreach (var inferenceEvent in _loaded!.Inference.RunAsync(request, None))
             {
-                if (happened is InferenceEvent.Admitted admitted) return admitted.Variant.Version;
+                if (inferenceEvent is InferenceEvent.Admitted admitted) return admitted.Variant.Version;
             }
 
             return null;
@@ -63,7 +64,7 @@ public sealed partial class DeliveredStartTests
 
         public async Task UntilAsync(Func<bool> holds)
         {
-            long began = TimeProvider.System.GetTimestamp();
+            var began = TimeProvider.System.GetTimestamp();
             while (!holds())
             {
                 Assert.True(TimeProvider.System.GetElapsedTime(began) < Patience, string.Join('\n', _said.Lines));

@@ -1,9 +1,10 @@
 using Microsoft.Extensions.Logging.Abstractions;
-using R1Serverless.Access;
-using R1Serverless.Hosting;
-using R1Serverless.OpenAi;
-using R1Serverless.Queues;
-using R1Serverless.Requests;
+using R1Serverless.Abstractions;
+using R1Serverless.Api.Dispatch;
+using R1Serverless.Api.OpenAI;
+using R1Serverless.Auth;
+using R1Serverless.Serving;
+using R1Serverless.Storage;
 using R1Serverless.Tests.Queues;
 
 namespace R1Serverless.Tests.Hosting;
@@ -20,13 +21,13 @@ public sealed class DurableRequestTests
     {
         await using Gateway gateway = new(world, drain);
         gateway.Fill();
-        Entrance.Answering answer = await gateway.EnterAsync(Call(deadline: 3), key);
+        var answer = await gateway.EnterAsync(Call(deadline: 3), key);
         Assert.Equal(TimeSpan.Zero, world.Now);
-        InferenceEvent.Failed failed = Assert.IsType<InferenceEvent.Failed>(Assert.Single(await AllAsync(answer)));
+        var failed = Assert.IsType<InferenceEvent.Failed>(Assert.Single(await AllAsync(answer)));
         Assert.Equal(InferenceErrorKind.Unavailable, failed.Error.Kind);
         Assert.NotNull(failed.Error.RetryAfter);
         Assert.InRange(world.Now, TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(3.1));
-        Assert.Equal(Admission.Places, drain.Broker.Enqueued);
+        Assert.Equal(RequestAdmission.Places, drain.Broker.Enqueued);
     });
 
     [Fact]
@@ -34,19 +35,19 @@ public sealed class DurableRequestTests
     {
         await using Gateway busy = new(world, drain), other = new(world, drain);
         busy.Fill();
-        Entrance.Answering first = await busy.EnterAsync(Call(), "k");
-        Task<List<InferenceEvent>> told = AllAsync(first);
+        var first = await busy.EnterAsync(Call(), "k");
+        var told = AllAsync(first);
         await world.PassAsync(2);
-        Entrance.Answering second = await other.EnterAsync(Call(), "k");
-        Task<List<InferenceEvent>> toldAgain = AllAsync(second);
+        var second = await other.EnterAsync(Call(), "k");
+        var toldAgain = AllAsync(second);
         Assert.Equal((first.Call.Request.Id, first.Head, true), (second.Call.Request.Id, second.Head, second.IsReplayed));
         await world.PassAsync(20);
-        Assert.Equal(Admission.Places, drain.Broker.Enqueued);
+        Assert.Equal(RequestAdmission.Places, drain.Broker.Enqueued);
 
         drain.Work(drain.Engine(slots: 64));
         Assert.Equal(ScriptedEngine.Text(Words), Text(await told));
         Assert.Equal(ScriptedEngine.Text(Words), Text(await toldAgain));
-        Assert.Equal(Admission.Places + 1, drain.Broker.Enqueued);
+        Assert.Equal(RequestAdmission.Places + 1, drain.Broker.Enqueued);
         Assert.Equal((false, true), (first.IsFree!(), second.IsFree!()));
     });
 
@@ -56,14 +57,14 @@ public sealed class DurableRequestTests
         await using Gateway busy = new(world, drain), other = new(world, drain);
         busy.Fill();
         using CancellationTokenSource gone = new();
-        Task<List<InferenceEvent>> cut = AllAsync(await busy.EnterAsync(Call(), "k"), gone.Token);
-        Entrance.Answering second = await other.EnterAsync(Call(), "k");
-        Task<List<InferenceEvent>> told = AllAsync(second);
+        var cut = AllAsync(await busy.EnterAsync(Call(), "k"), gone.Token);
+        var second = await other.EnterAsync(Call(), "k");
+        var told = AllAsync(second);
         await world.PassAsync(0.3);
-        Assert.Equal(Admission.Places, drain.Broker.Enqueued);
+        Assert.Equal(RequestAdmission.Places, drain.Broker.Enqueued);
         gone.Cancel();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => cut);
-        await world.UntilAsync(() => drain.Broker.Enqueued > Admission.Places);
+        await world.UntilAsync(() => drain.Broker.Enqueued > RequestAdmission.Places);
         Assert.InRange(world.Now, TimeSpan.FromSeconds(0.3), TimeSpan.FromSeconds(0.5));
         drain.Work(drain.Engine(slots: 64));
         Assert.Equal(ScriptedEngine.Text(Words), Text(await told));
@@ -75,29 +76,29 @@ public sealed class DurableRequestTests
     {
         await using Gateway busy = new(world, drain), other = new(world, drain);
         busy.Fill();
-        Entrance.Answering first = await busy.EnterAsync(Call(), "k");
-        Task<List<InferenceEvent>> told = AllAsync(first);
-        Entrance.Deferred deferred = await other.SubmitAsync(Call(), "k");
+        var first = await busy.EnterAsync(Call(), "k");
+        var told = AllAsync(first);
+        var deferred = await other.SubmitAsync(Call(), "k");
         Assert.Equal(first.Call.Request.Id.Value, deferred.Answer.Id);
         Assert.InRange(world.Now, TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(6));
         await world.PassAsync(3);
         drain.Work(drain.Engine(slots: 64));
         Assert.Equal(ScriptedEngine.Text(Words), Text(await told));
-        Assert.Equal(Admission.Places + 1, drain.Broker.Enqueued);
+        Assert.Equal(RequestAdmission.Places + 1, drain.Broker.Enqueued);
     });
 
     [Fact]
     public void A_request_to_come_back_for_that_may_be_in_the_queue_is_the_same_when_its_key_comes_again() => Run(async (world, drain) =>
     {
         await using Gateway gateway = new(world, drain);
-        CompletionCall call = Call();
+        var call = Call();
         gateway.Transport.AfterEnqueue = _ => throw new TransportException("the answer is lost");
         await Assert.ThrowsAsync<TransportException>(async () => await gateway.SubmitAsync(call, "k"));
         gateway.Transport.AfterEnqueue = _ => Task.CompletedTask;
         Assert.Equal(call.Request.Id.Value, (await gateway.SubmitAsync(Call(), "k")).Answer.Id);
         Assert.Equal(TimeSpan.Zero, world.Now);
 
-        ScriptedEngine engine = drain.Engine();
+        var engine = drain.Engine();
         drain.Work(engine);
         await world.UntilAsync(() => drain.Broker.Left == 0);
         Assert.Equal(call.Request.Id, Assert.Single(engine.Started.Select(one => one.Id).Distinct()));
@@ -111,17 +112,18 @@ public sealed class DurableRequestTests
     {
         await using Gateway gateway = new(world, drain);
         using CancellationTokenSource gone = new();
-        gateway.Transport.AfterEnqueue = isHungUp ? stop => Task.Delay(Timeout.InfiniteTimeSpan, world.Clock, stop) : _ => throw new TransportException("the answer is lost");
-        Entrance.Answering first = await gateway.EnterAsync(Call(), "k");
-        Task<List<InferenceEvent>> failed = AllAsync(first, gone.Token);
+        gateway.Transport.AfterEnqueue = isHungUp ? stop => Task.Delay(Timeout.InfiniteTimeSpan, world.Clock, stop)
+            : _ => throw new TransportException("the answer is lost");
+        var first = await gateway.EnterAsync(Call(), "k");
+        var failed = AllAsync(first, gone.Token);
         gone.Cancel();
         if (isHungUp) await Assert.ThrowsAnyAsync<OperationCanceledException>(() => failed);
         else Assert.Equal(InferenceErrorKind.Unavailable, Assert.IsType<InferenceEvent.Failed>(Assert.Single(await failed)).Error.Kind);
 
         gateway.Transport.AfterEnqueue = _ => Task.CompletedTask;
-        Entrance.Answering second = await gateway.EnterAsync(Call(), "k");
+        var second = await gateway.EnterAsync(Call(), "k");
         Assert.Equal((first.Call.Request.Id, false), (second.Call.Request.Id, second.IsReplayed));
-        Task<List<InferenceEvent>> told = AllAsync(second);
+        var told = AllAsync(second);
         // As long as what is taken back would take.
         await world.PassAsync(1);
         drain.Work(drain.Engine());
@@ -136,16 +138,16 @@ public sealed class DurableRequestTests
     {
         await using Gateway stalling = new(world, drain), other = new(world, drain);
         TaskCompletionSource goesOn = new();
-        int calls = 0;
+        var calls = 0;
         stalling.Transport.BeforeEnqueue = async _ =>
         {
             if (calls++ > 0) return;
             await goesOn.Task;
             throw new TransportException("too late");
         };
-        Task<List<InferenceEvent>> failed = AllAsync(await stalling.EnterAsync(Call(), "k"));
-        Gateway next = isOneGateway ? stalling : other;
-        Task<List<InferenceEvent>> told = AllAsync(await next.EnterAsync(Call(), "k"));
+        var failed = AllAsync(await stalling.EnterAsync(Call(), "k"));
+        var next = isOneGateway ? stalling : other;
+        var told = AllAsync(await next.EnterAsync(Call(), "k"));
         await world.UntilAsync(() => drain.Broker.Enqueued == 1);
         goesOn.SetResult();
         Assert.Equal(InferenceErrorKind.Unavailable, Assert.IsType<InferenceEvent.Failed>(Assert.Single(await failed)).Error.Kind);
@@ -162,9 +164,9 @@ public sealed class DurableRequestTests
     public void A_call_with_a_key_again_ends_at_its_deadline_where_nobody_else_is_left_to_end_it() => Run(async (world, drain) =>
     {
         await using Gateway gateway = new(world, drain);
-        string id = (await gateway.SubmitAsync(Call(), "k")).Answer.Id;
-        Entrance.Answering again = await gateway.EnterAsync(Call(deadline: 3), "k");
-        InferenceEvent.Failed failed = Assert.IsType<InferenceEvent.Failed>(Assert.Single(await AllAsync(again)));
+        var id = (await gateway.SubmitAsync(Call(), "k")).Answer.Id;
+        var again = await gateway.EnterAsync(Call(deadline: 3), "k");
+        var failed = Assert.IsType<InferenceEvent.Failed>(Assert.Single(await AllAsync(again)));
         Assert.Equal(InferenceErrorKind.Unavailable, failed.Error.Kind);
         Assert.NotNull(failed.Error.RetryAfter);
         Assert.InRange(world.Now, TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(4));
@@ -173,16 +175,21 @@ public sealed class DurableRequestTests
 
     private static CompletionCall Call(double? deadline = null) => new(
         CompletionApi.Chat,
-        new InferenceRequest { Id = RequestId.New(), Model = "m", Prompt = new Prompt.Text(Words.ToString()), Deadline = deadline is { } seconds ? TimeSpan.FromSeconds(seconds) : null },
+        new InferenceRequest
+        {
+            Id = RequestId.New(), Model = "m", Prompt = new Prompt.Text(Words.ToString()),
+            Deadline = deadline is { } seconds ? TimeSpan.FromSeconds(seconds) : null
+        },
         Stream: false, IncludeUsage: false);
 
-    private static string Text(IEnumerable<InferenceEvent> events) => string.Concat(events.OfType<InferenceEvent.Delta>().Select(delta => delta.Text));
+    private static string Text(IEnumerable<InferenceEvent> events) =>
+        string.Concat(events.OfType<InferenceEvent.Delta>().Select(delta => delta.Text));
 
-    private static async Task<List<InferenceEvent>> AllAsync(Entrance.Answering answer, CancellationToken stop = default)
+    private static async Task<List<InferenceEvent>> AllAsync(DispatchResult.Answering answer, CancellationToken stop = default)
     {
-        using FairLine.Pass pass = answer.Pass;
+        using var pass = answer.Pass;
         List<InferenceEvent> all = [];
-        await foreach (InferenceEvent happened in answer.Run(stop)) all.Add(happened);
+        await foreach (var inferenceEvent in answer.Run(stop)) all.Add(inferenceEvent);
         return all;
     }
 
@@ -197,17 +204,18 @@ public sealed class DurableRequestTests
     {
         private readonly CancellationTokenSource _ending = new();
         private readonly List<Task> _filling = [];
-        private readonly OpenQueue _queue;
+        private readonly TransportRuntime _queue;
         private readonly DurableRequests _requests;
 
         public Gateway(VirtualTime world, DrainWorld drain)
         {
             ServeOptions options = new() { Role = ServeRole.Gateway, ApiKeys = ["one", "two"], MaxQueuedPerKey = int.MaxValue };
             Transport = drain.Connect();
-            _queue = new OpenQueue(Transport, isGateway: true, world.Clock, NullLoggerFactory.Instance);
+            _queue = new TransportRuntime(Transport, isGateway: true, isWorker: false, world.Clock, NullLoggerFactory.Instance);
             QueueConnection closed = new(options, world.Clock, NullLoggerFactory.Instance, NullLogger<QueueConnection>.Instance);
-            CallerLimits limits = new(options, new CurrentKeys(options.ApiKeys, hasSource: false));
-            _requests = new DurableRequests(_queue, new QueuedLimit(closed, limits, world.Clock), new Admission(options, closed, limits, world.Clock), world.Clock);
+            CallerLimits limits = new(options, new ActiveKeys(options.ApiKeys, hasSource: false));
+            _requests = new DurableRequests(_queue, new OwnerQuotaCheck(closed, limits, world.Clock),
+                new RequestAdmission(options, closed, limits, world.Clock), world.Clock);
         }
 
         public FakeTransport Transport { get; }
@@ -215,19 +223,21 @@ public sealed class DurableRequestTests
         /// <summary>Lets in as many as there are places.</summary>
         public void Fill()
         {
-            for (int i = 0; i < Admission.Places; i++) _filling.Add(AllAsync(Assert.IsType<Entrance.Answering>(_requests.Run(Call())), _ending.Token));
+            for (var i = 0; i < RequestAdmission.Places; i++)
+                _filling.Add(AllAsync(Assert.IsType<DispatchResult.Answering>(_requests.Run(Call())), _ending.Token));
         }
 
-        public async Task<Entrance.Answering> EnterAsync(CompletionCall call, string? key) =>
-            Assert.IsType<Entrance.Answering>(await _requests.RunAsync(call, key, "hash", CancellationToken.None));
+        public async Task<DispatchResult.Answering> EnterAsync(CompletionCall call, string? key) =>
+            Assert.IsType<DispatchResult.Answering>(await _requests.RunAsync(call, key, "hash", CancellationToken.None));
 
-        public async Task<Entrance.Deferred> SubmitAsync(CompletionCall call, string key) =>
-            Assert.IsType<Entrance.Deferred>(await _requests.SubmitAsync(call, new CallTerms(IsAsync: true, key, "hash"), CancellationToken.None));
+        public async Task<DispatchResult.Deferred> SubmitAsync(CompletionCall call, string key) =>
+            Assert.IsType<DispatchResult.Deferred>(
+                await _requests.SubmitAsync(call, new CallTerms(IsAsync: true, key, "hash"), CancellationToken.None));
 
         public async ValueTask DisposeAsync()
         {
             _ending.Cancel();
-            foreach (Task one in _filling) await one.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            foreach (var one in _filling) await one.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await _queue.DisposeAsync();
             _ending.Dispose();
         }

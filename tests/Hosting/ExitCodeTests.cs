@@ -3,7 +3,12 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using R1Serverless.Api.Webhooks;
 using R1Serverless.Hosting;
+using R1Serverless.ModelLoading;
+using R1Serverless.Queues;
+using R1Serverless.Queues.Batches;
+using R1Serverless.Serving;
 
 namespace R1Serverless.Tests.Hosting;
 
@@ -24,18 +29,60 @@ public sealed class ExitCodeTests
     [Fact]
     public async Task What_fails_once_the_models_are_loaded_ends_the_process_though_the_queues_work_goes_on()
     {
-        await using TestServer server = await TestServer.StartLoadingAsync((_, _, _) => Task.FromResult(new LoadedModels(
+        await using var server = await TestServer.StartLoadingAsync((_, _, _) => Task.FromResult(new LoadedModels(
             FakeInference.Thoughtful(), () => throw new InvalidOperationException("it broke"), () => default)));
-        TaskCompletionSource stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        using CancellationTokenRegistration registration = server.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(stopped.SetResult);
-        await stopped.Task.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
+        await server.UntilStoppingAsync();
         Assert.Equal(1, server.Services.GetRequiredService<ProcessEnd>().ExitCode);
-        Assert.Contains("it could not become ready", server.Errors.ToString(), StringComparison.Ordinal);
+        Assert.NotEqual("", server.Errors.ToString());
+    }
+
+    [Theory]
+    [InlineData(ServeRole.All)]
+    [InlineData(ServeRole.Gateway)]
+    [InlineData(ServeRole.Worker)]
+    public async Task What_fails_in_the_background_of_the_queue_ends_the_process_in_every_role(object role)
+    {
+        await using var server = await TestServer.StartLoadingAsync(
+            (_, _, _) => Task.FromResult(new LoadedModels(FakeInference.Thoughtful(), () => [TestServer.Served()], () => default)),
+            new ServeOptions { Role = (ServeRole)role }, new WithoutTimer(QueueSignals.Period));
+        await server.UntilStoppingAsync();
+        Assert.Equal(1, server.Services.GetRequiredService<ProcessEnd>().ExitCode);
+        Assert.NotEqual("", server.Errors.ToString());
+    }
+
+    /// <summary>Beside it, other work of the same service goes on.</summary>
+    [Theory]
+    [InlineData(500)]
+    [InlineData(3_600_000)]
+    public async Task What_fails_of_the_batches_or_of_the_retention_ends_the_process(int period)
+    {
+        Assert.Equal(500, new BatchLimits().Look.TotalMilliseconds);
+        ServeOptions options =
+            new() { WebhookHosts = ["localhost"], WebhookSecret = WebhookSecret.Parse("whsec_" + Convert.ToBase64String(new byte[32])) };
+        await using var server = await TestServer.StartLoadingAsync(
+            (_, _, _) => Task.FromResult(new LoadedModels(FakeInference.Thoughtful(), () => [TestServer.Served()], () => default)),
+            options, new WithoutTimer(TimeSpan.FromMilliseconds(period)));
+        await server.UntilStoppingAsync();
+    }
+
+    [Fact]
+    public async Task A_worker_that_can_not_tell_what_it_serves_ends_instead_of_working_unseen()
+    {
+        var asked = 0;
+        await using var server = await TestServer.StartLoadingAsync(
+            // The first two times for what the operator reads.
+            (_, _, _) =>
+            Task.FromResult(
+            new LoadedModels(FakeInference.Thoughtful(), () => ++asked > 2 ? throw new InvalidOperationException("it broke") : [TestServer.Served()],
+            () => default)),
+            new ServeOptions { Role = ServeRole.Worker });
+        await server.UntilStoppingAsync();
+        Assert.Equal(1, server.Services.GetRequiredService<ProcessEnd>().ExitCode);
     }
 
     private static async Task<int> RunAsync(IHostedService service)
     {
-        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Logging.ClearProviders();
         builder.Services.AddSingleton(provider => new ProcessEnd(provider.GetRequiredService<IHostApplicationLifetime>(), TextWriter.Null));
@@ -71,6 +118,20 @@ public sealed class ExitCodeTests
         }
 
         public void Dispose() => IsDisposed = true;
+    }
+
+    /// <summary>A clock by which nothing can be done each such period.</summary>
+    private sealed class WithoutTimer(TimeSpan refused) : TimeProvider
+    {
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            var timer = base.CreateTimer(callback, state, dueTime, period);
+            // Not by throwing here: a PeriodicTimer that was never made whole ends the process in its finalizer. It refuses a second wait at a time
+            // instead.
+            if (period == refused)
+                state!.GetType().GetMethod("WaitForNextTickAsync")!.Invoke(state, [new PeriodicTimer(TimeSpan.FromHours(1)), CancellationToken.None]);
+            return timer;
+        }
     }
 
     private sealed class Failing : BackgroundService

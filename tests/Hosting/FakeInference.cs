@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using R1Serverless.Requests;
+using R1Serverless.Abstractions;
 
 namespace R1Serverless.Tests.Hosting;
 
@@ -38,7 +38,7 @@ internal sealed class FakeInference(Func<InferenceRequest, CancellationToken, IA
         lock (Requests) Requests.Add(request);
         try
         {
-            await foreach (InferenceEvent happened in script(request, cancellationToken)) yield return happened;
+            await foreach (var inferenceEvent in script(request, cancellationToken)) yield return inferenceEvent;
         }
         finally
         {
@@ -54,7 +54,7 @@ internal sealed class FakeInference(Func<InferenceRequest, CancellationToken, IA
 
     private static async IAsyncEnumerable<InferenceEvent> Play(IEnumerable<InferenceEvent> events)
     {
-        foreach (InferenceEvent one in events)
+        foreach (var one in events)
         {
             await Task.Yield();
             yield return one;
@@ -65,5 +65,6 @@ internal sealed class FakeInference(Func<InferenceRequest, CancellationToken, IA
         ? null
         : [One(text, -0.25f, [.. Enumerable.Range(0, top).Select(rank => One($"{text}{rank}", rank == 0 ? -0.25f : float.NegativeInfinity, []))])];
 
-    private static TokenLogprob One(string text, float logprob, TokenLogprob[] top) => new(text, System.Text.Encoding.UTF8.GetBytes(text), logprob, top);
+    private static TokenLogprob One(string text, float logprob, TokenLogprob[] top) =>
+        new(text, System.Text.Encoding.UTF8.GetBytes(text), logprob, top);
 }

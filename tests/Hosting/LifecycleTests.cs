@@ -1,14 +1,15 @@
 using System.Net;
 using System.Text.Json;
 using System.Threading.Channels;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
+using R1Serverless.Abstractions;
+using R1Serverless.Engine.Devices;
 using R1Serverless.Hosting;
+using R1Serverless.ModelLoading;
 using R1Serverless.Queues;
-using R1Serverless.Requests;
-using R1Serverless.Runtime;
+using R1Serverless.Serving;
 
 namespace R1Serverless.Tests.Hosting;
 
@@ -18,12 +19,12 @@ public sealed class LifecycleTests
     public async Task The_port_is_open_while_the_models_load()
     {
         TaskCompletionSource<LoadedModels> loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using TestServer server = await TestServer.StartLoadingAsync((_, _, stop) => loaded.Task.WaitAsync(stop));
+        await using var server = await TestServer.StartLoadingAsync((_, _, stop) => loaded.Task.WaitAsync(stop));
         Assert.Equal(HttpStatusCode.OK, (await server.Client.GetAsync("/health/live")).StatusCode);
-        HttpResponseMessage ready = await server.Client.GetAsync("/health/ready");
+        var ready = await server.Client.GetAsync("/health/ready");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
         Assert.Equal("loading", (await TestServer.JsonAsync(ready)).GetProperty("status").GetString());
-        HttpResponseMessage refused = await server.PostAsync("/v1/chat/completions", TestServer.Chat());
+        var refused = await server.PostAsync("/v1/chat/completions", TestServer.Chat());
         Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
         Assert.True(refused.Headers.Contains("Retry-After"));
         Assert.Equal("loading", (await TestServer.JsonAsync(refused)).GetProperty("error").GetProperty("code").GetString());
@@ -37,15 +38,15 @@ public sealed class LifecycleTests
     [Fact]
     public async Task Answers_in_flight_finish_while_new_requests_are_refused()
     {
-        Channel<InferenceEvent> channel = Channel.CreateUnbounded<InferenceEvent>();
+        var channel = Channel.CreateUnbounded<InferenceEvent>();
         FakeInference inference = new((_, stop) => channel.Reader.ReadAllAsync(stop));
-        await using TestServer server = await TestServer.StartAsync(inference);
+        await using var server = await TestServer.StartAsync(inference);
         channel.Writer.TryWrite(new InferenceEvent.Admitted(1, FakeInference.Variant));
-        HttpResponseMessage running = await server.PostAsync("/v1/chat/completions", TestServer.Chat(",\"stream\":true"));
+        var running = await server.PostAsync("/v1/chat/completions", TestServer.Chat(",\"stream\":true"));
 
-        Task stopped = server.StopAsync();
+        var stopped = server.StopAsync();
         await server.UntilAsync(ServingPhase.Draining);
-        HttpResponseMessage refused = await server.PostAsync("/v1/chat/completions", TestServer.Chat());
+        var refused = await server.PostAsync("/v1/chat/completions", TestServer.Chat());
         Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await server.Client.GetAsync("/health/ready")).StatusCode);
         Assert.False(stopped.IsCompleted);
@@ -61,18 +62,18 @@ public sealed class LifecycleTests
     public async Task What_still_runs_after_the_grace_period_is_cut_off_with_an_error()
     {
         WatchedTime time = new();
-        Channel<InferenceEvent> channel = Channel.CreateUnbounded<InferenceEvent>();
+        var channel = Channel.CreateUnbounded<InferenceEvent>();
         FakeInference inference = new((_, stop) => channel.Reader.ReadAllAsync(stop));
-        await using TestServer server = await TestServer.StartAsync(inference, new ServeOptions { Grace = TimeSpan.FromSeconds(10) }, time);
+        await using var server = await TestServer.StartAsync(inference, new ServeOptions { Grace = TimeSpan.FromSeconds(10) }, time);
         channel.Writer.TryWrite(new InferenceEvent.Admitted(1, FakeInference.Variant));
-        HttpResponseMessage running = await server.PostAsync("/v1/chat/completions", TestServer.Chat(",\"stream\":true"));
-        Task stopped = server.StopAsync();
-        Assert.Equal(TimeSpan.FromSeconds(10), await time.UntilAwaitedByAsync<Draining>());
+        var running = await server.PostAsync("/v1/chat/completions", TestServer.Chat(",\"stream\":true"));
+        var stopped = server.StopAsync();
+        await time.UntilAwaitedAsync(TimeSpan.FromSeconds(10));
         Assert.Equal((ServingPhase.Draining, false), (server.Serving.Phase, stopped.IsCompleted));
         // No more time passes: what was cut off ends by itself, and then the process stops.
         time.Advance(TimeSpan.FromSeconds(10));
         await inference.Cancelled.WaitAsync(TimeSpan.FromMinutes(1));
-        string last = (await running.Content.ReadAsStringAsync()).Split("\n\n", StringSplitOptions.RemoveEmptyEntries)[^1];
+        var last = (await running.Content.ReadAsStringAsync()).Split("\n\n", StringSplitOptions.RemoveEmptyEntries)[^1];
         Assert.Equal("draining", JsonDocument.Parse(last["data: ".Length..]).RootElement.GetProperty("error").GetProperty("code").GetString());
         await stopped;
     }
@@ -80,17 +81,17 @@ public sealed class LifecycleTests
     [Fact]
     public async Task Models_change_no_more_once_the_drain_has_begun_while_answers_finish()
     {
-        Channel<InferenceEvent> channel = Channel.CreateUnbounded<InferenceEvent>();
+        var channel = Channel.CreateUnbounded<InferenceEvent>();
         FakeInference inference = new((_, stop) => channel.Reader.ReadAllAsync(stop));
         TaskCompletionSource told = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using TestServer server = await TestServer.StartLoadingAsync(
+        await using var server = await TestServer.StartLoadingAsync(
             (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [TestServer.Served()], () => default) { StopUpdates = told.SetResult }),
             new ServeOptions { Grace = TimeSpan.FromMinutes(10) });
         await server.UntilAsync(ServingPhase.Ready);
         channel.Writer.TryWrite(new InferenceEvent.Admitted(1, FakeInference.Variant));
-        HttpResponseMessage running = await server.PostAsync("/v1/chat/completions", TestServer.Chat(",\"stream\":true"));
+        var running = await server.PostAsync("/v1/chat/completions", TestServer.Chat(",\"stream\":true"));
         Assert.False(told.Task.IsCompleted);
-        Task stopped = server.StopAsync();
+        var stopped = server.StopAsync();
         await told.Task.WaitAsync(TimeSpan.FromMinutes(1));
         Assert.False(stopped.IsCompleted);
         channel.Writer.TryWrite(new InferenceEvent.ChoiceFinished(0, FinishReason.Stop));
@@ -105,15 +106,16 @@ public sealed class LifecycleTests
     public async Task A_process_that_is_told_to_stop_while_it_starts_ends_well_and_is_not_ready_again(bool isPrewarming)
     {
         (HeardOutput output, HeardOutput errors) = (new(), new());
-        string data = Directory.CreateTempSubdirectory("r1-stopped-").FullName;
-        TaskCompletionSource begun = new(TaskCreationOptions.RunContinuationsAsynchronously), held = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        var data = Directory.CreateTempSubdirectory("r1-stopped-").FullName;
+        TaskCompletionSource begun = new(TaskCreationOptions.RunContinuationsAsynchronously),
+            held = new(TaskCreationOptions.RunContinuationsAsynchronously);
         FakeInference inference = new(HeldAsync);
         LoadedModels loaded = new(inference, () => [TestServer.Served()], () => default) { PrewarmedModel = isPrewarming ? TestServer.Model : null };
         ServeOptions options = new() { Urls = ["http://127.0.0.1:0"], Transport = new TransportOptions { DataFolder = data } };
         // By a clock that stands, neither the grace nor the time for the process's own requests is ever over.
-        WebApplication app = ServeHost.Build(options, LoadAsync, new FakeTimeProvider(TimeProvider.System.GetUtcNow()), output, errors);
-        Serving serving = app.Services.GetRequiredService<Serving>();
-        Task<int> running = ServeHost.RunAsync(app, errors);
+        var app = ServeHost.Build(options, LoadAsync, new FakeTimeProvider(TimeProvider.System.GetUtcNow()), output, errors);
+        var serving = app.Services.GetRequiredService<ServingState>();
+        var running = ServeHost.RunAsync(app, errors);
         await begun.Task.WaitAsync(TimeSpan.FromMinutes(1));
         // Keeps the drain from its end, so that the start goes on in it.
         using (serving.TryEnter(inference))
@@ -122,7 +124,8 @@ public sealed class LifecycleTests
             await Eventually.HoldsAsync(() => serving.Phase == ServingPhase.Draining, "the drain");
             Assert.Null(serving.TryEnter(inference));
             held.SetResult();
-            await Eventually.HoldsAsync(async () => (await serving.ListModelsAsync(CancellationToken.None)).Count > 0, () => $"the end of the start; {output}{errors}");
+            await Eventually.HoldsAsync(async () => (await serving.ListModelsAsync(CancellationToken.None)).Count > 0,
+                () => $"the end of the start; {output}{errors}");
             Assert.Null(serving.TryEnter());
         }
 
@@ -134,7 +137,7 @@ public sealed class LifecycleTests
         Assert.Equal("", errors.ToString());
         Directory.Delete(data, recursive: true);
 
-        async Task<LoadedModels> LoadAsync(ServeOptions asked, IProgress<string> progress, CancellationToken stop)
+        async Task<LoadedModels> LoadAsync(ServeOptions asked, IStartProgress progress, CancellationToken stop)
         {
             if (isPrewarming) return loaded;
             begun.SetResult();
@@ -142,23 +145,24 @@ public sealed class LifecycleTests
             return loaded;
         }
 
-        async IAsyncEnumerable<InferenceEvent> HeldAsync(InferenceRequest request, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stop)
+        async IAsyncEnumerable<InferenceEvent> HeldAsync(InferenceRequest request,
+            [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stop)
         {
             begun.TrySetResult();
             await held.Task.WaitAsync(stop);
-            await foreach (InferenceEvent happened in FakeInference.Thoughtful().RunAsync(request, stop)) yield return happened;
+            await foreach (var inferenceEvent in FakeInference.Thoughtful().RunAsync(request, stop)) yield return inferenceEvent;
         }
     }
 
     [Fact]
     public async Task A_gateway_that_stops_before_the_end_of_an_answer_leaves_its_request_running()
     {
-        Channel<InferenceEvent> channel = Channel.CreateUnbounded<InferenceEvent>();
+        var channel = Channel.CreateUnbounded<InferenceEvent>();
         FakeInference inference = new((_, stop) => channel.Reader.ReadAllAsync(stop));
-        TestServer gateway = await TestServer.StartGatewayAsync(new ServeOptions { Grace = TimeSpan.Zero });
-        await using TestServer worker = await gateway.WithWorkerAsync(inference);
+        var gateway = await TestServer.StartGatewayAsync(new ServeOptions { Grace = TimeSpan.Zero });
+        await using var worker = await gateway.WithWorkerAsync(inference);
         channel.Writer.TryWrite(new InferenceEvent.Admitted(1, FakeInference.Variant));
-        HttpResponseMessage running = await gateway.PostAsync("/v1/chat/completions", TestServer.Chat(",\"stream\":true"));
+        var running = await gateway.PostAsync("/v1/chat/completions", TestServer.Chat(",\"stream\":true"));
         RequestId id = new(Assert.Single(running.Headers.GetValues("x-r1-request-id")));
         await gateway.StopAsync();
         Assert.Contains("draining", await running.Content.ReadAsStringAsync(), StringComparison.Ordinal);
@@ -185,10 +189,10 @@ public sealed class LifecycleTests
     [Fact]
     public async Task The_start_tells_address_model_times_and_a_curl()
     {
-        await using TestServer server = await TestServer.StartAsync(FakeInference.Thoughtful());
-        string address = server.Client.BaseAddress!.ToString().TrimEnd('/');
+        await using var server = await TestServer.StartAsync(FakeInference.Thoughtful());
+        var address = server.Client.BaseAddress!.ToString().TrimEnd('/');
         await server.UntilSaidAsync("curl");
-        string text = server.Output.ToString();
+        var text = server.Output.ToString();
         Assert.Contains($"Listening on {address}", text, StringComparison.Ordinal);
         Assert.Contains("r1-test  fp32 on cpu, 3.0 MB, context 2048, loaded in 1.00 s, warmed up in 2.00 s", text, StringComparison.Ordinal);
         Assert.Contains("r1-test  int8 on cpu, 1.0 MB, context 2048, loaded on demand", text, StringComparison.Ordinal);
@@ -198,13 +202,13 @@ public sealed class LifecycleTests
     [Fact]
     public async Task What_loading_tells_comes_after_the_address_however_early_it_happens()
     {
-        await using TestServer server = await TestServer.StartLoadingAsync((_, progress, _) =>
+        await using var server = await TestServer.StartLoadingAsync((_, progress, _) =>
         {
             progress.Report("Built r1-test.");
             return Task.FromResult(new LoadedModels(FakeInference.Thoughtful(), () => [TestServer.Served()], () => default));
         });
         await server.UntilSaidAsync("curl");
-        string[] lines = server.Output.ToString().Split(Environment.NewLine);
+        var lines = server.Output.ToString().Split(Environment.NewLine);
         Assert.StartsWith("Listening on ", lines[0], StringComparison.Ordinal);
         Assert.Equal("Built r1-test.", Assert.Single(lines[2..], line => line.StartsWith("Built", StringComparison.Ordinal)));
     }
@@ -213,12 +217,13 @@ public sealed class LifecycleTests
     public async Task What_was_loaded_for_a_port_that_cannot_be_opened_is_freed()
     {
         (StringWriter output, StringWriter errors) = (new(), new());
-        string data = Directory.CreateTempSubdirectory("r1-taken-").FullName;
-        await using TestServer other = await TestServer.StartAsync(FakeInference.Thoughtful());
+        var data = Directory.CreateTempSubdirectory("r1-taken-").FullName;
+        await using var other = await TestServer.StartAsync(FakeInference.Thoughtful());
         ServeOptions options = new() { Urls = [other.Client.BaseAddress!.ToString()], Transport = new TransportOptions { DataFolder = data } };
         FreedInference inference = new();
-        await using (Microsoft.AspNetCore.Builder.WebApplication app = ServeHost.Build(
-            options, (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [TestServer.Served()], () => default)), TimeProvider.System, output, errors))
+        await using (var app = ServeHost.Build(
+            options, (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [TestServer.Served()], () => default)), TimeProvider.System,
+            output, errors))
         {
             Assert.Equal(1, await ServeHost.RunAsync(app, errors));
         }
@@ -232,9 +237,9 @@ public sealed class LifecycleTests
     public async Task A_model_that_cannot_be_loaded_stops_the_process_with_words()
     {
         (StringWriter output, StringWriter errors) = (new(), new());
-        string data = Directory.CreateTempSubdirectory("r1-unloaded-").FullName;
+        var data = Directory.CreateTempSubdirectory("r1-unloaded-").FullName;
         ServeOptions options = new() { Urls = ["http://127.0.0.1:0"], Transport = new TransportOptions { DataFolder = data } };
-        await using (Microsoft.AspNetCore.Builder.WebApplication app = ServeHost.Build(
+        await using (var app = ServeHost.Build(
             options, (_, _, _) => throw new ModelLoadException("no such folder"), TimeProvider.System, output, errors))
         {
             Assert.Equal(1, await ServeHost.RunAsync(app, errors));
@@ -250,7 +255,8 @@ public sealed class LifecycleTests
 
         public Task Freed => _freed.Task;
 
-        public IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, CancellationToken cancellationToken) => throw new InvalidOperationException("Nobody asks.");
+        public IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, CancellationToken cancellationToken) =>
+            throw new InvalidOperationException("Nobody asks.");
 
         public ValueTask DisposeAsync()
         {

@@ -1,7 +1,9 @@
-using R1Serverless.Building;
-using R1Serverless.Hosting;
+using R1Serverless.ModelBuilder;
+using R1Serverless.ModelLoading;
 using R1Serverless.Models;
-using R1Serverless.Tests.Building;
+using R1Serverless.Models.Folders;
+using R1Serverless.Serving;
+using R1Serverless.Tests.ModelBuilder;
 
 namespace R1Serverless.Tests.Hosting;
 
@@ -14,7 +16,7 @@ public sealed class LocalModelsTests : IDisposable
     public LocalModelsTests()
     {
         _repository = new ModelRepository(Path.Combine(_data, "models"));
-        ModelBuilder.Build(ReferenceCheckpoints.Folder("llama"), _repository.FolderOf(_name), _name, TimeProvider.System);
+        CheckpointBuilder.Build(ReferenceCheckpoints.Folder("llama"), _repository.FolderOf(_name), _name, TimeProvider.System);
         // In the working directory, as a user may have it beside them.
         Directory.CreateDirectory(_name);
     }
@@ -39,7 +41,8 @@ public sealed class LocalModelsTests : IDisposable
     {
         var began = TimeProvider.System.GetTimestamp();
         var loaded = await LocalModels.LoadAsync(
-            new ServeOptions { DataFolder = _data, Models = [_name], MemoryBytes = 1L << 30, KeyValueMemoryBytes = 1 << 20, Prewarms = prewarms }, new Said(), CancellationToken.None);
+            new ServeOptions { DataFolder = _data, Models = [_name], MemoryBytes = 1L << 30, KeyValueMemoryBytes = 1 << 20, Prewarms = prewarms },
+            new Said(), CancellationToken.None);
         await using var engine = (IAsyncDisposable)loaded.Inference;
         Assert.Equal(prewarms ? _name : null, loaded.PrewarmedModel);
         Assert.Equal([StartupPhase.Sessions, StartupPhase.Warmed], loaded.Reached.Select(one => one.Phase));

@@ -1,9 +1,10 @@
 using System.Collections.Concurrent;
+using R1Serverless.Serving;
 
 namespace R1Serverless.Tests.Hosting;
 
 /// <summary>Lines that are told to an operator.</summary>
-internal sealed class Said : IProgress<string>
+internal sealed class Said : IStartProgress
 {
     private readonly ConcurrentQueue<string> _lines = [];
 

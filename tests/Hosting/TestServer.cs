@@ -2,9 +2,11 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using R1Serverless.Abstractions;
 using R1Serverless.Hosting;
-using R1Serverless.Queues;
-using R1Serverless.Requests;
+using R1Serverless.ModelLoading;
+using R1Serverless.Serving;
 
 namespace R1Serverless.Tests.Hosting;
 
@@ -19,10 +21,15 @@ internal sealed class TestServer : IAsyncDisposable
     private TestServer(WebApplication app, string data, TestServer? worker, HeardOutput output, HeardOutput errors)
     {
         (_app, _data, _worker, Output, Errors) = (app, data, worker, output, errors);
-        Client = new HttpClient { BaseAddress = new Uri(app.Services.GetRequiredService<StartupReport>().Addresses.Single()) };
+        var addresses = app.Services.GetRequiredService<StartupReport>().Addresses;
+        Client = new HttpClient { BaseAddress = new Uri(addresses.First()) };
+        RpcAddress = addresses.Last();
     }
 
     public HttpClient Client { get; }
+
+    /// <summary>Where gRPC is spoken, with <see cref="ServeOptions.GrpcUrls"/> only.</summary>
+    public string RpcAddress { get; }
 
     public HeardOutput Output { get; }
 
@@ -35,14 +42,15 @@ internal sealed class TestServer : IAsyncDisposable
     public string DataFolder => _data;
 
     /// <summary>Once it is ready.</summary>
-    public OpenQueue Queue => Services.GetRequiredService<QueueConnection>().Queue!;
+    public TransportRuntime Queue => Services.GetRequiredService<QueueConnection>().Queue!;
 
-    public Serving Serving => _app.Services.GetRequiredService<Serving>();
+    public ServingState Serving => _app.Services.GetRequiredService<ServingState>();
 
     /// <summary>Starts and waits until ready.</summary>
     public static async Task<TestServer> StartAsync(IInference inference, ServeOptions? options = null, TimeProvider? time = null)
     {
-        TestServer server = await StartLoadingAsync((_, _, _) => Task.FromResult(new LoadedModels(inference, () => [Served()], () => default)), options, time);
+        var server =
+            await StartLoadingAsync((_, _, _) => Task.FromResult(new LoadedModels(inference, () => [Served()], () => default)), options, time);
         await server.UntilAsync(ServingPhase.Ready);
         return server;
     }
@@ -51,10 +59,12 @@ internal sealed class TestServer : IAsyncDisposable
     public static async Task<TestServer> StartApartAsync(IInference inference, ServeOptions? options = null)
     {
         ModelLoader load = (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [Served()], () => default));
-        TestServer worker = await StartLoadingAsync(load, new ServeOptions { Role = ServeRole.Worker });
-        QueueConnection connection = worker._app.Services.GetRequiredService<QueueConnection>();
-        await Eventually.HoldsAsync(async () => connection.Queue is { } queue && (await queue.Cards.ListAsync(CancellationToken.None)).Count > 0, () => $"the worker's card; {worker.Errors}");
-        TestServer gateway = await StartInAsync(worker._data, worker, load, (options ?? new()) with { Role = ServeRole.Gateway });
+        var worker = await StartLoadingAsync(load, new ServeOptions { Role = ServeRole.Worker });
+        var connection = worker._app.Services.GetRequiredService<QueueConnection>();
+        await Eventually.HoldsAsync(
+            async () => connection.Queue is { } queue && (await queue.Registrations.ListAsync(CancellationToken.None)).Count > 0,
+            () => $"the worker's registration; {worker.Errors}");
+        var gateway = await StartInAsync(worker._data, worker, load, (options ?? new()) with { Role = ServeRole.Gateway });
         await gateway.UntilAsync(ServingPhase.Ready);
         return gateway;
     }
@@ -63,7 +73,7 @@ internal sealed class TestServer : IAsyncDisposable
     public static async Task<TestServer> StartGatewayAsync(ServeOptions? options = null)
     {
         ModelLoader none = (_, _, _) => throw new InvalidOperationException("A gateway loads no model.");
-        TestServer gateway = await StartLoadingAsync(none, (options ?? new()) with { Role = ServeRole.Gateway });
+        var gateway = await StartLoadingAsync(none, (options ?? new()) with { Role = ServeRole.Gateway });
         await gateway.UntilAsync(ServingPhase.Ready);
         return gateway;
     }
@@ -71,22 +81,34 @@ internal sealed class TestServer : IAsyncDisposable
     /// <summary>Starts a worker for this gateway; the gateway ends with it.</summary>
     public async Task<TestServer> WithWorkerAsync(IInference inference)
     {
-        TestServer worker = await StartInAsync(
-            _data, this, (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [Served()], () => default)), new ServeOptions { Role = ServeRole.Worker });
+        var worker = await StartInAsync(
+            _data, this, (_, _, _) => Task.FromResult(new LoadedModels(inference, () => [Served()], () => default)),
+            new ServeOptions { Role = ServeRole.Worker });
         await worker.UntilAsync(ServingPhase.Ready);
         return worker;
     }
 
+    /// <summary>Starts another server over this one's data folder, with a model of its own; this one ends with it.</summary>
+    public async Task<TestServer> WithNeighbourAsync(IInference inference, string model)
+    {
+        LoadedModels loaded = new(inference, () => [Served() with { Id = model }], () => default);
+        var neighbour = await StartInAsync(_data, this, (_, _, _) => Task.FromResult(loaded), options: null);
+        await neighbour.UntilAsync(ServingPhase.Ready);
+        return neighbour;
+    }
+
     /// <summary>Starts and leaves the loading to the test.</summary>
     /// <param name="data">Null for a new folder; it goes with the server.</param>
-    public static Task<TestServer> StartLoadingAsync(ModelLoader load, ServeOptions? options = null, TimeProvider? time = null, string? data = null) =>
+    public static Task<TestServer> StartLoadingAsync(ModelLoader load, ServeOptions? options = null, TimeProvider? time = null,
+        string? data = null) =>
         StartInAsync(data ?? Directory.CreateTempSubdirectory("r1-server-").FullName, null, load, options, time);
 
-    private static async Task<TestServer> StartInAsync(string data, TestServer? worker, ModelLoader load, ServeOptions? options, TimeProvider? time = null)
+    private static async Task<TestServer> StartInAsync(string data, TestServer? worker, ModelLoader load, ServeOptions? options,
+        TimeProvider? time = null)
     {
         (HeardOutput output, HeardOutput errors) = (new(), new());
         options = (options ?? new()) with { Urls = ["http://127.0.0.1:0"], Transport = new TransportOptions { DataFolder = data } };
-        WebApplication app = ServeHost.Build(options, load, time ?? TimeProvider.System, output, errors);
+        var app = ServeHost.Build(options, load, time ?? TimeProvider.System, output, errors);
         await app.StartAsync();
         return new TestServer(app, data, worker, output, errors);
     }
@@ -104,7 +126,8 @@ internal sealed class TestServer : IAsyncDisposable
 
     public Task<HttpResponseMessage> PostAsync(string path, string body) => PostAsync(path, Encoding.UTF8.GetBytes(body));
 
-    public Task<HttpResponseMessage> PostAsync(string path, byte[] body) => Client.SendAsync(Post(path, body), HttpCompletionOption.ResponseHeadersRead);
+    public Task<HttpResponseMessage> PostAsync(string path, byte[] body) =>
+        Client.SendAsync(Post(path, body), HttpCompletionOption.ResponseHeadersRead);
 
     public static HttpRequestMessage Post(string path, byte[] body) => new(HttpMethod.Post, path)
     {
@@ -118,9 +141,16 @@ internal sealed class TestServer : IAsyncDisposable
     public static async Task<JsonElement> JsonAsync(HttpResponseMessage response) =>
         JsonDocument.Parse(await response.Content.ReadAsByteArrayAsync()).RootElement;
 
-    public Task UntilAsync(ServingPhase phase) => Eventually.HoldsAsync(() => Serving.Phase == phase, () => $"the phase {phase}; it is {Serving.Phase}, and {Output}{Errors}");
+    public Task UntilAsync(ServingPhase phase) =>
+        Eventually.HoldsAsync(() => Serving.Phase == phase, () => $"the phase {phase}; it is {Serving.Phase}, and {Output}{Errors}");
 
-    public Task UntilSaidAsync(string text) => Eventually.HoldsAsync(() => Output.ToString().Contains(text, StringComparison.Ordinal), () => $"'{text}'; {Output}{Errors}");
+    public Task UntilSaidAsync(string text) =>
+        Eventually.HoldsAsync(() => Output.ToString().Contains(text, StringComparison.Ordinal), () => $"'{text}'; {Output}{Errors}");
+
+    /// <summary>Until the process has decided to end.</summary>
+    public Task UntilStoppingAsync() => Eventually.HoldsAsync(
+        () => Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested,
+        () => $"the process's end; {Output}{Errors}");
 
     /// <summary>Asks the host to stop as a signal would; the task ends with it.</summary>
     public Task StopAsync() => _app.StopAsync();
@@ -136,7 +166,7 @@ internal sealed class TestServer : IAsyncDisposable
     /// <summary>Work that was only told to end may still write its last file.</summary>
     private static async Task DeleteAsync(string folder)
     {
-        for (int left = 100; ; left--)
+        for (var left = 100; ; left--)
         {
             try
             {

@@ -1,7 +1,8 @@
 using System.Net;
 using System.Text;
+using R1Serverless.Api.Webhooks;
 using R1Serverless.Commands;
-using R1Serverless.Hosting;
+using R1Serverless.Serving;
 
 namespace R1Serverless.Tests.Hosting;
 
@@ -25,7 +26,8 @@ public sealed class WebhookTests
     [InlineData("https://10.1.2.3/", true)]
     [InlineData("https://0x0a010204/", false)]
     [InlineData("https://169.254.169.254/", false)]
-    public void Hosts_are_allowed_by_name_and_https_is_asked_for(string url, bool isAllowed) => Assert.Equal(isAllowed, Hosts.Refusal(new Uri(url)) is null);
+    public void Hosts_are_allowed_by_name_and_https_is_asked_for(string url, bool isAllowed) =>
+    Assert.Equal(isAllowed, Hosts.Refusal(new Uri(url)) is null);
 
     [Theory]
     [InlineData("hooks.example.com", "93.184.216.34", true)]
@@ -53,7 +55,8 @@ public sealed class WebhookTests
     [InlineData("10.1.2.3", "10.1.2.3", true)]
     [InlineData("10.1.2.3", "10.1.2.4", false)]
     [InlineData("::1", "::1", true)]
-    public void Only_where_a_host_may_lead_is_connected_to(string host, string address, bool isAllowed) => Assert.Equal(isAllowed, Hosts.MayConnect(host, IPAddress.Parse(address)));
+    public void Only_where_a_host_may_lead_is_connected_to(string host, string address, bool isAllowed) =>
+    Assert.Equal(isAllowed, Hosts.MayConnect(host, IPAddress.Parse(address)));
 
     [Fact]
     public void Without_hosts_webhooks_are_off_and_the_refusal_says_so() =>

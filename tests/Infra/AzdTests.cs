@@ -19,7 +19,7 @@ public sealed class AzdTests(Deployments deployments)
     {
         string[] services = [.. Azd.Below("services")];
         Assert.Equal(["gateway", "gateway-premium", "worker"], services.Order());
-        foreach (string service in services)
+        foreach (var service in services)
         {
             string file = Azd[$"services/{service}/docker/path"], host = Azd[$"services/{service}/host"];
             Assert.True(File.Exists(RepositoryFiles.Path(file)), file);
@@ -27,9 +27,13 @@ public sealed class AzdTests(Deployments deployments)
             Assert.Equal(".", Azd[$"services/{service}/project"]);
             Assert.Equal("true", Azd[$"services/{service}/docker/remoteBuild"]);
             Assert.Equal(service == "gateway-premium" ? "function" : "containerapp", host);
-            if (host == "containerapp") Assert.True(File.Exists(RepositoryFiles.Path("infra", $"{service}.bicep")) && File.Exists(RepositoryFiles.Path("infra", $"{service}.bicepparam")), service);
-            string text = File.ReadAllText(RepositoryFiles.Path(file));
-            Assert.All(Azd.List($"services/{service}/docker/buildArgs"), argument => Assert.Contains($"\nARG {argument.Split('=')[0]}=", $"\n{text}", StringComparison.Ordinal));
+            if (host == "containerapp")
+                Assert.True(
+                    File.Exists(RepositoryFiles.Path("infra", $"{service}.bicep"))
+                    && File.Exists(RepositoryFiles.Path("infra", $"{service}.bicepparam")), service);
+            var text = File.ReadAllText(RepositoryFiles.Path(file));
+            Assert.All(Azd.List($"services/{service}/docker/buildArgs"),
+                argument => Assert.Contains($"\nARG {argument.Split('=')[0]}=", $"\n{text}", StringComparison.Ordinal));
         }
     }
 
@@ -38,7 +42,7 @@ public sealed class AzdTests(Deployments deployments)
     [InlineData("premium", "gateway-premium", "worker")]
     public async Task It_finds_by_their_tags_what_it_deploys(string name, params string[] services)
     {
-        Deployment deployed = await deployments.GetAsync(name);
+        var deployed = await deployments.GetAsync(name);
         JsonNode[] tagged = [.. deployed.Resources.Where(one => one["tags"]?["azd-service-name"] is not null)];
         Assert.Equal(services.Order(), tagged.Select(one => one["tags"]!["azd-service-name"]!.GetValue<string>()).Order());
         Assert.All(tagged, one => Assert.Equal(BicepTool.Environment["AZURE_ENV_NAME"], one["tags"]!["azd-env-name"]!.GetValue<string>()));
@@ -58,12 +62,14 @@ public sealed class AzdTests(Deployments deployments)
     [Fact]
     public async Task Variables_come_from_azd_from_the_templates_or_from_the_operator_who_is_told()
     {
-        string document = await File.ReadAllTextAsync(RepositoryFiles.Path("docs", "deploy.md"));
-        string[] known = [.. (await deployments.GetAsync("dev")).Outputs.Keys, "AZURE_ENV_NAME", "AZURE_LOCATION", "AZURE_PRINCIPAL_ID", .. Azd.Below("services").Select(service => $"SERVICE_{service.ToUpperInvariant().Replace('-', '_')}_IMAGE_NAME")];
+        var document = await File.ReadAllTextAsync(RepositoryFiles.Path("docs", "deploy.md"));
+        string[] known = [.. (await deployments.GetAsync("dev")).Outputs.Keys, "AZURE_ENV_NAME", "AZURE_LOCATION", "AZURE_PRINCIPAL_ID",
+            .. Azd.Below("services").Select(service => $"SERVICE_{service.ToUpperInvariant().Replace('-', '_')}_IMAGE_NAME")];
         string[] used =
         [
             .. Variable.Matches(await File.ReadAllTextAsync(RepositoryFiles.Path("azure.yaml"))).Select(match => match.Groups["name"].Value),
-            .. Directory.EnumerateFiles(RepositoryFiles.Path("infra"), "*.bicepparam").SelectMany(file => Read.Matches(File.ReadAllText(file))).Select(match => match.Groups["name"].Value),
+            .. Directory.EnumerateFiles(RepositoryFiles.Path("infra"), "*.bicepparam").SelectMany(file => Read.Matches(File.ReadAllText(file)))
+                .Select(match => match.Groups["name"].Value),
         ];
         Assert.True(used.Distinct().Count() > 8, string.Join(' ', used));
         Assert.All(used.Distinct().Except(known), name => Assert.Contains($"`{name}`", document, StringComparison.Ordinal));
@@ -74,8 +80,8 @@ public sealed class AzdTests(Deployments deployments)
     [InlineData("hooks/postdeploy/windows/run")]
     public void The_first_key_is_made_by_our_own_command(string key)
     {
-        string[] words = Azd[key].Split(' ');
-        int at = Array.IndexOf(words, "--");
+        var words = Azd[key].Split(' ');
+        var at = Array.IndexOf(words, "--");
         Assert.True(Directory.Exists(RepositoryFiles.Path(words[Array.IndexOf(words, "--project") + 1])));
         Assert.Equal("keys", words[at + 1]);
         Assert.Empty(KeysCommand.Create().Parse(words[(at + 2)..]).Errors);

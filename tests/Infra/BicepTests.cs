@@ -16,15 +16,17 @@ public sealed class BicepTests(Deployments deployments)
     [Fact]
     public async Task Templates_build_and_lint_without_a_word_and_hand_out_no_secret()
     {
-        string folder = deployments.Copy();
+        var folder = deployments.Copy();
         try
         {
             await SaysNothingAsync(folder, "build", "--pattern", "**/*.bicep");
-            string[] templates = [.. Directory.EnumerateFiles(folder, "*.json", SearchOption.AllDirectories).Where(file => Path.GetFileName(file) != "bicepconfig.json")];
+            string[] templates =
+                [.. Directory.EnumerateFiles(folder, "*.json", SearchOption.AllDirectories)
+                    .Where(file => Path.GetFileName(file) != "bicepconfig.json")];
             Assert.Equal(Find("*.bicep").Count(), templates.Length);
-            foreach (string template in templates)
+            foreach (var template in templates)
             {
-                foreach (JsonObject outputs in Below(JsonNode.Parse(await File.ReadAllTextAsync(template))!, "outputs").OfType<JsonObject>())
+                foreach (var outputs in Below(JsonNode.Parse(await File.ReadAllTextAsync(template))!, "outputs").OfType<JsonObject>())
                     Assert.DoesNotMatch("(?i)secure(string|object)|connectionString|instrumentationKey|list[A-Za-z]*\\(", outputs.ToJsonString());
             }
 
@@ -39,7 +41,7 @@ public sealed class BicepTests(Deployments deployments)
     [Fact]
     public async Task Parameter_files_build_and_lint_without_a_word()
     {
-        string folder = deployments.Copy();
+        var folder = deployments.Copy();
         try
         {
             await SaysNothingAsync(folder, "build-params", "--pattern", "**/*.bicepparam");
@@ -60,10 +62,13 @@ public sealed class BicepTests(Deployments deployments)
     [MemberData(nameof(ParameterFiles))]
     public async Task What_it_deploys_is_what_was_committed(string file)
     {
-        bool update = Environment.GetEnvironmentVariable(UpdateVariable) == "1";
-        Assert.True(update || File.Exists(Path.Combine(Folder, Path.ChangeExtension(file, ".snapshot.json"))), $"{file} has no snapshot: {UpdateVariable}=1 writes it.");
+        var update = Environment.GetEnvironmentVariable(UpdateVariable) == "1";
+        Assert.True(update || File.Exists(Path.Combine(Folder, Path.ChangeExtension(file, ".snapshot.json"))),
+            $"{file} has no snapshot: {UpdateVariable}=1 writes it.");
         var (code, said, output) = await BicepTool.SnapshotAsync(Path.Combine(Folder, file), update);
-        Assert.True(code == 0, $"{file} would deploy something else than its snapshot says. If that is meant, run this test with {UpdateVariable}=1 and look at the difference.\n{said}{output}");
+        Assert.True(code == 0,
+            $"{file} would deploy something else than its snapshot says. If that is meant, run this test with {UpdateVariable}=1 and look at the "
+            + $"difference.\n{said}{output}");
     }
 
     [Fact]
@@ -77,11 +82,13 @@ public sealed class BicepTests(Deployments deployments)
     }
 
     private static IEnumerable<string> Find(string pattern) =>
-        Directory.EnumerateFiles(Folder, pattern, SearchOption.AllDirectories).Select(path => Path.GetRelativePath(Folder, path)).Order(StringComparer.Ordinal);
+        Directory.EnumerateFiles(Folder, pattern, SearchOption.AllDirectories).Select(path => Path.GetRelativePath(Folder, path))
+            .Order(StringComparer.Ordinal);
 
     private static IEnumerable<JsonNode?> Below(JsonNode node, string name) => node switch
     {
-        JsonObject all => all.SelectMany(one => one.Value is null ? [] : one.Key == name ? Below(one.Value, name).Append(one.Value) : Below(one.Value, name)),
+        JsonObject all =>
+            all.SelectMany(one => one.Value is null ? [] : one.Key == name ? Below(one.Value, name).Append(one.Value) : Below(one.Value, name)),
         JsonArray all => all.SelectMany(one => one is null ? [] : Below(one, name)),
         _ => [],
     };

@@ -28,12 +28,14 @@ internal static class BicepTool
     /// <returns>Its exit code, and all that it said: nothing where all is well.</returns>
     public static async Task<(int Code, string Said, string Output)> RunAsync(string folder, params string[] arguments)
     {
-        string path = typeof(BicepTool).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(one => one.Key == "Bicep").Value!;
-        ProcessStartInfo start = new(path, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false, WorkingDirectory = folder };
-        foreach (string inherited in start.Environment.Keys.Where(name => name.StartsWith("R1_", StringComparison.Ordinal) || name.StartsWith("AZURE_", StringComparison.Ordinal)).ToArray())
+        var path = typeof(BicepTool).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(one => one.Key == "Bicep").Value!;
+        ProcessStartInfo start =
+            new(path, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false, WorkingDirectory = folder };
+        foreach (var inherited in start.Environment.Keys.Where(
+            name => name.StartsWith("R1_", StringComparison.Ordinal) || name.StartsWith("AZURE_", StringComparison.Ordinal)).ToArray())
             start.Environment.Remove(inherited);
         foreach (var (name, value) in Environment) start.Environment[name] = value;
-        using Process process = Process.Start(start)!;
+        using var process = Process.Start(start)!;
         using CancellationTokenSource limit = new(Patience);
         Task<string> output = process.StandardOutput.ReadToEndAsync(limit.Token), said = process.StandardError.ReadToEndAsync(limit.Token);
         await process.WaitForExitAsync(limit.Token);
@@ -43,8 +45,10 @@ internal static class BicepTool
     /// <summary>What a parameter file would deploy, compared with the snapshot beside it or written there.</summary>
     public static async Task<(int Code, string Said, string Output)> SnapshotAsync(string parameters, bool overwrite)
     {
-        bool isGroup = !(await File.ReadAllTextAsync(parameters)).Contains("using 'main.bicep'", StringComparison.Ordinal);
+        var isGroup = !(await File.ReadAllTextAsync(parameters)).Contains("using 'main.bicep'", StringComparison.Ordinal);
         string[] scope = isGroup ? ["--resource-group", "rg-golden"] : ["--location", "swedencentral"];
-        return await RunAsync(Path.GetDirectoryName(parameters)!, ["snapshot", parameters, "--mode", overwrite ? "overwrite" : "validate", "--subscription-id", Subscription, "--tenant-id", Tenant, .. scope]);
+        return await RunAsync(Path.GetDirectoryName(parameters)!,
+            ["snapshot", parameters, "--mode", overwrite ? "overwrite" : "validate", "--subscription-id", Subscription, "--tenant-id", Tenant,
+            .. scope]);
     }
 }

@@ -30,19 +30,21 @@ public sealed class DeploymentTests(Deployments deployments)
     [MemberData(nameof(All))]
     public async Task Nothing_opens_with_a_shared_key(string name)
     {
-        Deployment deployed = await deployments.GetAsync(name);
-        JsonNode storage = deployed.One(Account)["properties"]!;
+        var deployed = await deployments.GetAsync(name);
+        var storage = deployed.One(Account)["properties"]!;
         Assert.False(storage["allowSharedKeyAccess"]!.GetValue<bool>());
         Assert.False(storage["allowBlobPublicAccess"]!.GetValue<bool>());
         Assert.Equal("TLS1_2", storage["minimumTlsVersion"]!.GetValue<string>());
-        Assert.All(deployed.Of($"{Account}/blobServices/containers"), container => Assert.Equal("None", container["properties"]!["publicAccess"]!.GetValue<string>()));
+        Assert.All(deployed.Of($"{Account}/blobServices/containers"),
+            container => Assert.Equal("None", container["properties"]!["publicAccess"]!.GetValue<string>()));
         Assert.All(deployed.Of("Microsoft.ServiceBus/namespaces"), bus => Assert.True(bus["properties"]!["disableLocalAuth"]!.GetValue<bool>()));
         Assert.True(deployed.One("Microsoft.Insights/components")["properties"]!["DisableLocalAuth"]!.GetValue<bool>());
         Assert.True(deployed.One("Microsoft.OperationalInsights/workspaces")["properties"]!["features"]!["disableLocalAuth"]!.GetValue<bool>());
         Assert.False(deployed.One("Microsoft.ContainerRegistry/registries")["properties"]!["adminUserEnabled"]!.GetValue<bool>());
-        Assert.All(deployed.Of("Microsoft.Web/sites/basicPublishingCredentialsPolicies"), policy => Assert.False(policy["properties"]!["allow"]!.GetValue<bool>()));
+        Assert.All(deployed.Of("Microsoft.Web/sites/basicPublishingCredentialsPolicies"),
+            policy => Assert.False(policy["properties"]!["allow"]!.GetValue<bool>()));
         Assert.Equal(2 * deployed.Of("Microsoft.Web/sites").Count(), deployed.Of("Microsoft.Web/sites/basicPublishingCredentialsPolicies").Count());
-        JsonNode vault = deployed.One("Microsoft.KeyVault/vaults")["properties"]!;
+        var vault = deployed.One("Microsoft.KeyVault/vaults")["properties"]!;
         Assert.True(vault["enableRbacAuthorization"]!.GetValue<bool>() && vault["enablePurgeProtection"]!.GetValue<bool>());
         Assert.DoesNotMatch("(?i)list[A-Za-z]*(keys|sas|secrets|credentials)[A-Za-z]*\\(|\"sharedKey\"|AccountKey=", deployed.Text);
     }
@@ -51,7 +53,7 @@ public sealed class DeploymentTests(Deployments deployments)
     [MemberData(nameof(All))]
     public async Task No_output_is_a_secret(string name)
     {
-        Deployment deployed = await deployments.GetAsync(name);
+        var deployed = await deployments.GetAsync(name);
         Assert.NotEmpty(deployed.Outputs);
         Assert.All(deployed.Outputs, output => Assert.DoesNotMatch("(?i)connectionstring|password|webhook|secret[^s]", output.Value));
     }
@@ -60,21 +62,22 @@ public sealed class DeploymentTests(Deployments deployments)
     [MemberData(nameof(All))]
     public async Task Roles_are_known_and_owners_are_few(string name)
     {
-        Deployment deployed = await deployments.GetAsync(name);
+        var deployed = await deployments.GetAsync(name);
         JsonNode[] all = [.. deployed.Of(Assignment)];
         Assert.NotEmpty(all);
-        foreach (JsonNode one in all)
+        foreach (var one in all)
         {
-            string role = Roles[one["properties"]!["roleDefinitionId"]!.GetValue<string>().Split('/')[^1]];
-            string scope = one["id"]!.GetValue<string>().Split("/providers/Microsoft.Authorization", StringSplitOptions.None)[0];
-            string who = one["properties"]!["principalId"]!.GetValue<string>();
+            var role = Roles[one["properties"]!["roleDefinitionId"]!.GetValue<string>().Split('/')[^1]];
+            var scope = one["id"]!.GetValue<string>().Split("/providers/Microsoft.Authorization", StringSplitOptions.None)[0];
+            var who = one["properties"]!["principalId"]!.GetValue<string>();
             // A site pulls with its own identity, that of the gateway.
             if (role == "AcrPull") Assert.Matches("principals.value.platform|id-gateway-", who);
             Assert.Contains("/providers/", scope, StringComparison.Ordinal); // never a whole group or subscription
             if (scope.Contains("Microsoft.ServiceBus", StringComparison.Ordinal)) Assert.Contains("/queues/", scope, StringComparison.Ordinal);
             if (role == "Azure Service Bus Data Owner") Assert.Contains(".principals.value.platform", who, StringComparison.Ordinal);
             if (role == "Storage Blob Data Owner") Assert.Contains(".principals.value.gateway", who, StringComparison.Ordinal);
-            if (who.Contains(".principals.value.platform", StringComparison.Ordinal)) Assert.Contains(role, (string[])["AcrPull", "Azure Service Bus Data Owner", "Storage Queue Data Reader"]);
+            if (who.Contains(".principals.value.platform", StringComparison.Ordinal))
+                Assert.Contains(role, (string[])["AcrPull", "Azure Service Bus Data Owner", "Storage Queue Data Reader"]);
         }
 
         Assert.Equal(all.Length, all.Select(one => one["name"]!.GetValue<string>()).Distinct().Count());
@@ -84,12 +87,15 @@ public sealed class DeploymentTests(Deployments deployments)
     [MemberData(nameof(All))]
     public async Task Containers_get_no_tokens_of_the_identity_that_pulls_and_scales(string name)
     {
-        Deployment deployed = await deployments.GetAsync(name);
-        Assert.All(deployed.Of("Microsoft.Web/sites"), site => Assert.DoesNotContain("id-platform-", site["identity"]!.ToJsonString(), StringComparison.Ordinal));
+        var deployed = await deployments.GetAsync(name);
+        Assert.All(deployed.Of("Microsoft.Web/sites"),
+            site => Assert.DoesNotContain("id-platform-", site["identity"]!.ToJsonString(), StringComparison.Ordinal));
         Assert.NotEmpty(deployed.Of("Microsoft.App/containerApps"));
-        foreach (JsonNode app in deployed.Of("Microsoft.App/containerApps"))
+        foreach (var app in deployed.Of("Microsoft.App/containerApps"))
         {
-            string[] hidden = [.. app["properties"]!["configuration"]!["identitySettings"]!.AsArray().Where(one => one!["lifecycle"]!.GetValue<string>() == "None").Select(one => one!["identity"]!.GetValue<string>())];
+            string[] hidden =
+                [.. app["properties"]!["configuration"]!["identitySettings"]!.AsArray().Where(one => one!["lifecycle"]!.GetValue<string>() == "None")
+                    .Select(one => one!["identity"]!.GetValue<string>())];
             Assert.Contains("id-platform-", Assert.Single(hidden), StringComparison.Ordinal);
             Assert.Equal(hidden[0], app["properties"]!["configuration"]!["registries"]![0]!["identity"]!.GetValue<string>());
         }
@@ -98,8 +104,14 @@ public sealed class DeploymentTests(Deployments deployments)
     [Fact]
     public async Task Alerts_watch_what_the_code_measures()
     {
-        string instruments = string.Concat(Directory.EnumerateFiles(RepositoryFiles.Path("core", "Telemetry"), "*.cs").Select(File.ReadAllText));
-        string[] queries = [.. (await deployments.GetAsync("prod")).Of("Microsoft.Insights/scheduledQueryRules").Select(rule => rule["properties"]!["criteria"]!["allOf"]![0]!["query"]!.GetValue<string>())];
+        var instruments =
+            string.Concat(
+                RepositoryFiles.Sources()
+                .Where(file => file.EndsWith("Instruments.cs", StringComparison.Ordinal) || file.EndsWith("Gauges.cs", StringComparison.Ordinal))
+                .Select(File.ReadAllText));
+        string[] queries =
+            [.. (await deployments.GetAsync("prod")).Of("Microsoft.Insights/scheduledQueryRules")
+                .Select(rule => rule["properties"]!["criteria"]!["allOf"]![0]!["query"]!.GetValue<string>())];
         string[] watched = [.. queries.Select(query => query.Split('"')[1])];
         Assert.All(watched, metric => Assert.Contains($"\"{metric}\"", instruments, StringComparison.Ordinal));
         Assert.All((string[])["dead_letters", "queue_oldest_age", "oom_error"], metric => Assert.Contains(metric, watched));

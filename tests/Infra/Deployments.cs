@@ -4,7 +4,8 @@ using R1Serverless.Tests.Infra;
 
 namespace R1Serverless.Tests.Infra;
 
-/// <summary>A copy of infra, compiled, and what different settings would deploy: once for all tests that look at it, since each run of the compiler takes seconds.</summary>
+/// <summary>A copy of infra, compiled, and what different settings would deploy: once for all tests that look at it, since each run of the compiler
+/// takes seconds.</summary>
 public sealed class Deployments : IDisposable
 {
     private static readonly Dictionary<string, string> Settings = new(StringComparer.Ordinal)
@@ -14,8 +15,10 @@ public sealed class Deployments : IDisposable
         ["premium"] = "{ ...prod, gatewayHome: 'premium', gateway: { ...prod.gateway, webhookHosts: ['hooks.example.com'] } }",
         // What the others have not, and all that is optional.
         ["full"] = "{ ...dev, gpu: 'A100', mails: ['ops@example.com']"
-            + ", worker: { ...dev.worker, models: 'repository', costPerHour: '3.5', graceSeconds: 585, arguments: ['--model', 'r1-nano', '--kv-memory', '8GB'] }"
-            + ", gateway: { ...dev.gateway, webhookHosts: ['hooks.example.com', '*.example.org'], entraTenant: '72f988bf-86f1-41af-91ab-2d7cd011db47', entraAudience: 'api://r1' } }",
+            + ", worker: { ...dev.worker, models: 'repository', costPerHour: '3.5', graceSeconds: 585, arguments: ['--model', 'r1-nano', "
+            + "'--kv-memory', '8GB'] }"
+            + ", gateway: { ...dev.gateway, webhookHosts: ['hooks.example.com', '*.example.org'], entraTenant: "
+            + "'72f988bf-86f1-41af-91ab-2d7cd011db47', entraAudience: 'api://r1' } }",
     };
 
     private readonly SemaphoreSlim _one = new(1);
@@ -32,7 +35,7 @@ public sealed class Deployments : IDisposable
         try
         {
             // A failure stays one: it would take as long again.
-            if (!_known.TryGetValue(name, out Task<Deployment>? known)) _known[name] = known = PredictAsync(name);
+            if (!_known.TryGetValue(name, out var known)) _known[name] = known = PredictAsync(name);
             return await known;
         }
         finally
@@ -44,10 +47,10 @@ public sealed class Deployments : IDisposable
     /// <summary>Where a copy of infra is, and nothing else that would be compiled.</summary>
     public string Copy()
     {
-        string folder = Directory.CreateTempSubdirectory("r1-infra-").FullName;
-        foreach (string file in Directory.EnumerateFiles(RepositoryFiles.Path("infra"), "*.bicep*", SearchOption.AllDirectories))
+        var folder = Directory.CreateTempSubdirectory("r1-infra-").FullName;
+        foreach (var file in Directory.EnumerateFiles(RepositoryFiles.Path("infra"), "*.bicep*", SearchOption.AllDirectories))
         {
-            string copy = Path.Combine(folder, Path.GetRelativePath(RepositoryFiles.Path("infra"), file));
+            var copy = Path.Combine(folder, Path.GetRelativePath(RepositoryFiles.Path("infra"), file));
             Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
             File.Copy(file, copy);
         }
@@ -63,10 +66,11 @@ public sealed class Deployments : IDisposable
 
     private async Task<Deployment> PredictAsync(string name)
     {
-        string parameters = Path.Combine(_folder ??= Copy(), $"variant-{name}.bicepparam");
-        string main = await File.ReadAllTextAsync(RepositoryFiles.Path("infra", "main.bicepparam"));
-        string said = main.Split('\n').Single(line => line.StartsWith("param settings = ", StringComparison.Ordinal));
-        await File.WriteAllTextAsync(parameters, main.Replace(said, $"var both = [dev, prod]\nparam settings = length(both) == 2 ? {Settings[name]} : dev", StringComparison.Ordinal));
+        var parameters = Path.Combine(_folder ??= Copy(), $"variant-{name}.bicepparam");
+        var main = await File.ReadAllTextAsync(RepositoryFiles.Path("infra", "main.bicepparam"));
+        var said = main.Split('\n').Single(line => line.StartsWith("param settings = ", StringComparison.Ordinal));
+        await File.WriteAllTextAsync(parameters,
+            main.Replace(said, $"var both = [dev, prod]\nparam settings = length(both) == 2 ? {Settings[name]} : dev", StringComparison.Ordinal));
         var (code, complaints, _) = await BicepTool.SnapshotAsync(parameters, overwrite: true);
         Assert.True(code == 0, complaints);
         return new Deployment(await File.ReadAllTextAsync(Path.ChangeExtension(parameters, ".snapshot.json")));

@@ -22,11 +22,13 @@ internal sealed class Dockerfile
 
     /// <summary>The names that later stages may use, each with what stands before it.</summary>
     public IEnumerable<(string Base, string? Stage)> Stages =>
-        Instructions.Where(one => one.Name == "FROM").Select(one => one.Text.Split(" AS ")).Select(parts => (parts[0], parts.Length > 1 ? parts[1] : null));
+        Instructions.Where(one => one.Name == "FROM").Select(one => one.Text.Split(" AS "))
+            .Select(parts => (parts[0], parts.Length > 1 ? parts[1] : null));
 
     /// <summary>The files that COPY takes from the repository; a pattern that fits none stays as it is.</summary>
     public IEnumerable<string> Sources => Copies.Where(one => one.From is null).SelectMany(one => one.Sources).SelectMany(one =>
-        one.Contains('*', StringComparison.Ordinal) && Directory.GetFiles(RepositoryFiles.Root, one) is { Length: > 0 } files ? files.Select(file => Path.GetFileName(file)) : [one]);
+        one.Contains('*', StringComparison.Ordinal) && Directory.GetFiles(RepositoryFiles.Root, one) is { Length: > 0 } files
+        ? files.Select(file => Path.GetFileName(file)) : [one]);
 
     public IEnumerable<(string? From, string[] Sources, string Target)> Copies =>
         from one in Instructions
@@ -37,18 +39,21 @@ internal sealed class Dockerfile
 
     /// <summary>ENV of the last stage.</summary>
     public IReadOnlyDictionary<string, string> Environment =>
-        Last.Where(one => one.Name == "ENV").SelectMany(one => one.Text.Split(' ')).Select(pair => pair.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
+        Last.Where(one => one.Name == "ENV").SelectMany(one => one.Text.Split(' ')).Select(pair => pair.Split('=', 2))
+            .ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
 
     /// <summary>Reads a file of infra, with other arguments than its defaults where they are given.</summary>
     public static Dockerfile Read(string name, params (string Name, string Value)[] arguments)
     {
-        Dictionary<string, string> values = arguments.ToDictionary(one => one.Name, one => one.Value, StringComparer.Ordinal);
+        var values = arguments.ToDictionary(one => one.Name, one => one.Value, StringComparer.Ordinal);
         List<Instruction> instructions = [];
-        string text = File.ReadAllText(RepositoryFiles.Path("infra", name)).Replace("\\\n", "", StringComparison.Ordinal);
-        foreach (string line in text.Split('\n').Where(line => line.Length > 0 && line[0] != '#'))
+        var text = File.ReadAllText(RepositoryFiles.Path("infra", name)).Replace("\\\n", "", StringComparison.Ordinal);
+        foreach (var line in text.Split('\n').Where(line => line.Length > 0 && line[0] != '#'))
         {
-            string[] parts = line.Split(' ', 2, StringSplitOptions.TrimEntries);
-            string said = Regex.Replace(Variable.Replace(parts[1], match => values[match.Groups["name"].Value]), " +", " ", RegexOptions.None, TimeSpan.FromSeconds(1));
+            var parts = line.Split(' ', 2, StringSplitOptions.TrimEntries);
+            var said =
+                Regex.Replace(Variable.Replace(parts[1], match => values[match.Groups["name"].Value]), " +", " ", RegexOptions.None,
+                    TimeSpan.FromSeconds(1));
             if (parts[0] == "ARG" && said.Split('=', 2) is [var name_, var value]) values.TryAdd(name_, value);
             instructions.Add(new Instruction(parts[0], said));
         }

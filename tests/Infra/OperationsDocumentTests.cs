@@ -1,26 +1,29 @@
 using System.Text.RegularExpressions;
-using R1Serverless.Monitoring;
+using R1Serverless.Serving;
 
 namespace R1Serverless.Tests.Infra;
 
 /// <summary>docs/operate.md against the code.</summary>
 public sealed class OperationsDocumentTests
 {
-    private static readonly Regex Instrument = new("(Create[A-Za-z]+(<[a-z]+>)?|Seconds)\\(\\s*\"(?<name>[a-z_.]+)\"", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(5));
+    private static readonly Regex Instrument =
+        new("(Create[A-Za-z]+(<[a-z]+>)?|Seconds)\\(\\s*\"(?<name>[a-z_.]+)\"", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(5));
 
     private static string Document => File.ReadAllText(RepositoryFiles.Path("docs", "operate.md"));
 
     [Fact]
     public void Every_instrument_is_explained()
     {
-        string[] names = [.. Directory.EnumerateFiles(RepositoryFiles.Path("core", "Telemetry"), "*.cs").SelectMany(file => Instrument.Matches(File.ReadAllText(file))).Select(match => match.Groups["name"].Value)];
+        string[] names =
+            [.. RepositoryFiles.Sources().SelectMany(file => Instrument.Matches(File.ReadAllText(file))).Select(match => match.Groups["name"].Value)];
         Assert.True(names.Length > 25, string.Join(' ', names));
         Assert.All(names, name => Assert.Contains($"`{name}`", Document, StringComparison.Ordinal));
     }
 
     [Fact]
     public void Every_setting_of_the_monitor_is_explained() => Assert.All(
-        (string[])[MonitoringOptions.OtlpVariable, MonitoringOptions.AzureVariable, MonitoringOptions.AzureIdentityVariable, MonitoringOptions.MetricsVariable, MonitoringOptions.CostVariable],
+        (string[])[MonitoringOptions.OtlpVariable, MonitoringOptions.AzureVariable, MonitoringOptions.AzureIdentityVariable,
+        MonitoringOptions.MetricsVariable, MonitoringOptions.CostVariable],
         name => Assert.Contains(name, Document, StringComparison.Ordinal));
 
     [Fact]

@@ -41,7 +41,8 @@ public sealed class HangingFixtureTests(HangingFixtureTests.Endless endless) : I
     public sealed class Endless : IAsyncLifetime
     {
         /// <summary>A run makes the fixtures of explicit tests too, though it leaves out the tests.</summary>
-        public async ValueTask InitializeAsync() => await (Environment.GetCommandLineArgs().Contains("only") ? new TaskCompletionSource().Task : Task.CompletedTask);
+        public async ValueTask InitializeAsync() =>
+            await (Environment.GetCommandLineArgs().Contains("only") ? new TaskCompletionSource().Task : Task.CompletedTask);
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }

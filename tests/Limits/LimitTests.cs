@@ -1,7 +1,5 @@
-using System.Diagnostics;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Time.Testing;
-using R1Serverless.Bench;
 using Xunit.v3;
 
 namespace R1Serverless.Tests.Limits;
@@ -12,22 +10,25 @@ public sealed class LimitTests
     [Fact]
     public async Task A_test_over_its_limit_fails_with_what_it_waits_for_and_the_run_goes_on()
     {
-        (int code, string output) = await RunAsync("1,120,120,0.1", nameof(HangingTests));
+        (var code, var output) = await RunAsync("1,120,120,0.1", nameof(HangingTests));
 
         Assert.NotEqual(0, code);
         Assert.Contains("Total: 5, Errors: 0, Failed: 3, Skipped: 1, Not Run: 0", output, StringComparison.Ordinal);
         Assert.Contains("Skipped 1: There is nothing to do.", output, StringComparison.Ordinal);
-        Assert.Matches(Failure(nameof(HangingTests.Awaits_for_ever), @"HangingTests\.Awaits_for_ever \(await 1 in it\)\s+at \S+HangingTests\.NeverAsync \(await 2 in it\)"), output);
+        Assert.Matches(
+            Failure(nameof(HangingTests.Awaits_for_ever),
+            @"HangingTests\.Awaits_for_ever \(await 1 in it\)\s+at \S+HangingTests\.NeverAsync \(await 2 in it\)"), output);
         if (OperatingSystem.IsLinux()) Assert.Matches(@"Left running, and ended: \d+ sleep 600", output);
         Assert.SkipUnless(CanTrace(output), "This process may not be read by a child.");
-        Assert.Matches(Failure(nameof(HangingTests.Blocks_its_thread), @"ManualResetEventSlim\.Wait\(\)\s+at \S+HangingTests\.Blocks_its_thread\(\)"), output);
+        Assert.Matches(
+            Failure(nameof(HangingTests.Blocks_its_thread), @"ManualResetEventSlim\.Wait\(\)\s+at \S+HangingTests\.Blocks_its_thread\(\)"), output);
         Assert.Matches(Failure(nameof(HangingTests.Spins), @"HangingTests\.Spins\(\)"), output);
     }
 
     [Fact]
     public async Task A_run_that_stands_still_outside_of_tests_ends()
     {
-        (int code, string output) = await RunAsync("120,1,120,0.1", nameof(HangingFixtureTests));
+        (var code, var output) = await RunAsync("120,1,120,0.1", nameof(HangingFixtureTests));
 
         Assert.NotEqual(0, code);
         Assert.Contains("No test has begun or ended for 1 s.", output, StringComparison.Ordinal);
@@ -43,7 +44,7 @@ public sealed class LimitTests
         var test = (IXunitTest)TestContext.Current.Test!;
         ledger.Passed();
         ledger.Skipped("no card");
-        for (int minute = 0; minute < 3; minute++)
+        for (var minute = 0; minute < 3; minute++)
         {
             ledger.End(test);
             time.Advance(TimeSpan.FromMinutes(2));
@@ -72,7 +73,8 @@ public sealed class LimitTests
             line => Assert.Contains("DelayPromise", line, StringComparison.Ordinal));
     }
 
-    private static async Task OuterAsync(SemaphoreSlim taken) => await Task.WhenAny(InnerAsync(taken).AsTask(), Task.Delay(Timeout.InfiniteTimeSpan, TestContext.Current.CancellationToken));
+    private static async Task OuterAsync(SemaphoreSlim taken) =>
+        await Task.WhenAny(InnerAsync(taken).AsTask(), Task.Delay(Timeout.InfiniteTimeSpan, TestContext.Current.CancellationToken));
 
     private static async ValueTask<int> InnerAsync(SemaphoreSlim taken)
     {
@@ -83,10 +85,11 @@ public sealed class LimitTests
 
     private static async Task<(int Code, string Output)> RunAsync(string limits, string tests)
     {
-        using Process run = ChildProcess.Start(RunLimits.Option, limits, "-noColor", "-noLogo", "-explicit", "only", "-class", $"R1Serverless.Tests.Limits.{tests}");
+        using var run =
+            ChildProcess.Start(RunLimits.Option, limits, "-noColor", "-noLogo", "-explicit", "only", "-class", $"R1Serverless.Tests.Limits.{tests}");
         try
         {
-            string output = await run.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+            var output = await run.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
             await run.WaitForExitAsync(TestContext.Current.CancellationToken);
             return (run.ExitCode, output);
         }
@@ -99,5 +102,7 @@ public sealed class LimitTests
     private static bool CanTrace(string output) => !output.Contains("stacks can't be read", StringComparison.Ordinal);
 
     /// <summary>The failure of this test, with that in it.</summary>
-    private static Regex Failure(string test, string with) => new($@"HangingTests\.{test} \[FAIL\]\s+\S*TestLimitException((?!\[FAIL\]).)*?{with}", RegexOptions.Singleline | RegexOptions.CultureInvariant, TimeSpan.FromSeconds(10));
+    private static Regex Failure(string test, string with) =>
+        new($@"HangingTests\.{test} \[FAIL\]\s+\S*TestLimitException((?!\[FAIL\]).)*?{with}",
+            RegexOptions.Singleline | RegexOptions.CultureInvariant, TimeSpan.FromSeconds(10));
 }

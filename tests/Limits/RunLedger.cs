@@ -50,7 +50,8 @@ internal sealed class RunLedger(TimeProvider time)
     public string Summary()
     {
         int failed = _failed + Math.Max(1, _running.Count), skipped = _skipped.Values.Sum();
-        return $"   R1Serverless.Tests  Total: {_passed + failed + skipped}, Errors: 0, Failed: {failed}, Skipped: {skipped}, Not Run: 0, Time: {Elapsed.TotalSeconds:0.000}s";
+        return $"   R1Serverless.Tests  Total: {_passed + failed + skipped}, Errors: 0, Failed: {failed}, Skipped: {skipped}, Not Run: 0, Time: "
+            + $"{Elapsed.TotalSeconds:0.000}s";
     }
 
     private TimeSpan Elapsed => time.GetElapsedTime(_began);

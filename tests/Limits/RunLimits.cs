@@ -6,13 +6,15 @@ namespace R1Serverless.Tests.Limits;
 /// <param name="Test">One test: its class made, its method, its class disposed of.</param>
 /// <param name="Stall">No test begins or ends: a fixture hangs, or the runner itself.</param>
 /// <param name="Run">All of them.</param>
-/// <param name="Grace">A test that is over its limit has this long to end once its token is cancelled, so that what it holds is not left behind.</param>
+/// <param name="Grace">A test that is over its limit has this long to end once its token is cancelled, so that what it holds is not left
+/// behind.</param>
 internal sealed record RunLimits(TimeSpan Test, TimeSpan Stall, TimeSpan Run, TimeSpan Grace)
 {
     /// <summary>On the command line, before the runner's own arguments: the four in seconds.</summary>
     public const string Option = "--limits";
 
-    public static RunLimits Default { get; } = new(TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(7), TimeSpan.FromMinutes(30), TimeSpan.FromSeconds(10));
+    public static RunLimits Default { get; } =
+        new(TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(7), TimeSpan.FromMinutes(30), TimeSpan.FromSeconds(10));
 
     public static RunLimits Parse(string seconds)
     {

@@ -11,7 +11,7 @@ internal static class TestRun
 
     public static async Task<int> RunAsync(RunLimits limits, string[] args)
     {
-        StartedProcesses started = StartedProcesses.Mark();
+        var started = StartedProcesses.Mark();
         RunLedger ledger = new(TimeProvider.System);
         XunitTestRunner.Instance = new TimedTestRunner(limits, ledger);
         using ManualResetEventSlim ended = new();
@@ -26,7 +26,7 @@ internal static class TestRun
         {
             ended.Set();
             watch.Join();
-            foreach (string line in ledger.Skips().Concat(started.End())) Console.WriteLine(line);
+            foreach (var line in ledger.Skips().Concat(started.End())) Console.WriteLine(line);
         }
     }
 
@@ -40,9 +40,9 @@ internal static class TestRun
 
         string[] running = [.. ledger.Running()];
         Console.WriteLine($"{over} Tests that still run: {running.Length}");
-        foreach (string test in running) Console.WriteLine(test);
+        foreach (var test in running) Console.WriteLine(test);
         Console.WriteLine(ThreadStacks.ReadAsync().GetAwaiter().GetResult());
-        foreach (string line in ledger.Skips().Concat(started.End())) Console.WriteLine(line);
+        foreach (var line in ledger.Skips().Concat(started.End())) Console.WriteLine(line);
         Console.WriteLine(ledger.Summary());
         Console.Out.Flush();
         // Handlers of the process's end may hang too.

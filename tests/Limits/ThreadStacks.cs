@@ -1,19 +1,18 @@
 using System.ComponentModel;
-using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Diagnostics.Runtime;
-using R1Serverless.Bench;
 
 namespace R1Serverless.Tests.Limits;
 
-/// <summary>The stacks of this process's threads. It can't read them itself, so a child attaches to it as a debugger does, stops it for the while and reads them.</summary>
+/// <summary>The stacks of this process's threads. It can't read them itself, so a child attaches to it as a debugger does, stops it for the while and
+/// reads them.</summary>
 internal static partial class ThreadStacks
 {
     public const string Command = "--thread-stacks";
 
-    private const int SetTracer = 0x59616d61, MostFrames = 60;
+    private const int SetTracer = 0x59616d61, MaxFrames = 60;
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     /// <summary>What is below it is the runner, which calls a test's method so.</summary>
@@ -29,7 +28,7 @@ internal static partial class ThreadStacks
         if (OperatingSystem.IsLinux()) Control(SetTracer, -1, 0, 0, 0);
         try
         {
-            using Process child = ChildProcess.Start(Command, Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
+            using var child = ChildProcess.Start(Command, Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
             using CancellationTokenSource late = new(Limit);
             try
             {
@@ -53,18 +52,23 @@ internal static partial class ThreadStacks
         StringBuilder said = new();
         try
         {
-            using DataTarget target = DataTarget.AttachToProcess(int.Parse(process, CultureInfo.InvariantCulture), suspend: true);
-            ClrInfo clr = target.ClrVersions[0];
-            // The reader of the runtime's structures lies beside the runtime: it does match, though the package can't tell so from the version that it finds.
-            DebugLibraryInfo reader = clr.DebuggingLibraries.First(library => library.Kind == DebugLibraryKind.Dac);
-            using ClrRuntime runtime = clr.CreateRuntime(Path.Combine(Path.GetDirectoryName(clr.ModuleInfo.FileName)!, Path.GetFileName(reader.FileName)), ignoreMismatch: true);
-            foreach (ClrThread thread in runtime.Threads)
+            using var target = DataTarget.AttachToProcess(int.Parse(process, CultureInfo.InvariantCulture), suspend: true);
+            var clr = target.ClrVersions[0];
+            // The reader of the runtime's structures lies beside the runtime: it does match, though the package can't tell so from the version that
+            // it finds.
+            var reader = clr.DebuggingLibraries.First(library => library.Kind == DebugLibraryKind.Dac);
+            using var runtime =
+                clr.CreateRuntime(Path.Combine(Path.GetDirectoryName(clr.ModuleInfo.FileName)!, Path.GetFileName(reader.FileName)),
+                    ignoreMismatch: true);
+            foreach (var thread in runtime.Threads)
             {
-                string[] frames = [.. thread.EnumerateStackTrace().Where(frame => frame.Kind == ClrStackFrameKind.ManagedMethod).Select(frame => frame.Method?.Signature ?? "?")
-                    .TakeWhile(frame => !frame.StartsWith(Invoker, StringComparison.Ordinal)).Take(MostFrames)];
+                string[] frames =
+                    [.. thread.EnumerateStackTrace().Where(frame => frame.Kind == ClrStackFrameKind.ManagedMethod)
+                        .Select(frame => frame.Method?.Signature ?? "?")
+                        .TakeWhile(frame => !frame.StartsWith(Invoker, StringComparison.Ordinal)).Take(MaxFrames)];
                 if (!frames.Any(IsOurs) || frames.Any(frame => OfRun.Any(mark => frame.StartsWith(mark, StringComparison.Ordinal)))) continue;
                 said.AppendLine(CultureInfo.InvariantCulture, $"thread {thread.ManagedThreadId}:");
-                foreach (string frame in frames) said.AppendLine(CultureInfo.InvariantCulture, $"   at {frame}");
+                foreach (var frame in frames) said.AppendLine(CultureInfo.InvariantCulture, $"   at {frame}");
             }
         }
         catch (Exception failure) when (failure is not OutOfMemoryException)

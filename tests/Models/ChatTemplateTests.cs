@@ -1,5 +1,5 @@
-using R1Serverless.Models;
-using R1Serverless.Requests;
+using R1Serverless.Abstractions;
+using R1Serverless.Models.Text;
 
 namespace R1Serverless.Tests.Models;
 
@@ -25,7 +25,8 @@ public sealed class ChatTemplateTests
     [Fact]
     public void R1_drops_reasoning_from_earlier_answers() => Assert.Equal(
         "[begin▁of▁sentence][User]1+1?[Assistant]\n\n2[end▁of▁sentence][User]+1?[Assistant]3[end▁of▁sentence][User]So?[Assistant][think]\n",
-        Rendered(R1, (ChatRole.User, "1+1?"), (ChatRole.Assistant, "<think>\nodd </think> even\n</think>\n\n2"), (ChatRole.User, "+1?"), (ChatRole.Assistant, "3"), (ChatRole.User, "So?")));
+        Rendered(R1, (ChatRole.User, "1+1?"), (ChatRole.Assistant, "<think>\nodd </think> even\n</think>\n\n2"), (ChatRole.User, "+1?"),
+        (ChatRole.Assistant, "3"), (ChatRole.User, "So?")));
 
     [Fact]
     public void A_users_end_of_thinking_is_kept() => Assert.Equal(
@@ -38,13 +39,15 @@ public sealed class ChatTemplateTests
         var tokenizer = new SpelledTokenizer("<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>");
 
         Assert.Equal("[begin▁of▁sentence][User]Hi[Assistant]", Rendered(tokenizer, (ChatRole.User, "Hi")));
-        Assert.False(ChatTemplate.For(tokenizer).OpensReasoning);
+        Assert.False(ChatTemplate.For(tokenizer).Render(new Prompt.Chat([new ChatMessage(ChatRole.User, "Hi")])).OpensReasoning);
     }
 
     [Fact]
     public void ChatMl_names_every_role() => Assert.Equal(
-        "[im_start]system\nBe brief.[im_end]\n[im_start]user\nHi[im_end]\n[im_start]assistant\nHello[im_end]\n[im_start]user\nBye[im_end]\n[im_start]assistant\n",
-        Rendered(ChatMl, (ChatRole.System, "Be brief."), (ChatRole.User, "Hi"), (ChatRole.Assistant, "<think>greet</think>Hello"), (ChatRole.User, "Bye")));
+        "[im_start]system\nBe "
+        + "brief.[im_end]\n[im_start]user\nHi[im_end]\n[im_start]assistant\nHello[im_end]\n[im_start]user\nBye[im_end]\n[im_start]assistant\n",
+        Rendered(ChatMl, (ChatRole.System, "Be brief."), (ChatRole.User, "Hi"), (ChatRole.Assistant, "<think>greet</think>Hello"),
+        (ChatRole.User, "Bye")));
 
     [Fact]
     public void Llama3_puts_roles_into_headers_and_trims() => Assert.Equal(
@@ -58,15 +61,17 @@ public sealed class ChatTemplateTests
         var r1 = ChatTemplate.For(R1);
         Assert.Equal(
             (R1.AddedToken("<think>"), R1.AddedToken("</think>"), R1.AddedToken("<｜begin▁of▁sentence｜>"), R1.AddedToken("<｜end▁of▁sentence｜>")),
-            (r1.Think, r1.EndThink, r1.BeginOfSequence, r1.EndOfSequence));
-        Assert.True(r1.OpensReasoning);
+            (r1.Think, r1.EndThink, r1.BeginOfSequence, r1.EndOfTurn));
+        Assert.True(r1.Render(new Prompt.Chat([new ChatMessage(ChatRole.User, "<think>")])).OpensReasoning);
         Assert.Null(r1.Refusal);
 
         var chatMl = ChatTemplate.For(ChatMl);
-        Assert.Equal((null, ChatMl.AddedToken("<|im_end|>"), false), (chatMl.BeginOfSequence, chatMl.EndOfSequence, chatMl.OpensReasoning));
+        Assert.Equal((null, ChatMl.AddedToken("<|im_end|>")), (chatMl.BeginOfSequence, chatMl.EndOfTurn));
+        Assert.False(chatMl.Render(new Prompt.Chat([new ChatMessage(ChatRole.User, "<think>")])).OpensReasoning);
 
         var llama = ChatTemplate.For(Llama3);
-        Assert.Equal((Llama3.AddedToken("<|begin_of_text|>"), Llama3.AddedToken("<|eot_id|>"), null), (llama.BeginOfSequence, llama.EndOfSequence, llama.Think));
+        Assert.Equal((Llama3.AddedToken("<|begin_of_text|>"), Llama3.AddedToken("<|eot_id|>"), null),
+            (llama.BeginOfSequence, llama.EndOfTurn, llama.Think));
     }
 
     [Fact]
@@ -82,10 +87,10 @@ public sealed class ChatTemplateTests
 
         Assert.Equal(InferenceErrorKind.InvalidRequest, template.Refusal?.Kind);
         Assert.Contains("/v1/completions", template.Refusal?.Message, StringComparison.Ordinal);
-        Assert.Equal(tokenizer.AddedToken("<|endoftext|>"), template.EndOfSequence);
-        Assert.Throws<InvalidOperationException>(() => template.Render([new ChatMessage(ChatRole.User, "Hi")], tokenizer));
+        Assert.Equal(tokenizer.AddedToken("<|endoftext|>"), template.EndOfTurn);
+        Assert.Throws<InvalidOperationException>(() => template.Render(new Prompt.Chat([new ChatMessage(ChatRole.User, "Hi")])));
     }
 
     private static string Rendered(SpelledTokenizer tokenizer, params (ChatRole Role, string Content)[] messages) =>
-        tokenizer.Spell(ChatTemplate.For(tokenizer).Render([.. messages.Select(m => new ChatMessage(m.Role, m.Content))], tokenizer));
+        tokenizer.Spell(ChatTemplate.For(tokenizer).Render(new Prompt.Chat([.. messages.Select(m => new ChatMessage(m.Role, m.Content))])).Ids);
 }

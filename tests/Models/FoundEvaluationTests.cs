@@ -1,6 +1,7 @@
+using R1Serverless.Abstractions;
 using R1Serverless.Models;
-using R1Serverless.Requests;
-using R1Serverless.Tests.Generation;
+using R1Serverless.Models.Folders;
+using R1Serverless.Tests.Engine.ModelHosting;
 
 namespace R1Serverless.Tests.Models;
 
@@ -14,8 +15,10 @@ public sealed class FoundEvaluationTests : IDisposable
     public FoundEvaluationTests()
     {
         Directory.CreateDirectory(Path.Combine(_path, "onnx"));
-        foreach (var file in (string[])[ModelFolder.ConfigFile, ModelFolder.TokenizerFile, ModelFolder.GenerationFile]) File.Copy(Path.Combine(TestModels.Nano.Path, file), Path.Combine(_path, file));
-        foreach (var variant in TestModels.Nano.Manifest.Variants) File.Copy(TestModels.Nano.GraphPath(variant), Path.Combine(_path, "onnx", variant.File));
+        foreach (var file in (string[])[ModelFiles.ConfigFile, ModelFiles.TokenizerFile, ModelFiles.GenerationFile])
+            File.Copy(Path.Combine(TestModels.Nano.Path, file), Path.Combine(_path, file));
+        foreach (var variant in TestModels.Nano.Manifest.Variants)
+            File.Copy(TestModels.Nano.GraphPath(variant), Path.Combine(_path, "onnx", variant.File));
     }
 
     [Fact]
@@ -64,6 +67,7 @@ public sealed class FoundEvaluationTests : IDisposable
 
     private static ModelVariant Int8(ModelManifest manifest) => manifest.Variants.Single(variant => variant.Precision == Precision.Int8);
 
-    private static Task<string> KeepAsync(ModelFolder folder, string device, double drop) => KeptEvaluations.UpdateAsync(
-        folder, now => now.WithEvaluation(Int8(now).File, Measured.On(device, drop, 8000)), TimeProvider.System, TestContext.Current.CancellationToken);
+    private static Task<string> KeepAsync(ModelFolder folder, string device, double drop) => StoredEvaluations.UpdateAsync(
+        folder, now => now.WithEvaluation(Int8(now).File, Measured.On(device, drop, 8000)), TimeProvider.System,
+        TestContext.Current.CancellationToken);
 }

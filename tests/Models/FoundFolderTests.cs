@@ -1,9 +1,13 @@
 using System.Text.Json.Nodes;
-using R1Serverless.Generation;
+using R1Serverless.Abstractions;
+using R1Serverless.Engine.Devices;
+using R1Serverless.Engine.Inference;
+using R1Serverless.Engine.ModelHosting;
+using R1Serverless.Engine.Runtime;
+using R1Serverless.Engine.Steps;
 using R1Serverless.Models;
-using R1Serverless.Requests;
-using R1Serverless.Runtime;
-using R1Serverless.Tests.Runtime;
+using R1Serverless.Models.Folders;
+using R1Serverless.Tests.Engine.Runtime;
 
 namespace R1Serverless.Tests.Models;
 
@@ -18,7 +22,9 @@ public sealed class FoundFolderTests : IDisposable
     public async Task A_genai_folder_with_names_of_its_own_answers()
     {
         var folder = MakeGenai("Nano (int4)");
-        new RewrittenGraph().WithPositions().Renamed(("input_ids", "tokens"), ("attention_mask", "mask"), ("past_key_values.", "kv_in."), ("present.", "kv_out."), ("logits", "scores"))
+        new RewrittenGraph().WithPositions()
+            .Renamed(("input_ids", "tokens"), ("attention_mask", "mask"), ("past_key_values.", "kv_in."), ("present.", "kv_out."),
+            ("logits", "scores"))
             .Save(Path.Combine(folder, "decoder.onnx"));
         Edit(folder, decoder =>
         {
@@ -27,11 +33,13 @@ public sealed class FoundFolderTests : IDisposable
             {
                 ["input_ids"] = "tokens", ["attention_mask"] = "mask", ["past_key_names"] = "kv_in.%d.key", ["past_value_names"] = "kv_in.%d.value",
             };
-            decoder["outputs"] = new JsonObject { ["logits"] = "scores", ["present_key_names"] = "kv_out.%d.key", ["present_value_names"] = "kv_out.%d.value" };
+            decoder["outputs"] =
+                new JsonObject { ["logits"] = "scores", ["present_key_names"] = "kv_out.%d.key", ["present_value_names"] = "kv_out.%d.value" };
         });
 
         var model = ModelFolder.Open(folder);
-        Assert.Equal(("Nano--int4-", FolderLayout.Genai, TestModels.Nano.Config.ContextLength), (model.Name, model.Manifest.Layout, model.Config.ContextLength));
+        Assert.Equal(("Nano--int4-", FolderLayout.Genai, TestModels.Nano.Config.ContextLength),
+            (model.Name, model.Manifest.Layout, model.Config.ContextLength));
         Assert.Equal(TestModels.Nano.Generation.EndTokens, model.Generation.EndTokens);
         Assert.Equal([Precision.Fp32], model.Manifest.Variants.Select(v => v.Precision));
         Assert.False(File.Exists(Path.Combine(folder, ModelManifest.FileName)));
@@ -46,7 +54,8 @@ public sealed class FoundFolderTests : IDisposable
         var folder = MakeCommunity("nano-ONNX");
         new RewrittenGraph().WithPositions().Save(Path.Combine(folder, "onnx", "model.onnx"));
         new RewrittenGraph().WithPositions().WithHalfCache().WithHalfWeights().WithHalfLogits().Save(Path.Combine(folder, "onnx", "model_fp16.onnx"));
-        await File.WriteAllTextAsync(Path.Combine(folder, "onnx", "model_q4.onnx"), "version https://git-lfs.github.com/spec/v1\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(folder, "onnx", "model_q4.onnx"), "version https://git-lfs.github.com/spec/v1\n",
+            TestContext.Current.CancellationToken);
 
         var model = ModelFolder.Open(folder);
         Assert.Equal([Precision.Fp32, Precision.Fp16], model.Manifest.Variants.Select(v => v.Precision));
@@ -122,7 +131,7 @@ public sealed class FoundFolderTests : IDisposable
     {
         var folder = MakeCommunity("wordless");
         new RewrittenGraph().Save(Path.Combine(folder, "onnx", "model.onnx"));
-        File.Delete(Path.Combine(folder, ModelFolder.TokenizerFile));
+        File.Delete(Path.Combine(folder, ModelFiles.TokenizerFile));
         AssertInvalid(folder, "lacks the file tokenizer.json: download it as well");
     }
 
@@ -151,16 +160,19 @@ public sealed class FoundFolderTests : IDisposable
 
     private static async Task<string> AnswerAsync(ModelFolder folder, int variant = 0)
     {
-        await using var inference = new LocalInference([LoadedVariant.OpenAlone(folder, folder.Manifest.Variants[variant], new RuntimeOptions { Threads = 2 }, new EngineOptions(), TimeProvider.System)]);
+        await using var inference =
+            new LocalInference(
+                [LoadedVariant.OpenAlone(folder, folder.Manifest.Variants[variant], new RuntimeOptions { Threads = 2 }, new EngineOptions(),
+                TimeProvider.System)]);
         var request = new InferenceRequest
         {
             Id = RequestId.New(), Model = folder.Name, MaxTokens = 100, Sampling = new() { Temperature = 0 },
             Prompt = new Prompt.Chat([new ChatMessage(ChatRole.User, "What is 12 + 30?")]),
         };
         var text = "";
-        await foreach (var happened in inference.RunAsync(request, TestContext.Current.CancellationToken))
+        await foreach (var inferenceEvent in inference.RunAsync(request, TestContext.Current.CancellationToken))
         {
-            if (happened is InferenceEvent.Delta delta) text += delta.Text;
+            if (inferenceEvent is InferenceEvent.Delta delta) text += delta.Text;
         }
 
         return text;
@@ -179,7 +191,7 @@ public sealed class FoundFolderTests : IDisposable
 
     private string MakeCommunity(string name)
     {
-        var folder = Make(name, ModelFolder.ConfigFile, ModelFolder.GenerationFile);
+        var folder = Make(name, ModelFiles.ConfigFile, ModelFiles.GenerationFile);
         Directory.CreateDirectory(Path.Combine(folder, "onnx"));
         return folder;
     }
@@ -187,9 +199,10 @@ public sealed class FoundFolderTests : IDisposable
     private string Make(string name, params string[] files)
     {
         var folder = Directory.CreateDirectory(Path.Combine(_parent, name)).FullName;
-        foreach (var file in files.Append(ModelFolder.TokenizerFile).Append(ModelFolder.TokenizerConfigFile))
+        foreach (var file in files.Append(ModelFiles.TokenizerFile).Append(ModelFiles.TokenizerConfigFile))
         {
-            if (File.Exists(Path.Combine(TestModels.Nano.Path, file))) File.Copy(Path.Combine(TestModels.Nano.Path, file), Path.Combine(folder, file));
+            if (File.Exists(Path.Combine(TestModels.Nano.Path, file)))
+                File.Copy(Path.Combine(TestModels.Nano.Path, file), Path.Combine(folder, file));
         }
 
         return folder;

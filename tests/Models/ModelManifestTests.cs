@@ -1,6 +1,6 @@
+using R1Serverless.Abstractions;
 using R1Serverless.Models;
-using R1Serverless.Requests;
-using R1Serverless.Tests.Generation;
+using R1Serverless.Tests.Engine.ModelHosting;
 
 namespace R1Serverless.Tests.Models;
 
@@ -17,19 +17,22 @@ public sealed class ModelManifestTests : IDisposable
     {
         _models.Make("a", Precision.Fp32);
 
-        InvalidModelException graph = Assert.Throws<InvalidModelException>(() => _models.Make("b", variant => variant with { File = file }, Precision.Fp32));
+        var graph = Assert.Throws<InvalidModelException>(() => _models.Make("b", variant => variant with { File = file }, Precision.Fp32));
         Assert.Contains("is damaged", graph.Message, StringComparison.Ordinal);
-        InvalidModelException data = Assert.Throws<InvalidModelException>(() => _models.Make("c", variant => variant with { DataFile = file }, Precision.Fp32));
+        var data = Assert.Throws<InvalidModelException>(() => _models.Make("c", variant => variant with { DataFile = file }, Precision.Fp32));
         Assert.Contains("is damaged", data.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void An_evaluation_that_is_null_is_damage()
     {
-        string path = Path.Combine(_models.Make("a", variant => variant with { Evaluations = [Measured.On("cpu", 0, 1)] }, Precision.Fp32).Path, ModelManifest.FileName);
-        ModelManifest manifest = ModelManifest.Load(path);
+        var path =
+            Path.Combine(_models.Make("a", variant => variant with { Evaluations = [Measured.On("cpu", 0, 1)] }, Precision.Fp32).Path,
+                ModelManifest.FileName);
+        var manifest = ModelManifest.Load(path);
         File.WriteAllText(path, File.ReadAllText(path).Replace("\"evaluations\": [", "\"evaluations\": [null,", StringComparison.Ordinal));
-        Assert.Contains("an evaluation is null", Assert.Throws<InvalidModelException>(() => ModelManifest.Load(path)).Message, StringComparison.Ordinal);
+        Assert.Contains("an evaluation is null", Assert.Throws<InvalidModelException>(() => ModelManifest.Load(path)).Message,
+            StringComparison.Ordinal);
         Assert.NotEmpty(manifest.Variants[0].Evaluations);
     }
 

@@ -1,7 +1,7 @@
 using System.Diagnostics.Metrics;
+using R1Serverless.Abstractions;
+using R1Serverless.Abstractions.Telemetry;
 using R1Serverless.Monitoring;
-using R1Serverless.Requests;
-using R1Serverless.Telemetry;
 using R1Serverless.Tests.Hosting;
 
 namespace R1Serverless.Tests.Monitoring;
@@ -12,7 +12,7 @@ public sealed class MeteredInferenceTests
     [Fact]
     public async Task An_answer_is_counted_with_its_tokens()
     {
-        List<string> measured = await MeasureAsync(FakeInference.Thoughtful(), "metered-answer");
+        var measured = await MeasureAsync(FakeInference.Thoughtful(), "metered-answer");
         Assert.Contains("inference_requests 1 outcome=Finished", measured);
         Assert.Contains("gen_ai.client.token.usage 5 gen_ai.token.type=input", measured);
         Assert.Contains("gen_ai.client.token.usage 4 gen_ai.token.type=output", measured);
@@ -22,17 +22,20 @@ public sealed class MeteredInferenceTests
     [Fact]
     public async Task A_failure_is_counted_by_its_kind()
     {
-        FakeInference engine = FakeInference.Of(
-            new InferenceEvent.Admitted(5, FakeInference.Variant), new InferenceEvent.Failed(new InferenceError(InferenceErrorKind.OutOfMemory, "It does not fit.")));
-        List<string> measured = await MeasureAsync(engine, "metered-failure");
+        var engine = FakeInference.Of(
+            new InferenceEvent.Admitted(5, FakeInference.Variant),
+            new InferenceEvent.Failed(new InferenceError(InferenceErrorKind.OutOfMemory, "It does not fit.")));
+        var measured = await MeasureAsync(engine, "metered-failure");
         Assert.Contains("inference_requests 1 outcome=Failed", measured);
-        Assert.Contains(measured, line => line.StartsWith("gen_ai.server.request.duration ", StringComparison.Ordinal) && line.EndsWith(" error.type=OutOfMemory", StringComparison.Ordinal));
+        Assert.Contains(measured,
+            line => line.StartsWith("gen_ai.server.request.duration ", StringComparison.Ordinal)
+            && line.EndsWith(" error.type=OutOfMemory", StringComparison.Ordinal));
     }
 
     [Fact]
     public async Task One_whose_client_has_gone_is_counted_as_cancelled()
     {
-        List<string> measured = await MeasureAsync(FakeInference.Thoughtful(), "metered-cancelled", most: 2);
+        var measured = await MeasureAsync(FakeInference.Thoughtful(), "metered-cancelled", most: 2);
         Assert.Contains("inference_requests 1 outcome=Cancelled", measured);
     }
 
@@ -48,7 +51,7 @@ public sealed class MeteredInferenceTests
         listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Add(instrument, value, tags));
         listener.Start();
         InferenceRequest request = new() { Id = RequestId.New(), Model = model, Prompt = new Prompt.Text("6 * 7 =") };
-        await foreach (InferenceEvent _ in new MeteredInference(engine, TimeProvider.System).RunAsync(request, CancellationToken.None))
+        await foreach (var _ in new MeteredInference(engine, TimeProvider.System).RunAsync(request, CancellationToken.None))
         {
             if (--most == 0) break;
         }
@@ -59,7 +62,8 @@ public sealed class MeteredInferenceTests
         {
             var known = tags.ToArray();
             if (!known.Contains(new(InferenceInstruments.Model, model))) return;
-            measured.Add($"{instrument.Name} {value} {string.Join(' ', known.Where(tag => tag.Key is "outcome" or "error.type" or "gen_ai.token.type").Select(tag => $"{tag.Key}={tag.Value}"))}");
+            measured.Add(
+                $"{instrument.Name} {value} {string.Join(' ', known.Where(tag => tag.Key is "outcome" or "error.type" or "gen_ai.token.type").Select(tag => $"{tag.Key}={tag.Value}"))}");
         }
     }
 }

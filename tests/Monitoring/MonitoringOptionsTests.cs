@@ -1,5 +1,6 @@
 using Azure.Identity;
 using R1Serverless.Monitoring;
+using R1Serverless.Serving;
 
 namespace R1Serverless.Tests.Monitoring;
 
@@ -12,12 +13,13 @@ public sealed class MonitoringOptionsTests
     [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317")]
     [InlineData("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://collector/v1/traces")]
     [InlineData("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://collector/v1/metrics")]
-    [InlineData("APPLICATIONINSIGHTS_CONNECTION_STRING", "InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=https://example.com/")]
+    [InlineData("APPLICATIONINSIGHTS_CONNECTION_STRING",
+        "InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=https://example.com/")]
     [InlineData("R1_METRICS", "1")]
     [InlineData("R1_METRICS", "true")]
     public void Each_variable_turns_it_on(string variable, string value)
     {
-        MonitoringOptions options = MonitoringOptions.Read(name => name == variable ? value : null, hasPage: false);
+        var options = MonitoringOptions.Read(name => name == variable ? value : null, hasPage: false);
         Assert.True(options.IsOn);
         Assert.Null(options.Refusal);
     }
@@ -28,7 +30,8 @@ public sealed class MonitoringOptionsTests
     [InlineData("R1_COST_PER_HOUR", "-1")]
     [InlineData("R1_COST_PER_HOUR", "NaN")]
     public void What_makes_no_sense_is_refused_by_its_name(string variable, string value) =>
-        Assert.StartsWith(variable, MonitoringOptions.Read(name => name == variable ? value : null, hasPage: false).Refusal, StringComparison.Ordinal);
+        Assert.StartsWith(variable, MonitoringOptions.Read(name => name == variable ? value : null, hasPage: false).Refusal,
+            StringComparison.Ordinal);
 
     [Fact]
     public void Where_the_key_is_switched_off_an_identity_signs_in()

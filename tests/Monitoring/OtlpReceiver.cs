@@ -10,7 +10,8 @@ namespace R1Serverless.Tests.Monitoring;
 /// <summary>A span as it came over OTLP.</summary>
 internal sealed record ReceivedSpan(string Service, string Trace, string Id, string Parent, string Name, Dictionary<string, string> Attributes);
 
-/// <summary>The receiving end of OTLP over HTTP with protobuf, as opentelemetry-proto describes it (its field numbers stand in <see cref="Spans"/> and <see cref="Metrics"/>).</summary>
+/// <summary>The receiving end of OTLP over HTTP with protobuf, as opentelemetry-proto describes it (its field numbers stand in <see cref="Spans"/>
+/// and <see cref="Metrics"/>).</summary>
 internal sealed class OtlpReceiver : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -48,9 +49,9 @@ internal sealed class OtlpReceiver : IAsyncDisposable
 
     public static async Task<OtlpReceiver> StartAsync()
     {
-        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        WebApplication app = builder.Build();
+        var app = builder.Build();
         app.Urls.Add("http://127.0.0.1:0");
         OtlpReceiver receiver = new(app);
         app.Run(receiver.TakeAsync);

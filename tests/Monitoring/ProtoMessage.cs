@@ -10,10 +10,10 @@ internal sealed class ProtoMessage
 
     public ProtoMessage(ByteString bytes)
     {
-        CodedInputStream input = bytes.CreateCodedInput();
+        var input = bytes.CreateCodedInput();
         while (input.ReadTag() is var tag and not 0)
         {
-            int field = WireFormat.GetTagFieldNumber(tag);
+            var field = WireFormat.GetTagFieldNumber(tag);
             switch (WireFormat.GetTagWireType(tag))
             {
                 case WireFormat.WireType.LengthDelimited:
@@ -39,10 +39,12 @@ internal sealed class ProtoMessage
     public string Text(int field) => _bytes.Single(one => one.Field == field).Bytes.ToStringUtf8();
 
     /// <summary>In hexadecimal; empty where it is not there.</summary>
-    public string Hex(int field) => _bytes.FirstOrDefault(one => one.Field == field) is { Bytes: { } bytes } ? Convert.ToHexStringLower(bytes.Span) : "";
+    public string Hex(int field) =>
+        _bytes.FirstOrDefault(one => one.Field == field) is { Bytes: { } bytes } ? Convert.ToHexStringLower(bytes.Span) : "";
 
     /// <summary>OpenTelemetry's KeyValue list: the texts and numbers in it.</summary>
-    public Dictionary<string, string> Attributes(int field) => All(field).ToDictionary(one => one.Text(1), one => one.All(2).Single().Value, StringComparer.Ordinal);
+    public Dictionary<string, string> Attributes(int field) =>
+        All(field).ToDictionary(one => one.Text(1), one => one.All(2).Single().Value, StringComparer.Ordinal);
 
     private string Value => _bytes is [{ Field: 1 } text] ? text.Bytes.ToStringUtf8() : _numbers is [var number] ? number.Value.ToString() : "";
 }

@@ -1,6 +1,8 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using R1Serverless.Abstractions;
 using R1Serverless.Queues;
-using R1Serverless.Requests;
+using R1Serverless.Queues.Gateway;
+using R1Serverless.Queues.Worker;
 
 namespace R1Serverless.Tests.Queues;
 
@@ -15,26 +17,31 @@ internal sealed class DrainWorld(VirtualTime world)
 
     public ResultStore Results => new(Broker.Store);
 
-    public CancellationMarks Marks => new(Broker.Store);
+    public CancellationMarkers Marks => new(Broker.Store);
 
     public ScriptedEngine Engine(int slots = 8) => new(world.Clock, slots);
 
     public FakeTransport Connect() => new(Broker, world.Clock);
 
-    public static QueuedRequest Request(string id, int words, WorkClass workClass = WorkClass.Interactive, string? replyTo = null, string? batch = null, TimeSpan? deadline = null) => new()
-    {
-        Request = new InferenceRequest { Id = new RequestId(id), Model = "m", Prompt = new Prompt.Text(words.ToString()), Deadline = deadline },
-        Class = workClass,
-        ReplyTo = replyTo,
-        Batch = batch,
-    };
+    public static QueuedRequest Request(string id, int words, WorkClass workClass = WorkClass.Interactive, string? replyTo = null,
+        string? batch = null, TimeSpan? deadline = null) => new()
+        {
+            Request = new InferenceRequest { Id = new RequestId(id), Model = "m", Prompt = new Prompt.Text(words.ToString()), Deadline = deadline },
+            Class = workClass,
+            ReplyTo = replyTo,
+            Batch = batch,
+        };
 
     /// <summary>Starts a worker; what it returns stops its leasing and waits for its end.</summary>
-    public Func<Task> Work(ScriptedEngine engine, FakeTransport? transport = null)
+    /// <param name="routes">What it serves; null for the model m.</param>
+    public Func<Task> Work(
+        ScriptedEngine engine, FakeTransport? transport = null, Func<RequestRoute[]>? routes = null, WorkerDirectory? workers = null)
     {
         CancellationTokenSource stop = new();
-        QueueWorker worker = new(transport ?? Connect(), engine, () => engine.Load, Options, world.Clock, NullLogger.Instance);
-        Task running = worker.RunAsync(stop.Token);
+        QueueWorker worker = new(
+            transport ?? Connect(), engine, routes is null ? LeaseExtensions.Served : new ServedRoutes(routes, world.Clock), () => engine.Load,
+            Options, world.Clock, NullLogger.Instance, workers);
+        var running = worker.RunAsync(stop.Token);
         _running.Add((running, stop));
         return () =>
         {
@@ -43,10 +50,14 @@ internal sealed class DrainWorld(VirtualTime world)
         };
     }
 
+    /// <summary>Lets a worker say once that it lives and serves a model, which is believed for fifteen seconds.</summary>
+    public ValueTask RegisterAsync(string id, string model) => new WorkerRegistrations(Broker.Store).PublishAsync(
+        new WorkerRegistration(id, 1, [LeaseExtensions.Model(model)]), CancellationToken.None);
+
     /// <summary>Starts a gateway with its reply pump.</summary>
     public QueuedInference Gate()
     {
-        QueuedInference gateway = new(Connect(), new QueuedInferenceOptions(), world.Clock, NullLogger.Instance);
+        QueuedInference gateway = new(Connect(), world.Clock, NullLogger.Instance);
         CancellationTokenSource stop = new();
         _running.Add((gateway.ReceiveAsync(stop.Token), stop));
         return gateway;
@@ -55,7 +66,7 @@ internal sealed class DrainWorld(VirtualTime world)
     /// <summary>Stops all that was started; faults of theirs fail the test.</summary>
     public async Task EndAsync()
     {
-        foreach ((Task running, CancellationTokenSource stop) in _running)
+        foreach ((var running, var stop) in _running)
         {
             stop.Cancel();
             await running;
@@ -66,7 +77,7 @@ internal sealed class DrainWorld(VirtualTime world)
     public async Task<IReadOnlyList<InferenceResult>> ResultsAsync(params IEnumerable<string> ids)
     {
         List<InferenceResult> results = [];
-        foreach (string id in ids)
+        foreach (var id in ids)
         {
             await world.UntilAsync(() => Broker.Store.Names.Contains($"results/{id}.json"));
             results.Add((await Results.FindAsync(new RequestId(id), CancellationToken.None))!);

@@ -1,5 +1,7 @@
+using R1Serverless.Abstractions;
+using R1Serverless.Abstractions.Threading;
 using R1Serverless.Queues;
-using R1Serverless.Requests;
+using R1Serverless.Storage;
 
 namespace R1Serverless.Tests.Queues;
 
@@ -14,10 +16,10 @@ internal sealed class FakeBroker
     public FakeBroker(TimeProvider time)
     {
         _time = time;
-        Store = new FakeStore(this, time);
+        Store = new MemoryStore(time, Check);
     }
 
-    public FakeStore Store { get; }
+    public MemoryStore Store { get; }
 
     public TimeSpan LeaseTime { get; init; } = TimeSpan.FromSeconds(30);
 
@@ -29,7 +31,7 @@ internal sealed class FakeBroker
     /// <summary>Messages that were sent to gateways, lost ones included.</summary>
     public List<IReadOnlyList<Reply>> Messages { get; } = [];
 
-    public Pulse Arrived { get; } = new();
+    public AsyncSignal Arrived { get; } = new();
 
     public List<(RequestId Id, string Reason)> DeadLetters { get; } = [];
 
@@ -53,36 +55,41 @@ internal sealed class FakeBroker
     /// <summary>Takes a lease away, as a queue does that delivers twice.</summary>
     public void Snatch(RequestId id)
     {
-        Entry entry = _entries.Single(each => each.Message.Request.Id == id);
+        var entry = _entries.Single(each => each.Message.Request.Id == id);
         (entry.Token, entry.VisibleAt) = (0, Now);
     }
 
     public void Deliver(string address, IReadOnlyList<Reply> replies)
     {
-        if (!_replies.TryGetValue(address, out List<Reply>? box)) _replies[address] = box = [];
+        if (!_replies.TryGetValue(address, out var box)) _replies[address] = box = [];
         box.AddRange(MessageFormat.ReadReplies(MessageFormat.Write(replies)));
-        Arrived.Beat();
+        Arrived.Set();
     }
 
-    public IReadOnlyList<Reply> TakeReplies(string address) => _replies.Remove(address, out List<Reply>? box) ? box : [];
+    public IReadOnlyList<Reply> TakeReplies(string address) => _replies.Remove(address, out var box) ? box : [];
 
     public void Enqueue(IEnumerable<QueuedRequest> requests)
     {
-        foreach (QueuedRequest request in requests)
+        foreach (var request in requests)
         {
             _entries.Add(new Entry(MessageFormat.ReadRequest(MessageFormat.Write(request)), Now) { VisibleAt = Now });
             Enqueued++;
         }
     }
 
-    /// <param name="door">Whose process it is: its leases fail when it is cut off.</param>
-    public IReadOnlyList<Lease> Take(WorkClass workClass, int most, FakeTransport door)
+    /// <summary>Requests of the model m.</summary>
+    public IReadOnlyList<Lease> Take(WorkClass workClass, int most, FakeTransport process) => Take(workClass, [new("m")], most, process);
+
+    /// <param name="process">Whose lease it is: it fails when the process is cut off.</param>
+    public IReadOnlyList<Lease> Take(WorkClass workClass, IReadOnlyCollection<RequestRoute> routes, int most, FakeTransport process)
     {
         List<Lease> leases = [];
-        foreach (Entry entry in _entries.Where(each => each.Message.Class == workClass && each.VisibleAt <= Now).Take(most).ToArray())
+        var ready = _entries.Where(each => each.Message.Class == workClass && each.VisibleAt <= Now
+            && (each.Message.IsForAny || routes.Contains(each.Message.Route)));
+        foreach (var entry in ready.Take(most).ToArray())
         {
             (entry.Token, entry.VisibleAt, entry.Deliveries) = (++_token, Now + LeaseTime, entry.Deliveries + 1);
-            leases.Add(new FakeLease(this, entry, door) { Since = _time.GetTimestamp() });
+            leases.Add(new FakeLease(this, entry, process) { Since = _time.GetTimestamp() });
         }
 
         return leases;
@@ -91,7 +98,7 @@ internal sealed class FakeBroker
     public QueueStatistics Statistics(WorkClass workClass)
     {
         Entry[] waiting = [.. _entries.Where(each => each.Message.Class == workClass && each.VisibleAt <= Now)];
-        int leased = _entries.Count(each => each.Message.Class == workClass) - waiting.Length;
+        var leased = _entries.Count(each => each.Message.Class == workClass) - waiting.Length;
         return new QueueStatistics(waiting.Length, leased, DeadLetters.Count, waiting.Length > 0 ? Now - waiting[0].EnqueuedAt : null);
     }
 
@@ -110,7 +117,8 @@ internal sealed class FakeBroker
         public int Token { get; set; }
     }
 
-    private sealed class FakeLease(FakeBroker broker, Entry entry, FakeTransport door) : Lease(entry.Message, entry.Deliveries, broker.Now - entry.EnqueuedAt)
+    private sealed class FakeLease(FakeBroker broker, Entry entry, FakeTransport process)
+        : Lease(entry.Message, entry.Deliveries, broker.Now - entry.EnqueuedAt)
     {
         private readonly int _token = entry.Token;
 
@@ -140,7 +148,7 @@ internal sealed class FakeBroker
 
         private ValueTask<bool> EndAsync(Action change, int next = 0)
         {
-            door.Check();
+            process.Check();
             if (entry.Token != _token || entry.VisibleAt <= broker.Now) return ValueTask.FromResult(false);
             entry.Token = next;
             change();

@@ -1,10 +1,12 @@
 using System.Runtime.CompilerServices;
 using R1Serverless.Queues;
+using R1Serverless.Storage;
 
 namespace R1Serverless.Tests.Queues;
 
-/// <summary>One process's door to a <see cref="FakeBroker"/>.</summary>
-internal sealed class FakeTransport(FakeBroker broker, TimeProvider time) : Transport, IReplyChannel, IRequestQueue
+/// <summary>One process's way to a <see cref="FakeBroker"/>.</summary>
+/// <param name="store">The process's own way to the store; null for the broker's.</param>
+internal sealed class FakeTransport(FakeBroker broker, TimeProvider time, IObjectStore? store = null) : Transport, IReplyChannel, IRequestQueue
 {
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(50);
 
@@ -23,7 +25,10 @@ internal sealed class FakeTransport(FakeBroker broker, TimeProvider time) : Tran
 
     public override IReplyChannel Replies => this;
 
-    public override IObjectStore Store => broker.Store;
+    public override IObjectStore Store { get; } = store ?? broker.Store;
+
+    /// <summary>Takes each request instead of the broker, where the test plays the workers.</summary>
+    public Action<QueuedRequest>? Enqueueing { get; init; }
 
     public string Address { get; } = Guid.NewGuid().ToString("N");
 
@@ -45,8 +50,8 @@ internal sealed class FakeTransport(FakeBroker broker, TimeProvider time) : Tran
     {
         while (true)
         {
-            long seen = broker.Arrived.Beats;
-            foreach (Reply reply in broker.TakeReplies(Address)) yield return reply;
+            var seen = broker.Arrived.Version;
+            foreach (var reply in broker.TakeReplies(Address)) yield return reply;
             await broker.Arrived.WaitAsync(seen, Timeout.InfiniteTimeSpan, time, cancellationToken);
         }
     }
@@ -66,16 +71,18 @@ internal sealed class FakeTransport(FakeBroker broker, TimeProvider time) : Tran
     {
         Check();
         await BeforeEnqueue(cancellationToken);
-        broker.Enqueue(requests);
+        if (Enqueueing is null) broker.Enqueue(requests);
+        else foreach (var request in requests) Enqueueing(request);
         await AfterEnqueue(cancellationToken);
     }
 
-    public async ValueTask<IReadOnlyList<Lease>> LeaseAsync(WorkClass workClass, int most, TimeSpan patience, CancellationToken cancellationToken)
+    public async ValueTask<IReadOnlyList<Lease>> LeaseAsync(
+        WorkClass workClass, IReadOnlyCollection<RequestRoute> routes, int most, TimeSpan patience, CancellationToken cancellationToken)
     {
-        for (TimeSpan waited = TimeSpan.Zero; ; waited += Step)
+        for (var waited = TimeSpan.Zero; ; waited += Step)
         {
             Check();
-            IReadOnlyList<Lease> leases = broker.Take(workClass, most, this);
+            var leases = broker.Take(workClass, routes, most, this);
             if (leases.Count > 0 && HandoverTime > TimeSpan.Zero) await Task.Delay(HandoverTime, time, CancellationToken.None);
             if (leases.Count > 0 || waited >= patience) return leases;
             await Task.Delay(Step, time, cancellationToken);
@@ -88,9 +95,11 @@ internal sealed class FakeTransport(FakeBroker broker, TimeProvider time) : Tran
         return ValueTask.FromResult(broker.Statistics(workClass));
     }
 
-    public ValueTask<IReadOnlyList<QueuedMessage>> PeekAsync(WorkClass workClass, int most, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public ValueTask<IReadOnlyList<QueuedMessage>> PeekAsync(WorkClass workClass, int most, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
 
-    public ValueTask<IReadOnlyList<DeadLetter>> PeekDeadLettersAsync(WorkClass workClass, int most, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public ValueTask<IReadOnlyList<DeadLetter>> PeekDeadLettersAsync(WorkClass workClass, int most, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
 
     public ValueTask<int> RedriveAsync(WorkClass workClass, int most, CancellationToken cancellationToken) => throw new NotSupportedException();
 }

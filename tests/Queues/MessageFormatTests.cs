@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using R1Serverless.Abstractions;
 using R1Serverless.Queues;
-using R1Serverless.Requests;
 
 namespace R1Serverless.Tests.Queues;
 
@@ -14,8 +14,12 @@ public sealed class MessageFormatTests
         Prompt = new Prompt.Chat([new ChatMessage(ChatRole.System, "be brief"), new ChatMessage(ChatRole.User, "7 × 8 = ? 🙂")]),
         Owner = "k1",
         Deadline = TimeSpan.FromSeconds(90.5),
-        Precision = new PrecisionWish(Precision.Int8, 0.5),
-        Sampling = new SamplingOptions { Temperature = 0.6f, TopP = 0.95f, TopK = 5, MinP = 0.1f, Seed = long.MaxValue, FrequencyPenalty = 1, LogitBias = new Dictionary<int, float> { [7] = -100 } },
+        Precision = new PrecisionPreference(Precision.Int8, 0.5),
+        Sampling = new SamplingOptions
+        {
+            Temperature = 0.6f, TopP = 0.95f, TopK = 5, MinP = 0.1f, RepetitionPenalty = 1.2f, Seed = long.MaxValue, FrequencyPenalty = 1,
+            LogitBias = new Dictionary<int, float> { [7] = -100 }
+        },
         MaxTokens = 77,
         Stop = ["\n", "END"],
         IgnoreEndOfSequence = true,
@@ -23,14 +27,29 @@ public sealed class MessageFormatTests
         TopLogprobs = 2,
     };
 
-    public static TheoryData<string> Broken => ["", "null", "[]", "{}", "7", """{"version":1}""", """{"version":2,"body":{}}""", """{"version":1,"body":{"class":"bulk"}}""", "{\"version\":1,\"body\":\u0000"];
+    [Fact]
+    public void What_a_template_is_told_travels_along()
+    {
+        using var arguments = System.Text.Json.JsonDocument.Parse("""{"enable_thinking":false,"é":[1.50,null,"🙂"]}""");
+        var chat = new Prompt.Chat([new ChatMessage(ChatRole.User, "?")]) { ReasoningEffort = "none", TemplateArguments = arguments.RootElement };
+        QueuedRequest sent = new() { Request = Full with { Prompt = chat }, Class = WorkClass.Bulk };
+
+        var back = (Prompt.Chat)MessageFormat.ReadRequest(MessageFormat.Write(sent)).Request.Prompt;
+
+        Assert.Equal("none", back.ReasoningEffort);
+        Assert.True(System.Text.Json.JsonElement.DeepEquals(arguments.RootElement, back.TemplateArguments!.Value));
+    }
+
+    public static TheoryData<string> Broken =>
+        ["", "null", "[]", "{}", "7", """{"version":1}""", """{"version":2,"body":{}}""", """{"version":1,"body":{"class":"bulk"}}""",
+        "{\"version\":1,\"body\":\u0000"];
 
     [Fact]
     public void A_request_comes_back_as_it_went()
     {
         QueuedRequest sent = new() { Request = Full, Class = WorkClass.Bulk, ReplyTo = "g1", Batch = "b1", TraceParent = "00-1-2-01" };
 
-        QueuedRequest back = MessageFormat.ReadRequest(MessageFormat.Write(sent));
+        var back = MessageFormat.ReadRequest(MessageFormat.Write(sent));
 
         Assert.Equivalent(sent, back, strict: true);
         Assert.Equal(((Prompt.Chat)Full.Prompt).Messages, ((Prompt.Chat)back.Request.Prompt).Messages);
@@ -42,7 +61,7 @@ public sealed class MessageFormatTests
     {
         InferenceRequest least = new() { Id = new RequestId("r2"), Model = "m", Prompt = new Prompt.Tokens([1, 2, 3]) };
 
-        InferenceRequest back = MessageFormat.ReadRequest(MessageFormat.Write(new QueuedRequest { Request = least, Class = WorkClass.Interactive })).Request;
+        var back = MessageFormat.ReadRequest(MessageFormat.Write(new QueuedRequest { Request = least, Class = WorkClass.Interactive })).Request;
 
         Assert.Equivalent(least, back, strict: true);
         Assert.Equal([1, 2, 3], ((Prompt.Tokens)back.Prompt).Ids);
@@ -50,13 +69,37 @@ public sealed class MessageFormatTests
     }
 
     [Fact]
+    public void Several_prompts_and_candidates_come_back_as_they_went()
+    {
+        var list = Full with { Prompt = new Prompt.List([new Prompt.Text("a"), new Prompt.Tokens([1, 2])]), BestOf = 4, Echo = true };
+
+        var back = MessageFormat.ReadRequest(MessageFormat.Write(new QueuedRequest { Request = list, Class = WorkClass.Bulk })).Request;
+
+        var prompts = Assert.IsType<Prompt.List>(back.Prompt).Prompts;
+        Assert.Equal("a", Assert.IsType<Prompt.Text>(prompts[0]).Value);
+        Assert.Equal([1, 2], Assert.IsType<Prompt.Tokens>(prompts[1]).Ids);
+        Assert.Equal((4, true), (back.BestOf, back.Echo));
+    }
+
+    [Fact]
+    public void Texts_of_an_encoder_come_back_as_they_went()
+    {
+        var sent = new Prompt.Texts(TextTask.Rank, [new TextInput("a", "b"), new TextInput(null, Tokens: [1, 2])])
+        {
+            Dimensions = 3, Truncation = TextTruncation.Left, RawScores = true,
+        };
+        var back = MessageFormat.ReadRequest(MessageFormat.Write(new QueuedRequest { Request = Full with { Prompt = sent }, Class = WorkClass.Bulk }));
+        Assert.Equivalent(sent, Assert.IsType<Prompt.Texts>(back.Request.Prompt), strict: true);
+    }
+
+    [Fact]
     public void A_result_comes_back_as_it_went()
     {
         ResultFold fold = new(new RequestId("r3"));
-        foreach (InferenceEvent happened in Events()) fold.Add(happened);
-        InferenceResult sent = fold.Result();
+        foreach (var inferenceEvent in Events()) fold.Add(inferenceEvent);
+        var sent = fold.Result();
 
-        InferenceResult back = MessageFormat.ReadResult(MessageFormat.Write(sent));
+        var back = MessageFormat.ReadResult(MessageFormat.Write(sent));
 
         Assert.Equivalent(sent, back, strict: true);
         Assert.Equal(["think ", "56"], back.Choices[0].Parts.Select(part => part.Text));
@@ -66,11 +109,14 @@ public sealed class MessageFormatTests
     [Fact]
     public void Replies_come_back_as_they_went()
     {
-        Reply[] sent = [new Reply(new RequestId("r4"), 2, 17, [.. Events()]), new Reply(new RequestId("r5"), 1, 0, [new InferenceEvent.Failed(new InferenceError(InferenceErrorKind.QueueFull, "full", "model", TimeSpan.FromSeconds(2)))])];
+        Reply[] sent = [new Reply(new RequestId("r4"), 2, 17, [.. Events()]),
+            new Reply(new RequestId("r5"), 1, 0,
+                [new InferenceEvent.Failed(new InferenceError(InferenceErrorKind.QueueFull, "full", "model", TimeSpan.FromSeconds(2)))])];
 
-        IReadOnlyList<Reply> back = MessageFormat.ReadReplies(MessageFormat.Write(sent));
+        var back = MessageFormat.ReadReplies(MessageFormat.Write(sent));
 
-        Assert.Equal(sent.Select(reply => (reply.Id, reply.Delivery, reply.First, reply.Events.Count)), back.Select(reply => (reply.Id, reply.Delivery, reply.First, reply.Events.Count)));
+        Assert.Equal(sent.Select(reply => (reply.Id, reply.Delivery, reply.First, reply.Events.Count)),
+            back.Select(reply => (reply.Id, reply.Delivery, reply.First, reply.Events.Count)));
         Assert.Equal(sent[0].Events.Select(one => one.GetType()), back[0].Events.Select(one => one.GetType()));
         Assert.Equal(sent[1].Events, back[1].Events);
     }
@@ -83,7 +129,7 @@ public sealed class MessageFormatTests
     [Fact]
     public void A_field_of_a_later_build_is_ignored_and_a_missing_one_is_noticed()
     {
-        JsonObject message = JsonNode.Parse(MessageFormat.Write(new QueuedRequest { Request = Full, Class = WorkClass.Bulk }))!.AsObject();
+        var message = JsonNode.Parse(MessageFormat.Write(new QueuedRequest { Request = Full, Class = WorkClass.Bulk }))!.AsObject();
         message["body"]!["request"]!["invented"] = "later";
         Assert.Equal(Full.Id, MessageFormat.ReadRequest(Encoding.UTF8.GetBytes(message.ToJsonString())).Request.Id);
 
@@ -94,7 +140,8 @@ public sealed class MessageFormatTests
     private static IEnumerable<InferenceEvent> Events()
     {
         yield return new InferenceEvent.Admitted(5, new VariantChoice(Precision.Int4, "fastest"));
-        yield return new InferenceEvent.Delta(0, DeltaKind.Reasoning, "think ", [new TokenLogprob("t", [116], -0.5f, [new TokenLogprob("u", [117], float.NegativeInfinity, [])])]);
+        yield return new InferenceEvent.Delta(0, DeltaKind.Reasoning, "think ",
+            [new TokenLogprob("t", [116], -0.5f, [new TokenLogprob("u", [117], float.NegativeInfinity, [])])]);
         yield return new InferenceEvent.Delta(0, DeltaKind.Answer, "5");
         yield return new InferenceEvent.Delta(0, DeltaKind.Answer, "6");
         yield return new InferenceEvent.ChoiceFinished(0, FinishReason.Length);

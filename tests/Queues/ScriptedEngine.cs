@@ -1,10 +1,11 @@
 using System.Runtime.CompilerServices;
-using R1Serverless.Queues;
-using R1Serverless.Requests;
+using R1Serverless.Abstractions;
+using R1Serverless.Queues.Worker;
 
 namespace R1Serverless.Tests.Queues;
 
-/// <summary>An engine of so many slots that writes one word of an answer each tenth of a second: "w0 w1 …". Prompts that are numbers say how many words.</summary>
+/// <summary>An engine of so many slots that writes one word of an answer each tenth of a second: "w0 w1 …". Prompts that are numbers say how many
+/// words.</summary>
 internal sealed class ScriptedEngine(TimeProvider time, int slots = 8) : IInference
 {
     public static readonly TimeSpan WordTime = TimeSpan.FromMilliseconds(100);
@@ -28,9 +29,9 @@ internal sealed class ScriptedEngine(TimeProvider time, int slots = 8) : IInfere
 
     public WorkerLoad Load => new(_running, _line.Count, _running >= slots);
 
-    public int MostRunning { get; private set; }
+    public int MaxRunning { get; private set; }
 
-    public int MostWaiting { get; private set; }
+    public int MaxWaiting { get; private set; }
 
     public static string Text(int words) => string.Concat(Enumerable.Range(0, words).Select(i => $"w{i} "));
 
@@ -38,12 +39,12 @@ internal sealed class ScriptedEngine(TimeProvider time, int slots = 8) : IInfere
     {
         yield return new InferenceEvent.Admitted(3, new VariantChoice(Precision.Fp32, "the only one"));
         await EnterAsync(cancellationToken);
-        bool ended = false;
+        var ended = false;
         try
         {
             Started.Add(request);
-            int words = int.Parse(((Prompt.Text)request.Prompt).Value);
-            for (int i = 0; i < words; i++)
+            var words = int.Parse(((Prompt.Text)request.Prompt).Value);
+            for (var i = 0; i < words; i++)
             {
                 await Task.Delay(i >= HangsBefore ? Timeout.InfiniteTimeSpan : WordTime, time, cancellationToken);
                 yield return new InferenceEvent.Delta(0, i < 2 ? DeltaKind.Reasoning : DeltaKind.Answer, Word(request, i));
@@ -72,8 +73,8 @@ internal sealed class ScriptedEngine(TimeProvider time, int slots = 8) : IInfere
         {
             TaskCompletionSource turn = new(TaskCreationOptions.RunContinuationsAsynchronously);
             _line.Add(turn);
-            MostWaiting = Math.Max(MostWaiting, _line.Count);
-            using CancellationTokenRegistration registration = cancellationToken.Register(() =>
+            MaxWaiting = Math.Max(MaxWaiting, _line.Count);
+            using var registration = cancellationToken.Register(() =>
             {
                 if (_line.Remove(turn)) turn.SetCanceled(cancellationToken);
             });
@@ -81,7 +82,7 @@ internal sealed class ScriptedEngine(TimeProvider time, int slots = 8) : IInfere
             return;
         }
 
-        MostRunning = Math.Max(MostRunning, ++_running);
+        MaxRunning = Math.Max(MaxRunning, ++_running);
     }
 
     private void Leave()

@@ -4,8 +4,8 @@ using Microsoft.Extensions.Time.Testing;
 namespace R1Serverless.Tests.Queues;
 
 /// <summary>
-/// A world of one thread whose clock goes on only when nothing is left to do at its time: what takes minutes takes milliseconds, and nothing depends on how fast
-/// the machine is.
+/// A world of one thread whose clock goes on only when nothing is left to do at its time: what takes minutes takes milliseconds, and nothing depends
+/// on how fast the machine is.
 /// </summary>
 internal sealed class VirtualTime : SynchronizationContext
 {
@@ -22,12 +22,12 @@ internal sealed class VirtualTime : SynchronizationContext
     /// <summary>Runs a test to its end, which must come within an hour of its own time.</summary>
     public static void Run(Func<VirtualTime, Task> test)
     {
-        SynchronizationContext? outer = Current;
+        var outer = Current;
         VirtualTime world = new();
         SetSynchronizationContext(world);
         try
         {
-            Task running = test(world);
+            var running = test(world);
             while (!running.IsCompleted)
             {
                 if (world._calls.TryDequeue(out var next)) next.Call(next.State);

@@ -3,8 +3,8 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Routing.Template;
 using Microsoft.Extensions.DependencyInjection;
 using R1Serverless.Hosting;
-using R1Serverless.Monitoring;
 using R1Serverless.Queues;
+using R1Serverless.Serving;
 using R1Serverless.Tests.Hosting;
 using R1Serverless.Tests.Triggers.Host;
 
@@ -22,10 +22,11 @@ public sealed class FunctionRoutesTests
     [Fact]
     public async Task Every_route_of_the_server_is_a_function_s_and_the_other_way_round()
     {
-        await using TestServer server = await TestServer.StartGatewayAsync(new ServeOptions { Monitoring = new MonitoringOptions { HasPage = true } });
+        await using var server = await TestServer.StartGatewayAsync(new ServeOptions { Monitoring = new MonitoringOptions { HasPage = true } });
         string[] app =
         [
-            .. server.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().Select(one => one.RoutePattern.RawText!.TrimStart('/')).Distinct(StringComparer.Ordinal)
+            .. server.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+                .Select(one => one.RoutePattern.RawText!.TrimStart('/')).Distinct(StringComparer.Ordinal)
                 // A function can't be at the root but by taking everything.
                 .Select(route => route.Length == 0 ? "{*path}" : route),
         ];
@@ -47,11 +48,11 @@ public sealed class FunctionRoutesTests
     public void No_function_takes_what_another_is_for()
     {
         FunctionDefinition[] byName = [.. Http.OrderBy(one => one.Name, StringComparer.Ordinal)];
-        foreach (FunctionDefinition one in byName)
+        foreach (var one in byName)
         {
             // An address of its own, such as v1/files/x/content.
             PathString address = "/" + string.Join('/', one.Route.Split('/').Select(part => part.StartsWith('{') ? "x" : part));
-            FunctionDefinition first = byName.First(other => new TemplateMatcher(TemplateParser.Parse(other.Route), []).TryMatch(address, []));
+            var first = byName.First(other => new TemplateMatcher(TemplateParser.Parse(other.Route), []).TryMatch(address, []));
             Assert.Equal(one.Name, first.Name);
         }
 
@@ -62,8 +63,10 @@ public sealed class FunctionRoutesTests
     public void The_triggers_watch_what_the_code_names()
     {
         FunctionDefinition[] others = [.. Functions.Where(one => !one.IsHttp)];
-        Assert.Equal([("Housekeeping", "timerTrigger"), ("InferenceJobs", "queueTrigger"), ("Warmup", "warmupTrigger")], others.Select(one => (one.Name, one.Type)));
-        Assert.Equal((IJobQueue.Name, TransportOptions.StorageVariable), (others[1].Trigger.GetProperty("queueName").GetString(), others[1].Trigger.GetProperty("connection").GetString()));
+        Assert.Equal([("Housekeeping", "timerTrigger"), ("InferenceJobs", "queueTrigger"), ("Warmup", "warmupTrigger")],
+            others.Select(one => (one.Name, one.Type)));
+        Assert.Equal((IJobQueue.Name, TransportOptions.StorageVariable),
+            (others[1].Trigger.GetProperty("queueName").GetString(), others[1].Trigger.GetProperty("connection").GetString()));
     }
 
     [Theory]
@@ -74,5 +77,6 @@ public sealed class FunctionRoutesTests
     [InlineData("serve --urls http://127.0.0.1:1", null)]
     [InlineData("", null)]
     public void A_command_line_of_the_host_s_is_known_and_its_own_arguments_are_left_out(string line, string? own) =>
-        Assert.Equal(own?.Split(' ', StringSplitOptions.RemoveEmptyEntries), FunctionsHost.Find(line.Split(' ', StringSplitOptions.RemoveEmptyEntries))?.Arguments);
+        Assert.Equal(own?.Split(' ', StringSplitOptions.RemoveEmptyEntries),
+            FunctionsHost.Find(line.Split(' ', StringSplitOptions.RemoveEmptyEntries))?.Arguments);
 }

@@ -18,7 +18,7 @@ public sealed partial class PublishedAppRunTests(PublishedApp app) : IDisposable
     [Fact]
     public async Task It_lists_its_functions_and_asks_for_its_own_keys_whatever_the_host_s_environment_says()
     {
-        await using StandInHost host = await StandInHost.StartAsync(app.Folder, _data, new Dictionary<string, string> { ["R1_API_KEY"] = Key });
+        await using var host = await StandInHost.StartAsync(app.Folder, _data, new Dictionary<string, string> { ["R1_API_KEY"] = Key });
         Assert.Equal(FunctionDefinition.In(app.Folder).Select(one => (one.Name, one.Type)), host.Functions.Select(one => (one.Name, one.Type)));
         Assert.Equal(HttpStatusCode.OK, (await host.Client.GetAsync("/health/live")).StatusCode);
         Assert.Equal(HttpStatusCode.Unauthorized, (await host.Client.GetAsync("/v1/models")).StatusCode);
@@ -33,7 +33,7 @@ public sealed partial class PublishedAppRunTests(PublishedApp app) : IDisposable
     [Fact]
     public async Task Without_keys_it_lets_nobody_in()
     {
-        await using StandInHost host = await StandInHost.StartAsync(app.Folder, _data);
+        await using var host = await StandInHost.StartAsync(app.Folder, _data);
         await host.UntilReadyAsync();
         Assert.Equal(HttpStatusCode.Forbidden, (await host.Client.GetAsync("/v1/models")).StatusCode);
     }
@@ -41,15 +41,19 @@ public sealed partial class PublishedAppRunTests(PublishedApp app) : IDisposable
     [Fact]
     public async Task Odd_requests_are_answered_as_without_the_host()
     {
-        await using StandInHost host = await StartAsync();
-        await using ServeProcess plain = await ServeProcess.StartInAsync(Path.Combine(_data, "plain"), new Dictionary<string, string> { ["R1_API_KEY"] = Key }, "--role", "gateway");
+        await using var host = await StartAsync();
+        await using var plain =
+            await ServeProcess.StartInAsync(Path.Combine(_data, "plain"), new Dictionary<string, string> { ["R1_API_KEY"] = Key }, "--role",
+                "gateway");
         (string Method, string Path)[] odd =
         [
-            ("HEAD", "/health/live"), ("HEAD", "/v1/models"), ("OPTIONS", "/v1/chat/completions"), ("OPTIONS", "/v1/files"), ("DELETE", "/v1/models"), ("PATCH", "/v1/files/x"), ("GET", "/v1/chat/completions"),
-            ("GET", "/nothing/here"), ("GET", "/"), ("HEAD", "/"), ("GET", "/v1/models/a/b"), ("GET", "/V1/MODELS"), ("GET", "/v1/files/a%2fb"), ("GET", "/v1/requests/%C3%A9"), ("GET", "/v1/models?api-key=x"),
+            ("HEAD", "/health/live"), ("HEAD", "/v1/models"), ("OPTIONS", "/v1/chat/completions"), ("OPTIONS", "/v1/files"),
+                ("DELETE", "/v1/models"), ("PATCH", "/v1/files/x"), ("GET", "/v1/chat/completions"),
+            ("GET", "/nothing/here"), ("GET", "/"), ("HEAD", "/"), ("GET", "/v1/models/a/b"), ("GET", "/V1/MODELS"), ("GET", "/v1/files/a%2fb"),
+                ("GET", "/v1/requests/%C3%A9"), ("GET", "/v1/models?api-key=x"),
             ("POST", "/v1/chat/completions"), ("POST", "/v1/embeddings"), ("GET", "/metrics"),
         ];
-        foreach ((string method, string path) in odd)
+        foreach ((var method, var path) in odd)
         {
             (string Status, string Body) here = await AskAsync(host.Client, method, path), there = await AskAsync(plain.Client, method, path);
             Assert.Equal((method, path, there.Status, there.Body), (method, path, here.Status, here.Body));
@@ -65,9 +69,13 @@ public sealed partial class PublishedAppRunTests(PublishedApp app) : IDisposable
             using HttpRequestMessage request = new(new HttpMethod(method), path);
             request.Headers.Add("x-request-id", "same");
             request.Headers.Authorization = new("Bearer", Key);
-            using HttpResponseMessage response = await client.SendAsync(request);
-            string headers = string.Join(' ', response.Headers.Concat(response.Content.Headers).Where(one => one.Key is "Allow" or "Content-Type" or "X-Request-ID" or "WWW-Authenticate").Select(one => $"{one.Key}={string.Join(',', one.Value)}"));
-            string body = await response.Content.ReadAsStringAsync();
+            using var response = await client.SendAsync(request);
+            var headers =
+                string.Join(' ',
+                    response.Headers.Concat(response.Content.Headers)
+                    .Where(one => one.Key is "Allow" or "Content-Type" or "X-Request-ID" or "WWW-Authenticate")
+                    .Select(one => $"{one.Key}={string.Join(',', one.Value)}"));
+            var body = await response.Content.ReadAsStringAsync();
             return ($"{(int)response.StatusCode} {headers}", body.Contains("\"queue\":", StringComparison.Ordinal) ? "the service" : body);
         }
     }
@@ -75,25 +83,30 @@ public sealed partial class PublishedAppRunTests(PublishedApp app) : IDisposable
     [Fact]
     public async Task Requests_stream_are_given_up_and_come_in_pieces_as_they_do_without_the_host()
     {
-        await using StandInHost host = await StartAsync();
-        await using ServeProcess worker = await WorkerAsync();
-        using (HttpResponseMessage stream = await host.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?", ",\"stream\":true"), HttpCompletionOption.ResponseHeadersRead))
+        await using var host = await StartAsync();
+        await using var worker = await WorkerAsync();
+        using (var stream =
+            await host.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?", ",\"stream\":true"), HttpCompletionOption.ResponseHeadersRead))
         {
             Assert.Equal("text/event-stream", stream.Content.Headers.ContentType?.MediaType);
             Assert.EndsWith("data: [DONE]\n\n", await stream.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         }
 
-        using (HttpResponseMessage stream = await host.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?", Long), HttpCompletionOption.ResponseHeadersRead))
+        using (var stream = await host.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?", Long), HttpCompletionOption.ResponseHeadersRead))
         {
             using StreamReader reader = new(await stream.Content.ReadAsStreamAsync());
-            while (await reader.ReadLineAsync() is { } line && !line.Contains("reasoning", StringComparison.Ordinal)) Assert.DoesNotContain("[DONE]", line, StringComparison.Ordinal);
+            while (await reader.ReadLineAsync() is { } line && !line.Contains("reasoning", StringComparison.Ordinal))
+                Assert.DoesNotContain("[DONE]", line, StringComparison.Ordinal);
             Assert.InRange((await worker.LoadAsync()).Running, 1, 16);
         }
 
         // Its client has gone, long before its end: the worker is free for others.
         await worker.UntilIdleAsync();
 
-        using HttpRequestMessage pieces = new(HttpMethod.Post, "/v1/chat/completions") { Content = new Pieces(await ServeProcess.Ask("What is 347 + 85?").Content!.ReadAsByteArrayAsync()) };
+        using HttpRequestMessage pieces =
+            new(HttpMethod.Post,
+            "/v1/chat/completions")
+            { Content = new Pieces(await ServeProcess.Ask("What is 347 + 85?").Content!.ReadAsByteArrayAsync()) };
         pieces.Headers.TransferEncodingChunked = true;
         Assert.Equal("432", Answer(await JsonAsync(await host.Client.SendAsync(pieces))));
     }
@@ -101,16 +114,17 @@ public sealed partial class PublishedAppRunTests(PublishedApp app) : IDisposable
     [Fact]
     public async Task Messages_timer_and_warm_up_are_taken()
     {
-        await using StandInHost host = await StartAsync();
+        await using var host = await StartAsync();
         Assert.Null(await host.InvokeAsync("Warmup", "{}"));
         Assert.Equal((1, false), await host.DeliverAsync("InferenceJobs", "79e2", Job("sum", "What is 12 + 30?")));
         // The same again, as after an answer that got lost.
         Assert.Equal((1, false), await host.DeliverAsync("InferenceJobs", "79e2", Job("sum", "What is 12 + 30?")));
         Assert.Equal((1, false), await host.DeliverAsync("InferenceJobs", "m-2", "poison"));
         Assert.Contains("not valid JSON", await File.ReadAllTextAsync(Stored("inference-jobs-poison/m-2.json")), StringComparison.Ordinal);
-        await Eventually.HoldsAsync(() => host.Output.Contains("m-2 was put aside", StringComparison.Ordinal), () => $"the log says so; {host.Output}");
+        await Eventually.HoldsAsync(() => host.Output.Contains("m-2 was put aside", StringComparison.Ordinal),
+            () => $"the log says so; {host.Output}");
 
-        await using ServeProcess worker = await WorkerAsync();
+        await using var worker = await WorkerAsync();
         // Nobody waits for these but the timer.
         await Eventually.HoldsAsync(
             async () =>
@@ -125,11 +139,11 @@ public sealed partial class PublishedAppRunTests(PublishedApp app) : IDisposable
     [Fact]
     public async Task A_job_whose_store_is_away_when_the_host_stops_is_handed_back_and_runs_once()
     {
-        string inTheWay = Stored("jobs");
-        await using (StandInHost first = await StartAsync())
+        var inTheWay = Stored("jobs");
+        await using (var first = await StartAsync())
         {
             await File.WriteAllTextAsync(inTheWay, "");
-            Task<string?> delivery = first.InvokeAsync("InferenceJobs", StandInHost.Message("79e2", Job("sum", "What is 12 + 30?"), 1));
+            var delivery = first.InvokeAsync("InferenceJobs", StandInHost.Message("79e2", Job("sum", "What is 12 + 30?"), 1));
             await Eventually.HoldsAsync(() => first.Worker.Running.Count == 1, "the job is being taken");
             await first.StopAsync(TimeSpan.Zero);
             // The host keeps a message whose function failed.
@@ -138,8 +152,8 @@ public sealed partial class PublishedAppRunTests(PublishedApp app) : IDisposable
         }
 
         File.Delete(inTheWay);
-        await using StandInHost second = await StartAsync();
-        await using ServeProcess worker = await WorkerAsync();
+        await using var second = await StartAsync();
+        await using var worker = await WorkerAsync();
         Assert.Null(await second.InvokeAsync("InferenceJobs", StandInHost.Message("79e2", Job("sum", "What is 12 + 30?"), 2)));
         await Eventually.HoldsAsync(() => File.Exists(Stored("jobs/sum/result.json")), "the job has its result");
         Assert.Equal("42", await ResultAsync("sum"));
@@ -149,14 +163,15 @@ public sealed partial class PublishedAppRunTests(PublishedApp app) : IDisposable
     [Fact]
     public async Task Killed_in_the_middle_and_started_again_it_has_lost_nothing()
     {
-        await using ServeProcess worker = await WorkerAsync();
+        await using var worker = await WorkerAsync();
         string waited;
-        await using (StandInHost first = await StartAsync())
+        await using (var first = await StartAsync())
         {
-            using HttpResponseMessage stream = await first.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?", Long), HttpCompletionOption.ResponseHeadersRead);
+            using var stream = await first.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?", Long), HttpCompletionOption.ResponseHeadersRead);
             using StreamReader reader = new(await stream.Content.ReadAsStreamAsync());
-            while (await reader.ReadLineAsync() is { } line && !line.Contains("reasoning", StringComparison.Ordinal)) Assert.DoesNotContain("[DONE]", line, StringComparison.Ordinal);
-            HttpRequestMessage later = ServeProcess.Ask("What is 347 + 85?");
+            while (await reader.ReadLineAsync() is { } line && !line.Contains("reasoning", StringComparison.Ordinal))
+                Assert.DoesNotContain("[DONE]", line, StringComparison.Ordinal);
+            var later = ServeProcess.Ask("What is 347 + 85?");
             later.Headers.Add("Prefer", "respond-async");
             waited = (await JsonAsync(await first.Client.SendAsync(later))).GetProperty("id").GetString()!;
             Assert.Null(await first.InvokeAsync("InferenceJobs", StandInHost.Message("79e2", Job("sum", "What is 12 + 30?"), 1)));
@@ -164,11 +179,13 @@ public sealed partial class PublishedAppRunTests(PublishedApp app) : IDisposable
             await Assert.ThrowsAnyAsync<IOException>(async () => await reader.ReadToEndAsync());
         }
 
-        await using StandInHost second = await StartAsync();
+        await using var second = await StartAsync();
         // What was not acknowledged in time comes again.
         Assert.Null(await second.InvokeAsync("InferenceJobs", StandInHost.Message("79e2", Job("sum", "What is 12 + 30?"), 2)));
         JsonElement record = default;
-        await Eventually.HoldsAsync(async () => (record = await JsonAsync(await second.Client.GetAsync($"/v1/requests/{waited}"))).GetProperty("status").GetString() != "queued", () => $"{record}");
+        await Eventually.HoldsAsync(
+            async () => (record = await JsonAsync(await second.Client.GetAsync($"/v1/requests/{waited}"))).GetProperty("status").GetString()
+            != "queued", () => $"{record}");
         Assert.Equal("432", Answer(record.GetProperty("response")));
         await Eventually.HoldsAsync(() => File.Exists(Stored("jobs/sum/result.json")), "the job has its result");
     }
@@ -176,10 +193,12 @@ public sealed partial class PublishedAppRunTests(PublishedApp app) : IDisposable
     [Fact]
     public async Task Told_to_stop_it_lets_answers_end_and_exits_in_order()
     {
-        await using StandInHost host = await StartAsync();
-        await using ServeProcess worker = await WorkerAsync();
-        using HttpResponseMessage stream = await host.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?", ",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":200"), HttpCompletionOption.ResponseHeadersRead);
-        Task stopping = host.StopAsync(TimeSpan.FromMinutes(1));
+        await using var host = await StartAsync();
+        await using var worker = await WorkerAsync();
+        using var stream =
+            await host.Client.SendAsync(ServeProcess.Ask("What is 12 + 30?", ",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":200"),
+                HttpCompletionOption.ResponseHeadersRead);
+        var stopping = host.StopAsync(TimeSpan.FromMinutes(1));
         Assert.EndsWith("data: [DONE]\n\n", await stream.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         await stopping;
         Assert.Equal(0, host.ExitCode);
@@ -189,11 +208,14 @@ public sealed partial class PublishedAppRunTests(PublishedApp app) : IDisposable
         $$$"""{"id":"{{{id}}}","body":{"model":"{{{ServeProcess.Model}}}","temperature":0,"messages":[{"role":"user","content":"{{{question}}}"}]}}""";
 
     private async Task<string> ResultAsync(string job) =>
-        Answer(JsonDocument.Parse(await File.ReadAllBytesAsync(Stored($"jobs/{job}/result.json"))).RootElement.GetProperty("response").GetProperty("body"));
+        Answer(JsonDocument.Parse(await File.ReadAllBytesAsync(Stored($"jobs/{job}/result.json"))).RootElement.GetProperty("response")
+            .GetProperty("body"));
 
-    private static async Task<JsonElement> JsonAsync(HttpResponseMessage response) => JsonDocument.Parse(await response.Content.ReadAsByteArrayAsync()).RootElement;
+    private static async Task<JsonElement> JsonAsync(HttpResponseMessage response) =>
+        JsonDocument.Parse(await response.Content.ReadAsByteArrayAsync()).RootElement;
 
-    private static string Answer(JsonElement answer) => answer.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString()!.Trim();
+    private static string Answer(JsonElement answer) =>
+        answer.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString()!.Trim();
 
     private string Stored(string name) => Path.Combine(_data, "r1serverless", "queue", "store", name);
 
@@ -201,7 +223,7 @@ public sealed partial class PublishedAppRunTests(PublishedApp app) : IDisposable
 
     private async Task<StandInHost> StartAsync()
     {
-        StandInHost host = await StandInHost.StartAsync(app.Folder, _data, new Dictionary<string, string> { ["R1_API_KEY"] = Key });
+        var host = await StandInHost.StartAsync(app.Folder, _data, new Dictionary<string, string> { ["R1_API_KEY"] = Key });
         host.Client.DefaultRequestHeaders.Authorization = new("Bearer", Key);
         await host.UntilReadyAsync();
         return host;
@@ -220,7 +242,7 @@ public sealed partial class PublishedAppRunTests(PublishedApp app) : IDisposable
 
         protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
         {
-            foreach (byte[] piece in _body.Chunk(7))
+            foreach (var piece in _body.Chunk(7))
             {
                 await stream.WriteAsync(piece);
                 await stream.FlushAsync();

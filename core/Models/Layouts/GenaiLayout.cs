@@ -8,7 +8,12 @@ internal static class GenaiLayout
     public static bool IsAt(string folder) => File.Exists(Path.Combine(folder, ConfigFile));
 
     /// <exception cref="InvalidModelException">The file is damaged, or the graph can't be served.</exception>
-    public static ModelManifest Describe(string folder) => FoundVariants.Describe(folder, [Graph(folder)], Names(folder), FolderLayout.Genai);
+    public static ModelManifest Describe(string folder)
+    {
+        var names = Names(folder);
+        return ExternalVariants.Describe(
+            folder, [Graph(folder)], file => SharedCache.Refusal(file, names), FolderLayout.Genai, CommunityLayout.Advice);
+    }
 
     /// <summary>The decoder's names; the defaults for those that the file leaves out.</summary>
     public static GraphNames Names(string folder)
@@ -31,7 +36,7 @@ internal static class GenaiLayout
     public static ModelConfig Config(string folder)
     {
         var (model, decoder) = (Model(folder), Decoder(folder));
-        return FoundConfig.Of(
+        return ExternalConfig.Of(
             model.FindString("type") ?? "", model.Integer("vocab_size", 1), model.Integer("context_length", 1), decoder.Integer("hidden_size", 1),
             decoder.Integer("num_hidden_layers", 1), decoder.Integer("num_attention_heads", 1), decoder.FindInteger("num_key_value_heads", 1),
             decoder.FindInteger("head_size", 1));
@@ -41,19 +46,16 @@ internal static class GenaiLayout
     public static GenerationDefaults Generation(string folder)
     {
         var search = JsonFields.Load(Path.Combine(folder, ConfigFile)).FindObject("search");
-        return new GenerationDefaults
-        {
-            EndTokens = Model(folder).Integers("eos_token_id"),
-            Temperature = search?.FindBoolean("do_sample") == false ? 0 : (float)(search?.FindNumber("temperature", 0, 2) ?? 1),
-            TopP = (float)(search?.FindNumber("top_p", 1e-6, 1) ?? 1),
-            TopK = search?.FindInteger("top_k", 0) ?? 0,
-        };
+        var endTokens = Model(folder).Integers("eos_token_id");
+        return search is { } fields ? GenerationDefaults.Read(fields, endTokens) : new GenerationDefaults { EndTokens = endTokens };
     }
 
     private static string Graph(string folder)
     {
         var decoder = Decoder(folder);
-        if (decoder.Find("pipeline") is not null) throw decoder.Invalid("pipeline", "splits the decoder into several graphs, which is not supported; `r1 model build <checkpoint>` makes one graph");
+        if (decoder.Find("pipeline") is not null)
+            throw decoder.Invalid("pipeline",
+                "splits the decoder into several graphs, which is not supported; `r1 model build <checkpoint>` makes one graph");
         var file = decoder.String("filename");
         return file == Path.GetFileName(file) && file.Length > 0 ? file : throw decoder.Invalid("filename", "must name a file in the same folder");
     }

@@ -1,18 +1,32 @@
-using R1Serverless.Requests;
+using R1Serverless.Abstractions;
 
 namespace R1Serverless.Models.Layouts;
 
 /// <summary>A node of a graph.</summary>
 /// <param name="Bits">The attribute of that name, of products with packed weights; null where there is none.</param>
-internal sealed record OnnxNode(string Type, string Domain, IReadOnlyList<string> Inputs, IReadOnlyList<string> Outputs, int? Bits);
+public sealed record OnnxNode(string Type, string Domain, IReadOnlyList<string> Inputs, IReadOnlyList<string> Outputs, int? Bits);
 
-/// <summary>What an ONNX file says of itself without its weights: reading it takes milliseconds at any size. Field numbers are the ONNX standard's.</summary>
+/// <summary>An input or output of a graph.</summary>
+/// <param name="ElementType">TensorProto.DataType; null where it is no tensor but a sequence, a map or the like.</param>
+/// <param name="Dimensions">Each a size, or a name (empty where it has none) for a size that a request chooses; null where not even their number is
+/// known.</param>
+public sealed record OnnxValue(string Name, int? ElementType, IReadOnlyList<OnnxDimension>? Dimensions);
+
+/// <param name="Size">Null where a request chooses it.</param>
+/// <param name="Symbol">Dimensions of one name have one size.</param>
+public readonly record struct OnnxDimension(long? Size, string Symbol);
+
+/// <summary>
+/// What an ONNX file says of itself without its weights. Read by hand, as weights may lie in the file itself, up to 2 GiB of them: generated classes
+/// would read them all, and this steps over them in milliseconds. Field numbers are the ONNX standard's.
+/// </summary>
 internal sealed class OnnxFile
 {
     private const int Float16 = 10, BFloat16 = 16;
 
     private readonly List<OnnxNode> _nodes = [];
-    private readonly HashSet<string> _inputs = new(StringComparer.Ordinal), _dataFiles = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _constants = new(StringComparer.Ordinal), _dataFiles = new(StringComparer.Ordinal);
+    private readonly List<OnnxValue> _inputs = [], _outputs = [];
     private long _elements, _halfElements;
 
     private OnnxFile()
@@ -21,16 +35,22 @@ internal sealed class OnnxFile
 
     public IReadOnlyList<OnnxNode> Nodes => _nodes;
 
-    public IReadOnlySet<string> Inputs => _inputs;
+    /// <summary>Without those that have a constant as their default, in the graph's order.</summary>
+    public IEnumerable<OnnxValue> Inputs => _inputs.Where(input => !_constants.Contains(input.Name));
+
+    public IReadOnlyList<OnnxValue> Outputs => _outputs;
 
     /// <summary>The files that hold weights, relative to the graph's own.</summary>
     public IReadOnlyCollection<string> DataFiles => _dataFiles;
 
-    /// <summary>The number format of the weights, by what the products are: packed in 4 or 8 bits, of integers, else by the constants' type.</summary>
+    /// <summary>The number format of the weights, by what the products are: packed in 4 or 8 bits, of integers, else by the constants'
+    /// type.</summary>
     public Precision Precision => true switch
     {
         _ when _nodes.Exists(n => n.Type is "MatMulBnb4" || (n.Type == "MatMulNBits" && n.Bits is null or < 8)) => Precision.Int4,
-        _ when _nodes.Exists(n => n.Type is "MatMulNBits" or "MatMulInteger" or "MatMulIntegerToFloat" or "DynamicQuantizeMatMul" or "QLinearMatMul" or "QGemm") => Precision.Int8,
+        _ when _nodes.Exists(
+            n => n.Type is "MatMulNBits" or "MatMulInteger" or "MatMulIntegerToFloat" or "DynamicQuantizeMatMul" or "QLinearMatMul" or "QGemm") =>
+            Precision.Int8,
         _ when _halfElements * 2 > _elements => Precision.Fp16,
         _ => Precision.Fp32,
     };
@@ -75,7 +95,8 @@ internal sealed class OnnxFile
         {
             if (field == 1) _nodes.Add(ReadNode(reader, reader.Enter()));
             else if (field == 5) ReadConstant(reader, reader.Enter());
-            else if (field == 11) _inputs.Add(ReadName(reader, reader.Enter()));
+            else if (field == 11) _inputs.Add(OnnxValues.Read(reader, reader.Enter()));
+            else if (field == 12) _outputs.Add(OnnxValues.Read(reader, reader.Enter()));
             else reader.Skip();
         }
     }
@@ -115,7 +136,8 @@ internal sealed class OnnxFile
         var (elements, type) = (1L, 0L);
         while (reader.Next(end) is > 0 and var field)
         {
-            if (field == 1) elements = reader.Integers().Aggregate(elements, (product, size) => product * size);
+            if (field == 8) _constants.Add(reader.Text());
+            else if (field == 1) elements = reader.Integers().Aggregate(elements, (product, size) => product * size);
             else if (field == 2) type = reader.Integer();
             else if (field == 13) ReadLocation(reader, reader.Enter());
             else reader.Skip();
@@ -136,17 +158,5 @@ internal sealed class OnnxFile
         }
 
         if (key == "location") _dataFiles.Add(value);
-    }
-
-    private static string ReadName(ProtobufReader reader, long end)
-    {
-        var name = "";
-        while (reader.Next(end) is > 0 and var field)
-        {
-            if (field == 1) name = reader.Text();
-            else reader.Skip();
-        }
-
-        return name;
     }
 }

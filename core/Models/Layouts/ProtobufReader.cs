@@ -1,9 +1,10 @@
+using System.Buffers.Binary;
 using System.Text;
 
 namespace R1Serverless.Models.Layouts;
 
 /// <summary>Reads protobuf fields of a file one by one and steps over what nobody asks for, however large, without reading it.</summary>
-internal sealed class ProtobufReader(Stream stream, string path)
+internal sealed class ProtobufReader(Stream stream, string path, string kind = "ONNX graph")
 {
     private const int Varint = 0, Fixed64 = 1, Bytes = 2, Fixed32 = 5;
     private const int LongestText = 1 << 20;
@@ -36,6 +37,14 @@ internal sealed class ProtobufReader(Stream stream, string path)
         return Encoding.UTF8.GetString(bytes);
     }
 
+    public float Single()
+    {
+        if (_wire != Fixed32) throw Damaged();
+        Span<byte> bytes = stackalloc byte[sizeof(float)];
+        stream.ReadExactly(bytes);
+        return BinaryPrimitives.ReadSingleLittleEndian(bytes);
+    }
+
     public long Integer() => _wire == Varint ? Number() : throw Damaged();
 
     /// <summary>One number, or several packed together.</summary>
@@ -62,7 +71,7 @@ internal sealed class ProtobufReader(Stream stream, string path)
         };
     }
 
-    public InvalidModelException Damaged() => new($"{path} is no ONNX graph, or is damaged at byte {stream.Position}.");
+    public InvalidModelException Damaged() => new($"{path} is no {kind}, or is damaged at byte {stream.Position}.");
 
     private long Number()
     {

@@ -17,4 +17,14 @@ internal sealed record AddedToken(
     [property: JsonPropertyName("normalized")] bool Normalized,
     [property: JsonPropertyName("lstrip")] bool LeftStrip,
     [property: JsonPropertyName("rstrip")] bool RightStrip,
-    [property: JsonPropertyName("single_word")] bool SingleWord);
+    [property: JsonPropertyName("single_word")] bool SingleWord)
+{
+    /// <summary>Plain text rather than control, so that it is recognised in every text: white space alone (Gemma's runs of line breaks, Phi-2's of
+    /// spaces), and what SentencePiece was told to keep whole when it was trained (Gemma's HTML tags).</summary>
+    [JsonIgnore]
+    public bool IsText { get; init; }
+
+    /// <param name="isTrained">Whether it is in the vocabulary that SentencePiece was trained with, not put after it.</param>
+    public AddedToken AsTextIf(bool isTrained) =>
+        this with { IsText = !Special && (isTrained || Content.All(c => char.IsWhiteSpace(c) || c == TokenBytes.Space)) };
+}

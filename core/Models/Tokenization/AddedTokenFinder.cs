@@ -1,4 +1,5 @@
 using System.Buffers;
+using R1Serverless.Models.Templates;
 
 namespace R1Serverless.Models.Tokenization;
 
@@ -15,19 +16,30 @@ internal sealed class AddedTokenFinder
         _byFirstCharacter = known.OrderByDescending(t => t.Content.Length).ToLookup(t => t.Content[0]);
     }
 
-    /// <summary>The text in order, as stretches of plain text (Id is null; never empty) and added tokens.</summary>
-    public IEnumerable<(string Text, int? Id)> Split(string text)
+    /// <summary>The text in order, as stretches of plain text (Id is null; never empty) and added tokens with the white space that they take. Nothing
+    /// of a token is a user's, unless the token is mere text.</summary>
+    public IEnumerable<(MarkedText Text, int? Id)> Split(MarkedText marked)
     {
-        var (plain, position) = (0, 0);
+        var (text, user) = (marked.Text, marked.UserStretches);
+        var (plain, position, next) = (0, 0, 0);
         while (position < text.Length && text.AsSpan(position).IndexOfAny(_anywhere) is >= 0 and var distance)
         {
             var start = position + distance;
-            var token = _byFirstCharacter[text[start]].First(t => text.AsSpan(start).StartsWith(t.Content, StringComparison.Ordinal));
-            var end = position = start + token.Content.Length;
-            if (token.SingleWord && (IsWord(text, start - 1) || IsWord(text, end)))
+            while (next < user.Count && user[next].End <= start)
+                next++;
+            // Within the user's next stretch, and reaching into it, only those that are text whoever writes them.
+            var limit = next < user.Count ? user[next].Start : text.Length;
+            var token = _byFirstCharacter[text[start]].FirstOrDefault(t =>
+                (t.IsText || t.Content.Length <= limit - start) && text.AsSpan(start).StartsWith(t.Content, StringComparison.Ordinal));
+            if (token is null)
             {
+                position = start + 1;
                 continue;
             }
+
+            var end = position = start + token.Content.Length;
+            if (token.SingleWord && (IsWord(text, start - 1) || IsWord(text, end)))
+                continue;
 
             while (token.LeftStrip && start > plain && char.IsWhiteSpace(text[start - 1]))
             {
@@ -40,18 +52,14 @@ internal sealed class AddedTokenFinder
             }
 
             if (start > plain)
-            {
-                yield return (text[plain..start], null);
-            }
+                yield return (marked.Slice(plain, start), null);
 
-            yield return (token.Content, token.Id);
+            yield return (marked.Slice(start, end), token.Id);
             plain = position = end;
         }
 
         if (plain < text.Length)
-        {
-            yield return (text[plain..], null);
-        }
+            yield return (marked.Slice(plain, text.Length), null);
     }
 
     private static bool IsWord(string text, int position) =>

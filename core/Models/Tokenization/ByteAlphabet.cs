@@ -9,8 +9,13 @@ internal static class ByteAlphabet
 
     private static readonly short[] ByteOfCharacter = Build();
 
-    /// <summary>The character that stands for a byte.</summary>
-    public static string Encode(byte value) => ((char)Array.IndexOf(ByteOfCharacter, value)).ToString();
+    /// <summary>The characters that stand for bytes.</summary>
+    public static string Encode(ReadOnlySpan<byte> bytes)
+    {
+        var characters = new char[bytes.Length];
+        for (var i = 0; i < bytes.Length; i++) characters[i] = (char)Array.IndexOf(ByteOfCharacter, bytes[i]);
+        return new string(characters);
+    }
 
     /// <summary>Appends the bytes that a token of the vocabulary stands for; characters outside the alphabet give their own UTF-8.</summary>
     public static void Decode(string token, ArrayBufferWriter<byte> bytes)

@@ -3,12 +3,12 @@ using System.Text;
 namespace R1Serverless.Models.Tokenization;
 
 /// <summary>
-/// Unicode's normalization form C (UAX 15). The runtime's own leaves text as it is when globalization is invariant, as it is here, so that nothing has to
-/// be installed.
+/// Unicode's normalization forms C and D (UAX 15). The runtime's own leaves text as it is when globalization is invariant, as it is here, so that
+/// nothing has to be installed.
 /// </summary>
 internal static class CanonicalComposition
 {
-    private const char FirstUnstable = '\u0300';
+    private const char FirstUnstable = '\u0300', LastWhole = '\u00BF';
     private const int Syllables = 0xAC00, Leads = 0x1100, Vowels = 0x1161, Trails = 0x11A7;
     private const int LeadCount = 19, VowelCount = 21, TrailCount = 28, SyllableCount = LeadCount * VowelCount * TrailCount;
 
@@ -16,25 +16,34 @@ internal static class CanonicalComposition
     public static string Apply(string text)
     {
         if (IsComposed(text))
-        {
             return text;
-        }
 
+        var characters = Parts(text);
+        Compose(characters);
+        return Text(characters);
+    }
+
+    /// <summary>Form D.</summary>
+    /// <param name="text">Well-formed UTF-16.</param>
+    public static string Decomposed(string text) => text.AsSpan().IndexOfAnyExceptInRange('\0', LastWhole) < 0 ? text : Text(Parts(text));
+
+    private static List<int> Parts(string text)
+    {
         var characters = new List<int>(text.Length);
         foreach (var rune in text.EnumerateRunes())
-        {
             Decompose(rune.Value, characters);
-        }
 
         Order(characters);
-        Compose(characters);
-        var composed = new StringBuilder(text.Length);
-        foreach (var character in characters)
-        {
-            composed.Append(new Rune(character));
-        }
+        return characters;
+    }
 
-        return composed.ToString();
+    private static string Text(List<int> characters)
+    {
+        var text = new StringBuilder(characters.Count);
+        foreach (var character in characters)
+            text.Append(new Rune(character));
+
+        return text.ToString();
     }
 
     private static bool IsComposed(string text)
@@ -44,10 +53,9 @@ internal static class CanonicalComposition
         {
             foreach (var rune in text.AsSpan(first).EnumerateRunes())
             {
-                if (CanonicalData.Unstable.Contains(rune.Value) || rune.Value is >= Vowels and < Vowels + VowelCount or > Trails and < Trails + TrailCount)
-                {
+                if (CanonicalData.Unstable.Contains(rune.Value)
+                    || rune.Value is >= Vowels and < Vowels + VowelCount or > Trails and < Trails + TrailCount)
                     return false;
-                }
             }
         }
 
@@ -62,17 +70,13 @@ internal static class CanonicalComposition
             parts.Add(Leads + (index / (VowelCount * TrailCount)));
             parts.Add(Vowels + (index % (VowelCount * TrailCount) / TrailCount));
             if (index % TrailCount > 0)
-            {
                 parts.Add(Trails + (index % TrailCount));
-            }
         }
         else if (CanonicalData.Decompositions.TryGetValue(character, out var pair))
         {
             Decompose(pair.First, parts);
             if (pair.Second != 0)
-            {
                 Decompose(pair.Second, parts);
-            }
         }
         else
         {
@@ -119,9 +123,7 @@ internal static class CanonicalComposition
             }
 
             if (own == 0)
-            {
                 starter = kept;
-            }
 
             lastClass = own;
             characters[kept++] = character;
@@ -133,14 +135,11 @@ internal static class CanonicalComposition
     private static int? Joined(int first, int second)
     {
         if (first is >= Leads and < Leads + LeadCount && second is >= Vowels and < Vowels + VowelCount)
-        {
             return Syllables + ((((first - Leads) * VowelCount) + second - Vowels) * TrailCount);
-        }
 
-        if (first is >= Syllables and < Syllables + SyllableCount && (first - Syllables) % TrailCount == 0 && second is > Trails and < Trails + TrailCount)
-        {
+        if (first is >= Syllables and < Syllables + SyllableCount && (first - Syllables) % TrailCount == 0
+            && second is > Trails and < Trails + TrailCount)
             return first + second - Trails;
-        }
 
         return CanonicalData.Compositions.TryGetValue((first, second), out var joined) ? joined : null;
     }

@@ -9,7 +9,8 @@ internal static class CanonicalData
 {
     static CanonicalData()
     {
-        var (classes, decompositions, compositions) = (new Dictionary<int, byte>(), new Dictionary<int, (int, int)>(), new Dictionary<(int, int), int>());
+        var (classes, decompositions, compositions) = (new Dictionary<int, byte>(), new Dictionary<int, (int, int)>(),
+            new Dictionary<(int, int), int>());
         var unstable = new HashSet<int>();
         using var stream = typeof(CanonicalData).Assembly.GetManifestResourceStream("canonical.txt")!;
         using var reader = new StreamReader(stream, Encoding.ASCII);

@@ -1,4 +1,5 @@
 using System.Text;
+using R1Serverless.Models.Text;
 
 namespace R1Serverless.Models.Tokenization;
 
@@ -6,9 +7,14 @@ namespace R1Serverless.Models.Tokenization;
 /// Turns one sequence's token ids into text as they come. A token may end inside a character: that part stays pending until a later token completes
 /// it. Bytes that are no UTF-8 become U+FFFD. The pieces together are exactly what decoding all bytes at once gives. Not thread-safe.
 /// </summary>
-public sealed class IncrementalDecoder(ITokenizer tokenizer)
+/// <param name="tokenizer">The model's.</param>
+/// <param name="continues">The text goes on where another ends, so the spaces at its beginning stay: <see cref="ITokenizer.LeadingSpaces"/> are of
+/// a text that stands alone.</param>
+public sealed class IncrementalDecoder(ITokenizer tokenizer, bool continues = false)
 {
     private const int StackCharacters = 256;
+
+    private int _spacesToDrop = continues ? 0 : tokenizer.LeadingSpaces;
 
     private readonly Decoder _decoder = Encoding.UTF8.GetDecoder();
 
@@ -22,8 +28,21 @@ public sealed class IncrementalDecoder(ITokenizer tokenizer)
     {
         // Each byte gives at most one UTF-16 unit; what was pending, and the pair of a completed character, at most three more.
         var bound = bytes.Length + 3;
-        Span<char> characters = bound <= StackCharacters ? stackalloc char[StackCharacters] : new char[bound];
-        var count = _decoder.GetChars(bytes, characters, flush);
-        return count == 0 ? string.Empty : new string(characters[..count]);
+        var characters = bound <= StackCharacters ? stackalloc char[StackCharacters] : new char[bound];
+        characters = characters[.._decoder.GetChars(bytes, characters, flush)];
+        while (_spacesToDrop > 0 && characters.Length > 0)
+        {
+            if (characters[0] == ' ')
+            {
+                characters = characters[1..];
+                _spacesToDrop--;
+            }
+            else
+            {
+                _spacesToDrop = 0;
+            }
+        }
+
+        return characters.IsEmpty ? string.Empty : new string(characters);
     }
 }

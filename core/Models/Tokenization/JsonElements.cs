@@ -7,7 +7,8 @@ internal static class JsonElements
 {
     /// <summary>The member, or null where it is missing or null.</summary>
     public static JsonElement? Member(this JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var member) && member.ValueKind != JsonValueKind.Null ? member : null;
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var member) && member.ValueKind != JsonValueKind.Null ? member
+        : null;
 
     /// <summary>The member, or null where it is missing or null.</summary>
     public static JsonElement? Member(this IReadOnlyDictionary<string, JsonElement> members, string name) =>

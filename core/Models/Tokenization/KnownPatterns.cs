@@ -12,12 +12,13 @@ internal static partial class KnownPatterns
     public const string Qwen2 = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
     /// <summary>Of Llama 3, and the R1 models distilled into it.</summary>
-    public const string Llama3 = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+    public const string Llama3 =
+        @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
     /// <summary>Of r1-nano.</summary>
     public const string Nano = @" ?\p{L}+| ?[^\s\p{L}\p{N}]+|\s+";
 
-    /// <summary>The pattern with <see cref="PreTokenizer.Options"/>; null where it is another.</summary>
+    /// <summary>The pattern with <see cref="StagedPreTokenizer.Options"/>; null where it is another.</summary>
     public static Regex? Find(string pattern) => pattern switch
     {
         Gpt2 => OfGpt2,
@@ -29,21 +30,21 @@ internal static partial class KnownPatterns
         _ => null,
     };
 
-    [GeneratedRegex(Gpt2, PreTokenizer.Options, PreTokenizer.NoTimeout)]
+    [GeneratedRegex(Gpt2, StagedPreTokenizer.Options, StagedPreTokenizer.NoTimeout)]
     private static partial Regex OfGpt2 { get; }
 
-    [GeneratedRegex(Digit, PreTokenizer.Options, PreTokenizer.NoTimeout)]
+    [GeneratedRegex(Digit, StagedPreTokenizer.Options, StagedPreTokenizer.NoTimeout)]
     private static partial Regex OfDigit { get; }
 
-    [GeneratedRegex(Digits, PreTokenizer.Options, PreTokenizer.NoTimeout)]
+    [GeneratedRegex(Digits, StagedPreTokenizer.Options, StagedPreTokenizer.NoTimeout)]
     private static partial Regex OfDigits { get; }
 
-    [GeneratedRegex(Qwen2, PreTokenizer.Options, PreTokenizer.NoTimeout)]
+    [GeneratedRegex(Qwen2, StagedPreTokenizer.Options, StagedPreTokenizer.NoTimeout)]
     private static partial Regex OfQwen2 { get; }
 
-    [GeneratedRegex(Llama3, PreTokenizer.Options, PreTokenizer.NoTimeout)]
+    [GeneratedRegex(Llama3, StagedPreTokenizer.Options, StagedPreTokenizer.NoTimeout)]
     private static partial Regex OfLlama3 { get; }
 
-    [GeneratedRegex(Nano, PreTokenizer.Options, PreTokenizer.NoTimeout)]
+    [GeneratedRegex(Nano, StagedPreTokenizer.Options, StagedPreTokenizer.NoTimeout)]
     private static partial Regex OfNano { get; }
 }

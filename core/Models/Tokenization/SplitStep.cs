@@ -26,18 +26,14 @@ internal sealed record SplitStep(Regex Pattern, SplitBehavior Behavior, bool Inv
         foreach (var match in Pattern.EnumerateMatches(piece))
         {
             if (match.Index > end)
-            {
                 Append(end, match.Index, Invert);
-            }
 
             Append(match.Index, match.Index + match.Length, !Invert);
             end = match.Index + match.Length;
         }
 
         if (end < length)
-        {
             Append(end, length, Invert);
-        }
 
         void Append(int from, int to, bool matched)
         {

@@ -2,28 +2,30 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
-using R1Serverless.Requests;
-using R1Serverless.Telemetry;
+using R1Serverless.Abstractions;
+using R1Serverless.Abstractions.Telemetry;
+using R1Serverless.Storage;
 
-namespace R1Serverless.Queues;
+namespace R1Serverless.Queues.Gateway;
 
-/// <summary>
-/// Answers requests with the workers behind the queues. Whatever happens to workers, a stream goes on where it was: another delivery repeats the answer, and the
-/// client gets only what it has not got.
-/// </summary>
-public sealed partial class QueuedInference(Transport transport, QueuedInferenceOptions options, TimeProvider time, ILogger log) : IInference, IAsyncDisposable
+/// <summary>Answers requests with the workers behind the queues. Whatever happens to workers, a stream goes on where it was: another delivery repeats
+/// the answer, and the client gets only what it has not got.</summary>
+/// <param name="workers">Who can be asked; null where every request goes to the workers of its model.</param>
+public sealed partial class QueuedInference(Transport transport, TimeProvider time, ILogger log, WorkerDirectory? workers = null)
+    : IInference, IAsyncDisposable
 {
-    private const int MostLooks = 16;
+    private const int MaxLooks = 16;
+
+    // A worker that is there says what became of the request; where none is, the client is told soon.
+    private static readonly TimeSpan DeadlineMargin = TimeSpan.FromMilliseconds(500);
 
     private static readonly TimeSpan FirstFollow = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan LongestFollow = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(1);
 
-    private readonly ConcurrentDictionary<RequestId, AwaitedAnswer> _awaited = new();
+    private readonly ConcurrentDictionary<RequestId, PendingResponse> _awaited = new();
     private readonly ResultStore _results = new(transport.Store);
-    private readonly SemaphoreSlim _looks = new(MostLooks, MostLooks);
-    private readonly TransportRetry _retry = new(time, log);
-    private readonly Withdrawals _withdrawals = new(transport.Store, time, log);
+    private readonly SemaphoreSlim _looks = new(MaxLooks, MaxLooks);
+    private readonly RequestCanceller _canceller = new(transport.Store, time, log);
     private volatile bool _leavesRunning;
 
     /// <summary>Requests whose clients wait here.</summary>
@@ -34,36 +36,40 @@ public sealed partial class QueuedInference(Transport transport, QueuedInference
     {
         try
         {
-            await foreach (Reply reply in transport.Replies.ReceiveAsync(cancellationToken))
+            await foreach (var reply in transport.Replies.ReceiveAsync(cancellationToken))
             {
-                if (_awaited.TryGetValue(reply.Id, out AwaitedAnswer? answer)) answer.Add(reply);
+                if (_awaited.TryGetValue(reply.Id, out var answer)) answer.Add(reply);
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            // As told.
+            // The gateway closes.
         }
     }
 
     /// <inheritdoc/>
-    public IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, CancellationToken cancellationToken) => RunAsync(request, enqueued: null, isShared: false, cancellationToken);
+    public IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, CancellationToken cancellationToken) =>
+        RunAsync(request, enqueued: null, isShared: false, cancellationToken);
 
-    /// <summary>The same for a request that somebody may come back for: once it is enqueued it runs to its end, also if the stream is cut off.</summary>
+    /// <summary>The same for a request that somebody may come back for: once it is enqueued it runs to its end, also if the stream is cut
+    /// off.</summary>
     /// <param name="enqueued">Called when it is in the queue.</param>
-    /// <param name="isShared">Others may enqueue it by the same id, before or after: it is not taken back, even where this could not enqueue it.</param>
+    /// <param name="isShared">Others may enqueue it by the same id, before or after: it is not taken back, even where this could not enqueue
+    /// it.</param>
     public IAsyncEnumerable<InferenceEvent> RunDurablyAsync(
         InferenceRequest request, Func<CancellationToken, ValueTask> enqueued, bool isShared, CancellationToken cancellationToken) =>
         RunAsync(request, enqueued, isShared, cancellationToken);
 
     private async IAsyncEnumerable<InferenceEvent> RunAsync(
-        InferenceRequest request, Func<CancellationToken, ValueTask>? enqueued, bool isShared, [EnumeratorCancellation] CancellationToken cancellationToken)
+        InferenceRequest request, Func<CancellationToken, ValueTask>? enqueued, bool isShared,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        AwaitedAnswer answer = new(request, _results, _looks, options.DeadlineMargin, time);
+        PendingResponse answer = new(request, _results, _looks, DeadlineMargin, time);
         if (!_awaited.TryAdd(request.Id, answer))
         {
             if (isShared)
             {
-                await foreach (InferenceEvent happened in RunBesideAsync(request, enqueued, cancellationToken)) yield return happened;
+                await foreach (var inferenceEvent in RunBesideAsync(request, enqueued, cancellationToken)) yield return inferenceEvent;
                 yield break;
             }
 
@@ -71,7 +77,7 @@ public sealed partial class QueuedInference(Transport transport, QueuedInference
             yield break;
         }
 
-        bool goesOn = false;
+        var goesOn = false;
         try
         {
             if (await TryEnqueueAsync(request, cancellationToken) is { } error)
@@ -84,13 +90,13 @@ public sealed partial class QueuedInference(Transport transport, QueuedInference
             if (enqueued is not null) await enqueued(cancellationToken);
             while (!answer.IsEnded)
             {
-                foreach (InferenceEvent happened in await answer.NextAsync(cancellationToken)) yield return happened;
+                foreach (var inferenceEvent in await answer.NextAsync(cancellationToken)) yield return inferenceEvent;
             }
         }
         finally
         {
             _awaited.TryRemove(request.Id, out _);
-            if (!answer.IsEnded && !goesOn && !isShared && !_leavesRunning) _withdrawals.Begin(request.Id);
+            if (!answer.IsEnded && !goesOn && !isShared && !_leavesRunning) _canceller.Begin(request.Id);
         }
     }
 
@@ -105,66 +111,25 @@ public sealed partial class QueuedInference(Transport transport, QueuedInference
         }
 
         if (enqueued is not null) await enqueued(cancellationToken);
-        await foreach (InferenceEvent happened in FollowAsync(request, cancellationToken)) yield return happened;
+        await foreach (var inferenceEvent in FollowAsync(request, cancellationToken)) yield return inferenceEvent;
     }
 
     /// <summary>Enqueues a request that nobody listens to; it is durable when the task completes, and its result goes to the store.</summary>
     /// <param name="batch">The batch that it is a line of; null for none.</param>
     /// <exception cref="TransportException">The queue can't be reached; the request may be in it all the same.</exception>
     public ValueTask SubmitAsync(InferenceRequest request, WorkClass workClass, string? batch, CancellationToken cancellationToken) =>
-        EnqueueAsync(Message(request, workClass, batch), cancellationToken);
+        EnqueueAsync(new QueuedRequest { Request = Seeded(request), Class = workClass, Batch = batch }, cancellationToken);
 
-    /// <summary>What <see cref="SubmitAsync"/> enqueues, for whoever enqueues it later.</summary>
-    internal static QueuedRequest Message(InferenceRequest request, WorkClass workClass, string? batch) =>
-        new() { Request = Seeded(request), Class = workClass, Batch = batch, TraceParent = Trace };
-
-    /// <summary>
-    /// The events of a request that somebody else has submitted, once it has ended; waits for that until its deadline, and for as long as it takes where it has none. At the deadline
-    /// it ends, as nobody else may be left to end it.
-    /// </summary>
+    /// <summary>The events of a request that somebody else has submitted, once it has ended; waits for that as long as it takes, until its deadline
+    /// if it has one. At the deadline the request is ended here, as nobody else may be left to do so.</summary>
     /// <param name="request">With what it may take from now on.</param>
-    /// <exception cref="MalformedMessageException">The result can't be read.</exception>
     public async IAsyncEnumerable<InferenceEvent> FollowAsync(InferenceRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        // Those that wait for its replies say first what became of it.
-        using CancellationTokenSource late = new(request.Deadline is { } deadline ? deadline + options.DeadlineMargin : Timeout.InfiniteTimeSpan, time);
-        using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
-        InferenceResult result;
-        try
+        PendingResponse answer = new(request, _results, _looks, DeadlineMargin, time, FirstFollow);
+        answer.Look();
+        while (!answer.IsEnded)
         {
-            result = await ResultAsync(request.Id, stop.Token);
-        }
-        catch (OperationCanceledException) when (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
-        {
-            result = await ExpireAsync(request.Id, cancellationToken);
-        }
-
-        foreach (InferenceEvent happened in ResultEvents.Of(result)) yield return happened;
-    }
-
-    private async ValueTask<InferenceResult> ResultAsync(RequestId id, CancellationToken cancellationToken)
-    {
-        TimeSpan pause = FirstFollow;
-        while (true)
-        {
-            if (await _retry.RunAsync("look for a result", stop => _results.FindAsync(id, stop), cancellationToken) is { } result) return result;
-            await Task.Delay(pause, time, cancellationToken);
-            pause = pause * 1.5 < LongestFollow ? pause * 1.5 : LongestFollow;
-        }
-    }
-
-    /// <summary>Ends a request at its deadline; the result that it had already, if it had.</summary>
-    private async ValueTask<InferenceResult> ExpireAsync(RequestId id, CancellationToken cancellationToken)
-    {
-        InferenceResult expired = new() { Id = id, Outcome = RequestOutcome.Expired, Error = DeliveryRules.Expired };
-        try
-        {
-            return await _results.TryPutAsync(expired, cancellationToken) ? expired : await _results.FindAsync(id, cancellationToken) ?? expired;
-        }
-        catch (TransportException)
-        {
-            // Nobody waits past the deadline.
-            return expired;
+            foreach (var inferenceEvent in await answer.NextAsync(cancellationToken)) yield return inferenceEvent;
         }
     }
 
@@ -173,18 +138,19 @@ public sealed partial class QueuedInference(Transport transport, QueuedInference
     /// <exception cref="TransportException">The store can't be reached; ask again.</exception>
     public async ValueTask<bool> CancelAsync(RequestId id, CancellationToken cancellationToken)
     {
-        bool ended = await _withdrawals.WithdrawAsync(id, cancellationToken);
-        if (_awaited.TryGetValue(id, out AwaitedAnswer? answer)) answer.Look();
+        var ended = await _canceller.WithdrawAsync(id, cancellationToken);
+        if (_awaited.TryGetValue(id, out var answer)) answer.Look();
         return ended;
     }
 
     /// <summary>From now on a stream that is cut off leaves its request running: the gateway stops, and clients come back for the result.</summary>
     public void LeaveRunning() => _leavesRunning = true;
 
-    public ValueTask DisposeAsync() => _withdrawals.DisposeAsync();
+    public ValueTask DisposeAsync() => _canceller.DisposeAsync();
 
     /// <summary>Where nobody listens here, a call that nobody else records begins no trace: its worker decides for itself.</summary>
-    private static string? Trace => Activity.Current is { IdFormat: ActivityIdFormat.W3C, Id: { } id } current && (current.Recorded || Activities.AreRecorded) ? id : null;
+    private static string? Trace =>
+        Activity.Current is { IdFormat: ActivityIdFormat.W3C, Id: { } id } current && (current.Recorded || Activities.AreRecorded) ? id : null;
 
     /// <summary>Another delivery has to repeat the same text: a random answer needs a seed that stays.</summary>
     private static InferenceRequest Seeded(InferenceRequest request) => request.Sampling.Seed is not null
@@ -193,11 +159,13 @@ public sealed partial class QueuedInference(Transport transport, QueuedInference
 
     private async ValueTask EnqueueAsync(QueuedRequest message, CancellationToken cancellationToken)
     {
-        string workClass = WorkClassName.Of(message.Class);
-        using Activity? sending = Activities.BeginEnqueue(workClass, message.Request.Id.Value);
+        var workClass = WorkClassName.Of(message.Class);
+        using var sending = Activities.BeginEnqueue(workClass, message.Request.Id.Value);
         try
         {
-            await transport.Queue.EnqueueAsync([message with { TraceParent = Trace }], cancellationToken);
+            // Where no worker is there, the first to come decides whether the model exists.
+            var isForAny = workers is not null && !(await workers.CheckAsync(message.Route, cancellationToken)).IsServed;
+            await transport.Queue.EnqueueAsync([message with { TraceParent = Trace, IsForAny = isForAny }], cancellationToken);
         }
         catch (TransportException)
         {

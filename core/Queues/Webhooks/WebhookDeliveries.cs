@@ -1,7 +1,9 @@
 using System.Text.Json;
-using R1Serverless.Requests;
+using System.Text.Json.Serialization;
+using R1Serverless.Abstractions;
+using R1Serverless.Storage;
 
-namespace R1Serverless.Queues;
+namespace R1Serverless.Queues.Webhooks;
 
 /// <summary>A call that is owed to a client: the result of its request, once it has ended.</summary>
 /// <param name="Id">Of the request.</param>
@@ -19,7 +21,8 @@ public sealed class WebhookDeliveries(IObjectStore store)
     private const string Extension = ".json";
 
     /// <summary>Owes a call from now on; one that is there stays.</summary>
-    public async ValueTask AddAsync(WebhookDelivery delivery, CancellationToken cancellationToken) => await store.PutAsync(Name(delivery.Id), Write(delivery), PutCondition.Absent, cancellationToken);
+    public async ValueTask AddAsync(WebhookDelivery delivery, CancellationToken cancellationToken) =>
+        await store.PutAsync(Name(delivery.Id), Write(delivery), PutCondition.Absent, cancellationToken);
 
     /// <summary>Owes it no more; whether it was owed.</summary>
     public ValueTask<bool> RemoveAsync(string id, CancellationToken cancellationToken) => store.DeleteAsync(Name(id), cancellationToken);
@@ -28,7 +31,7 @@ public sealed class WebhookDeliveries(IObjectStore store)
     internal async ValueTask<IReadOnlyList<(string Id, TimeSpan Age)>> ListAsync(CancellationToken cancellationToken)
     {
         List<(string, TimeSpan)> found = [];
-        await foreach (ObjectEntry entry in store.ListAsync(Folder, cancellationToken))
+        await foreach (var entry in store.ListAsync(Folder, cancellationToken))
         {
             if (entry.Name.EndsWith(Extension, StringComparison.Ordinal)) found.Add((entry.Name[Folder.Length..^Extension.Length], entry.Age));
         }
@@ -38,7 +41,9 @@ public sealed class WebhookDeliveries(IObjectStore store)
 
     /// <summary>Null if it is owed no more.</summary>
     internal async ValueTask<(WebhookDelivery Delivery, string Tag)?> FindAsync(string id, CancellationToken cancellationToken) =>
-        await store.GetAsync(Name(id), cancellationToken) is { } stored && Read(stored.Content.Span) is { } delivery ? (delivery, stored.Tag) : null;
+        await store.GetAsync(Name(id), cancellationToken) is { } stored
+        // One of another version is left to a gateway that knows it.
+        && StoredJson.Read(stored.Content.Span, WebhookJson.Default.WebhookDelivery) is { } delivery ? (delivery, stored.Tag) : null;
 
     /// <summary>The new tag; null if another has written it meanwhile.</summary>
     internal ValueTask<string?> TryPutAsync(WebhookDelivery delivery, string tag, CancellationToken cancellationToken) =>
@@ -46,18 +51,10 @@ public sealed class WebhookDeliveries(IObjectStore store)
 
     private static string Name(string id) => $"{Folder}{id}{Extension}";
 
-    private static byte[] Write(WebhookDelivery delivery) => JsonSerializer.SerializeToUtf8Bytes(delivery, GatewayJson.Default.WebhookDelivery);
-
-    // One of another version is left to a gateway that knows it.
-    private static WebhookDelivery? Read(ReadOnlySpan<byte> json)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize(json, GatewayJson.Default.WebhookDelivery);
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
+    private static byte[] Write(WebhookDelivery delivery) => JsonSerializer.SerializeToUtf8Bytes(delivery, WebhookJson.Default.WebhookDelivery);
 }
+
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(WebhookDelivery))]
+internal sealed partial class WebhookJson : JsonSerializerContext;

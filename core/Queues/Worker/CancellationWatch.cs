@@ -1,9 +1,11 @@
 using Microsoft.Extensions.Logging;
+using R1Serverless.Abstractions.Threading;
+using R1Serverless.Storage;
 
-namespace R1Serverless.Queues;
+namespace R1Serverless.Queues.Worker;
 
 /// <summary>Stops what has been marked as cancelled. One listing of the marks serves all requests of a worker, and only while it holds any.</summary>
-internal sealed partial class CancellationWatch(CancellationMarks marks, LeaseBook book, TimeProvider time, ILogger log)
+internal sealed partial class CancellationWatch(CancellationMarkers marks, LeaseTable leases, TimeProvider time, ILogger log)
 {
     public static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
 
@@ -16,9 +18,9 @@ internal sealed partial class CancellationWatch(CancellationMarks marks, LeaseBo
         using PeriodicTimer turns = new(Period, time);
         while (await turns.WaitForNextTickAsync(cancellationToken))
         {
-            if (book.IsEmpty) continue;
-            IReadOnlySet<string> listed = await ListAsync(Period / 2, cancellationToken);
-            foreach (HeldLease held in book.Held)
+            if (leases.IsEmpty) continue;
+            var listed = await ListAsync(Period / 2, cancellationToken);
+            foreach (var held in leases.Held)
             {
                 if (IsIn(listed, held.Message)) held.Stop(StopReason.Cancelled);
             }
@@ -26,7 +28,8 @@ internal sealed partial class CancellationWatch(CancellationMarks marks, LeaseBo
     }
 
     /// <summary>Whether a request, or its batch, has been marked, as of at most <see cref="Period"/> ago.</summary>
-    public async ValueTask<bool> IsCancelledAsync(QueuedRequest message, CancellationToken cancellationToken) => IsIn(await ListAsync(Period, cancellationToken), message);
+    public async ValueTask<bool> IsCancelledAsync(QueuedRequest message, CancellationToken cancellationToken) =>
+        IsIn(await ListAsync(Period, cancellationToken), message);
 
     private static bool IsIn(IReadOnlySet<string> listed, QueuedRequest message) =>
         listed.Count > 0 && (listed.Contains(message.Request.Id.Value) || (message.Batch is { } batch && listed.Contains(batch)));
@@ -34,21 +37,17 @@ internal sealed partial class CancellationWatch(CancellationMarks marks, LeaseBo
     /// <summary>The last listing if it is young enough or there is no newer to be had.</summary>
     private async ValueTask<IReadOnlySet<string>> ListAsync(TimeSpan age, CancellationToken cancellationToken)
     {
-        await _turn.WaitAsync(cancellationToken);
+        using var turn = await _turn.EnterAsync(cancellationToken);
         try
         {
             if (_listedAt is { } at && time.GetElapsedTime(at) < age) return _listed;
-            long before = time.GetTimestamp();
+            var before = time.GetTimestamp();
             _listed = await marks.ListAsync(cancellationToken);
             _listedAt = before;
         }
         catch (TransportException fault)
         {
             LogNotListed(fault.Message);
-        }
-        finally
-        {
-            _turn.Release();
         }
 
         return _listed;

@@ -1,20 +1,21 @@
-using R1Serverless.Requests;
+using R1Serverless.Abstractions;
+using R1Serverless.Abstractions.Threading;
+using R1Serverless.Storage;
 
-namespace R1Serverless.Queues;
+namespace R1Serverless.Queues.Worker;
 
-/// <summary>A lease that this worker holds, and why what runs under it has to stop. Renewal and ending never overlap. Safe for several threads.</summary>
+/// <summary>A lease that this worker holds, and why what runs under it has to stop. Renewal and ending never overlap. Safe for several
+/// threads.</summary>
 internal sealed class HeldLease : IDisposable
 {
-    // A timer's own limit is 49 days; no worker lives as long.
-    private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(40);
-
     private readonly Lease _lease;
     private readonly TimeSpan _leaseTime;
     private readonly TimeProvider _time;
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _lost = new();
-    private readonly ITimer? _deadline;
+    private readonly TimeLimit _deadline;
+    private readonly long _leasedAt;
     private long _renewed;
     private int _reason;
     private bool _ended;
@@ -22,12 +23,11 @@ internal sealed class HeldLease : IDisposable
     public HeldLease(Lease lease, TimeSpan leaseTime, TimeProvider time)
     {
         (_lease, _leaseTime, _time) = (lease, leaseTime, time);
-        _renewed = lease.Since ?? time.GetTimestamp();
+        _renewed = _leasedAt = lease.Since ?? time.GetTimestamp();
         // What took so long that it may run elsewhere by now must not begin here.
         LoseIfOver();
-        if (lease.Message.Request.Deadline is not { } deadline) return;
-        if (lease.Age >= deadline) Stop(StopReason.Expired);
-        else _deadline = time.CreateTimer(held => ((HeldLease)held!).Stop(StopReason.Expired), this, Shorter(deadline - lease.Age, LongestTimer), Timeout.InfiniteTimeSpan);
+        _deadline = new Deadline(lease.Message.Request.Deadline, time, -lease.Age).Limit(CancellationToken.None);
+        _deadline.Token.UnsafeRegister(static held => ((HeldLease)held!).Stop(StopReason.Expired), this);
     }
 
     public QueuedRequest Message => _lease.Message;
@@ -39,6 +39,9 @@ internal sealed class HeldLease : IDisposable
     public int Delivery => _lease.DequeueCount;
 
     public TimeSpan AgeWhenLeased => _lease.Age;
+
+    /// <summary>How long it has been held.</summary>
+    public TimeSpan SinceLeased => _time.GetElapsedTime(_leasedAt);
 
     public bool? HasResult => _lease.HasResult;
 
@@ -53,7 +56,7 @@ internal sealed class HeldLease : IDisposable
 
     public bool IsLost => _lost.IsCancellationRequested;
 
-    /// <summary>Whether the engine is done with it. Written by the book.</summary>
+    /// <summary>Whether the engine is done with it. Written by the lease table.</summary>
     public bool IsEnding { get; set; }
 
     /// <summary>Since the queue last said that the lease is ours.</summary>
@@ -74,18 +77,11 @@ internal sealed class HeldLease : IDisposable
     /// <exception cref="TransportException">The queue can't be reached; the lease may still be ours.</exception>
     public async ValueTask RenewAsync(CancellationToken cancellationToken)
     {
-        await _turn.WaitAsync(cancellationToken);
-        try
-        {
-            if (_ended || IsLost) return;
-            long before = _time.GetTimestamp();
-            if (await _lease.RenewAsync(cancellationToken)) Volatile.Write(ref _renewed, before);
-            else Lose();
-        }
-        finally
-        {
-            _turn.Release();
-        }
+        using var turn = await _turn.EnterAsync(cancellationToken);
+        if (_ended || IsLost) return;
+        var before = _time.GetTimestamp();
+        if (await _lease.RenewAsync(cancellationToken)) Volatile.Write(ref _renewed, before);
+        else Lose();
     }
 
     /// <summary>Loses the lease if it has not been renewed for as long as it lasts, since then it may run elsewhere.</summary>
@@ -98,55 +94,21 @@ internal sealed class HeldLease : IDisposable
     /// <exception cref="TransportException">The queue can't be reached; it may be asked again.</exception>
     public async ValueTask<bool> EndAsync(Func<Lease, CancellationToken, ValueTask<bool>> ending, CancellationToken cancellationToken)
     {
-        await _turn.WaitAsync(cancellationToken);
-        try
-        {
-            bool ours = await ending(_lease, cancellationToken);
-            Volatile.Write(ref _ended, true);
-            return ours;
-        }
-        finally
-        {
-            _turn.Release();
-        }
+        using var turn = await _turn.EnterAsync(cancellationToken);
+        var ours = await ending(_lease, cancellationToken);
+        Volatile.Write(ref _ended, true);
+        return ours;
     }
 
     /// <summary>Writes the result and completes; null, and the lease goes on, where that can't be done in one.</summary>
     /// <exception cref="TransportException">The queue can't be reached; it may be asked again.</exception>
     public async ValueTask<Completion?> CompleteAsync(InferenceResult result, CancellationToken cancellationToken)
     {
-        await _turn.WaitAsync(cancellationToken);
-        try
-        {
-            Completion? completion = await _lease.CompleteAsync(result, cancellationToken);
-            if (completion is not null) Volatile.Write(ref _ended, true);
-            return completion;
-        }
-        finally
-        {
-            _turn.Release();
-        }
+        using var turn = await _turn.EnterAsync(cancellationToken);
+        var completion = await _lease.CompleteAsync(result, cancellationToken);
+        if (completion is not null) Volatile.Write(ref _ended, true);
+        return completion;
     }
 
-    public void Dispose() => _deadline?.Dispose();
-
-    private static TimeSpan Shorter(TimeSpan a, TimeSpan b) => a < b ? a : b;
-}
-
-/// <summary>Why a run stops before its end.</summary>
-internal enum StopReason
-{
-    None,
-
-    /// <summary>The client, or the owner of the batch, took it back.</summary>
-    Cancelled,
-
-    /// <summary>Its deadline passed.</summary>
-    Expired,
-
-    /// <summary>The worker stops: the request is handed back.</summary>
-    Drained,
-
-    /// <summary>It may run elsewhere by now.</summary>
-    LeaseLost,
+    public void Dispose() => _deadline.Dispose();
 }

@@ -1,29 +1,29 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
-using R1Serverless.Requests;
-using R1Serverless.Telemetry;
+using R1Serverless.Abstractions;
+using R1Serverless.Abstractions.Telemetry;
+using R1Serverless.Storage;
 
-namespace R1Serverless.Queues;
+namespace R1Serverless.Queues.Worker;
 
-/// <summary>
-/// Brings one leased request to its end. The result is written before the lease is completed: a crash in between gives a delivery that finds the result and runs
-/// nothing. Whatever ends without a result is given back, or falls back to the queue when its lease ends.
-/// </summary>
+/// <summary>Brings one leased request to its end. The result is written before the lease is completed: a crash in between gives a delivery that finds
+/// the result and runs nothing. Whatever ends without a result is given back, or falls back to the queue when its lease ends.</summary>
 internal sealed partial class LeaseRunner(
-    IInference inference, ResultStore results, ReplySender replies, CancellationWatch marks, LeaseBook book, QueueWorkerOptions options, TimeProvider time, ILogger log)
+    IInference inference, ResultStore results, ReplySender replies, CancellationWatch marks, LeaseTable leases, LeaseRouter router,
+    QueueWorkerOptions options, TimeProvider time, ILogger log)
 {
     // The engine takes none for the moment: other leases would only use up their deliveries.
     private static readonly TimeSpan PauseWhenRefused = TimeSpan.FromSeconds(1);
 
     private readonly TransportRetry _retry = new(time, log);
 
-    /// <summary>Never throws; the lease has left the book afterwards.</summary>
+    /// <summary>Never throws; the lease has left the table afterwards.</summary>
     public async Task RunAsync(HeldLease held)
     {
         await Task.Yield(); // the caller goes on to the next lease
-        string workClass = WorkClassName.Of(held.Class);
+        var workClass = WorkClassName.Of(held.Class);
         QueueInstruments.OnLeased(workClass, held.Delivery, held.AgeWhenLeased);
-        using Activity? delivery = Activities.BeginDelivery(workClass, held.Id.Value, held.Delivery, held.Message.TraceParent);
+        using var delivery = Activities.BeginDelivery(workClass, held.Id.Value, held.Delivery, held.Message.TraceParent);
         try
         {
             await HandleAsync(held);
@@ -46,7 +46,7 @@ internal sealed partial class LeaseRunner(
             LogLost(held.Id.Value, held.Delivery);
         }
 
-        book.Remove(held);
+        leases.Remove(held);
         held.Dispose();
     }
 
@@ -66,24 +66,41 @@ internal sealed partial class LeaseRunner(
         }
 
         Run run = new(held);
-        bool isCancelled = await marks.IsCancelledAsync(held.Message, held.Lost);
+        var isCancelled = await marks.IsCancelledAsync(held.Message, held.Lost);
         if (DeliveryRules.Refusal(isCancelled, held.Reason, held.Delivery, options.MaxDeliveries) is { } refusal)
         {
             await EndAsync(run, new InferenceEvent.Failed(refusal));
             return;
         }
 
-        InferenceEvent? last = held.Reason == StopReason.None ? await AttemptAsync(run) : null;
-        book.Ending(held);
+        switch (await router.FindStepAsync(held.Message, held.Lost))
+        {
+            case RouteStep.GiveBack:
+                await GiveBackAsync(held);
+                return;
+            case RouteStep.Forward:
+                await _retry.RunAsync("hand a request on", async stop =>
+                {
+                    await router.ForwardAsync(held.Message, held.AgeWhenLeased + held.SinceLeased, time, stop);
+                    return true;
+                }, held.Lost);
+                await CompleteAsync(held, "handed on");
+                return;
+        }
+
+        var last = held.Reason == StopReason.None ? await AttemptAsync(run) : null;
+        leases.Ending(held);
         held.Lost.ThrowIfCancellationRequested();
         last ??= held.Reason switch
         {
             StopReason.Cancelled => new InferenceEvent.Failed(DeliveryRules.Cancelled),
-            StopReason.Expired => new InferenceEvent.Failed(DeliveryRules.Expired),
+            StopReason.Expired => new InferenceEvent.Failed(Deadline.Passed),
             _ => null,
         };
         if (last is null) await AbandonAsync(held, TimeSpan.Zero, "drain");
         else if (last is not InferenceEvent.Failed { Error: var error }) await EndAsync(run, last);
+        // The model went between lease and run: others may have it.
+        else if (!held.Message.IsForAny && router.IsGone(held.Message, error)) await GiveBackAsync(held);
         else if (DeliveryRules.Final(error, held.Delivery, options) is { } final) await EndAsync(run, new InferenceEvent.Failed(final));
         else await RetryLaterAsync(held, error);
     }
@@ -104,22 +121,23 @@ internal sealed partial class LeaseRunner(
     /// <summary>The last event; null if the run was stopped before.</summary>
     private async Task<InferenceEvent?> AttemptAsync(Run run)
     {
-        HeldLease held = run.Held;
-        int events = 0;
+        var held = run.Held;
+        var events = 0;
         try
         {
-            await foreach (InferenceEvent happened in inference.RunAsync(held.Message.Request, held.Stopping))
+            await foreach (var inferenceEvent in inference.RunAsync(held.Message.Request, held.Stopping))
             {
                 // Taken by the engine, and then in a slot: both may make room for more.
-                if (++events == 1) book.Begun(held);
-                else if (events == 2) book.Changes.Beat();
-                if (happened is InferenceEvent.Finished or InferenceEvent.Failed) return happened;
+                if (++events == 1) leases.Begun(held);
+                else if (events == 2) leases.Changes.Set();
+                if (inferenceEvent is InferenceEvent.Finished or InferenceEvent.Failed) return inferenceEvent;
                 if (held.Reason != StopReason.None) return null;
-                run.Fold.Add(happened);
-                replies.Add(run.Replies, happened);
+                run.Fold.Add(inferenceEvent);
+                replies.Add(run.Replies, inferenceEvent);
             }
 
-            return held.Reason != StopReason.None ? null : new InferenceEvent.Failed(new InferenceError(InferenceErrorKind.Internal, "The answer broke off."));
+            return held.Reason != StopReason.None ? null
+                : new InferenceEvent.Failed(new InferenceError(InferenceErrorKind.Internal, "The answer broke off."));
         }
         catch (OperationCanceledException) when (held.Stopping.IsCancellationRequested)
         {
@@ -132,10 +150,13 @@ internal sealed partial class LeaseRunner(
         }
     }
 
+    private Task GiveBackAsync(HeldLease held) =>
+        AbandonAsync(held, Backoff.Redelivery.After(held.Delivery, Random.Shared.NextDouble()), "not served here");
+
     private async Task RetryLaterAsync(HeldLease held, InferenceError error)
     {
-        if (error.Kind is InferenceErrorKind.Unavailable or InferenceErrorKind.QueueFull) book.Pause(error.RetryAfter ?? PauseWhenRefused);
-        TimeSpan delay = Backoff.Redelivery.After(held.Delivery, Random.Shared.NextDouble());
+        if (error.Kind is InferenceErrorKind.Unavailable or InferenceErrorKind.QueueFull) leases.Pause(error.RetryAfter ?? PauseWhenRefused);
+        var delay = Backoff.Redelivery.After(held.Delivery, Random.Shared.NextDouble());
         if (error.RetryAfter is { } asked && asked > delay) delay = asked;
         LogRetried(held.Id.Value, held.Delivery, error.Kind, delay.TotalSeconds);
         await AbandonAsync(held, delay, error.Kind.ToString());
@@ -143,10 +164,11 @@ internal sealed partial class LeaseRunner(
 
     private async Task EndAsync(Run run, InferenceEvent last)
     {
-        HeldLease held = run.Held;
+        var held = run.Held;
         run.Fold.Add(last);
-        InferenceResult result = run.Fold.Result();
-        if (result.Outcome != RequestOutcome.DeadLettered && await _retry.RunAsync("write a result and complete a lease", stop => held.CompleteAsync(result, stop), held.Lost) is { } completion)
+        var result = run.Fold.Result();
+        if (result.Outcome != RequestOutcome.DeadLettered
+            && await _retry.RunAsync("write a result and complete a lease", stop => held.CompleteAsync(result, stop), held.Lost) is { } completion)
         {
             if (completion.IsFirst) replies.Add(run.Replies, last);
             if (completion.IsOurs) Completed(held, completion.IsFirst ? result.Outcome.ToString() : "existing");
@@ -154,7 +176,7 @@ internal sealed partial class LeaseRunner(
             return;
         }
 
-        bool isFirst = await _retry.RunAsync("write a result", stop => results.TryPutAsync(result, stop), held.Lost);
+        var isFirst = await _retry.RunAsync("write a result", stop => results.TryPutAsync(result, stop), held.Lost);
         if (isFirst) replies.Add(run.Replies, last);
         if (result.Outcome == RequestOutcome.DeadLettered) await DeadLetterAsync(held, result.Error!.Message);
         else await CompleteAsync(held, isFirst ? result.Outcome.ToString() : "existing");
@@ -188,7 +210,7 @@ internal sealed partial class LeaseRunner(
 
     private async ValueTask<bool> EndLeaseAsync(HeldLease held, string what, Func<Lease, CancellationToken, ValueTask<bool>> ending)
     {
-        bool ours = await _retry.RunAsync(what, stop => held.EndAsync(ending, stop), held.Lost);
+        var ours = await _retry.RunAsync(what, stop => held.EndAsync(ending, stop), held.Lost);
         if (!ours) held.Lose();
         return ours;
     }
@@ -212,7 +234,7 @@ internal sealed partial class LeaseRunner(
     {
         public HeldLease Held { get; } = held;
 
-        public ResultFold Fold { get; } = new(held.Id);
+        public ResultFold Fold { get; } = new(held.Id, held.Message.Request.TopLogprobs is not null);
 
         public ReplyStream Replies { get; } = new(held);
     }

@@ -1,16 +1,19 @@
 using Microsoft.Extensions.Logging;
-using R1Serverless.Requests;
+using R1Serverless.Abstractions;
+using R1Serverless.Storage;
 
-namespace R1Serverless.Queues;
+namespace R1Serverless.Queues.Worker;
 
-/// <summary>
-/// Drains the request queues into an engine: it leases as much as the engine can admit and a little more, runs it, and brings each request to exactly one end.
-/// Only the queue's clock and elapsed time count, so the clocks of processes may differ.
-/// </summary>
+/// <summary>Drains the request queues into an engine: it leases as much as the engine can admit and a little more, runs it, and brings each request
+/// to exactly one end. Only the queue's clock and elapsed time count, so the clocks of processes may differ.</summary>
 /// <param name="inference">The engine; it may throw, which counts as a failure that another delivery may not have.</param>
+/// <param name="routes">What the engine can be asked for.</param>
 /// <param name="load">The engine's load right now; called often, from any thread.</param>
 /// <param name="options">Ranges are checked here.</param>
-public sealed partial class QueueWorker(Transport transport, IInference inference, Func<WorkerLoad> load, QueueWorkerOptions options, TimeProvider time, ILogger log)
+/// <param name="workers">Who else may serve what this worker does not; null for nobody.</param>
+public sealed partial class QueueWorker(
+    Transport transport, IInference inference, ServedRoutes routes, Func<WorkerLoad> load, QueueWorkerOptions options,
+    TimeProvider time, ILogger log, WorkerDirectory? workers = null)
 {
     // How often the engine's load is looked at while there is no room; a request's end is noticed at once.
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(20);
@@ -19,22 +22,22 @@ public sealed partial class QueueWorker(Transport transport, IInference inferenc
     private static readonly TimeSpan CutOffTime = TimeSpan.FromSeconds(5);
 
     private readonly QueueWorkerOptions _options = Checked(options);
-    private readonly LeaseBook _book = new(load, options.MostOutstanding, time);
+    private readonly LeaseTable _leases = new(load, options.MaxOutstanding, time);
     private readonly TransportRetry _retry = new(time, log);
 
-    /// <summary>
-    /// Leases and runs until the token is cancelled; then lets what runs come to its end within the grace period, hands back the rest, and returns. Faults of the
-    /// transport are waited out. To be called once.
-    /// </summary>
+    /// <summary>Leases and runs until the token is cancelled; then lets what runs come to its end within the grace period, hands back the rest, and
+    /// returns. Faults of the transport are waited out. To be called once.</summary>
     public async Task RunAsync(CancellationToken stopLeasing)
     {
         ReplySender replies = new(transport.Replies, time, log);
-        CancellationWatch marks = new(new CancellationMarks(transport.Store), _book, time, log);
-        LeaseUpkeep upkeep = new(_book, transport.Queue.LeaseTime, time, log);
-        LeaseRunner runner = new(inference, new ResultStore(transport.Store), replies, marks, _book, _options, time, log);
-        using CancellationTokenSource leasing = CancellationTokenSource.CreateLinkedTokenSource(stopLeasing);
+        CancellationWatch marks = new(new CancellationMarkers(transport.Store), _leases, time, log);
+        LeaseRenewer renewer = new(_leases, transport.Queue.LeaseTime, time, log);
+        LeaseRouter router = new(transport.Queue, routes, workers);
+        LeaseRunner runner = new(inference, new ResultStore(transport.Store), replies, marks, _leases, router, _options, time, log);
+        using var leasing = CancellationTokenSource.CreateLinkedTokenSource(stopLeasing);
         using CancellationTokenSource ended = new();
-        Task kept = Task.WhenAll(UntilAsync(upkeep.RunAsync(ended.Token), leasing, ended.Token), UntilAsync(marks.RunAsync(ended.Token), leasing, ended.Token));
+        var kept = Task.WhenAll(UntilAsync(renewer.RunAsync(ended.Token), leasing, ended.Token),
+            UntilAsync(marks.RunAsync(ended.Token), leasing, ended.Token));
         try
         {
             await Task.WhenAll(
@@ -54,7 +57,7 @@ public sealed partial class QueueWorker(Transport transport, IInference inferenc
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxAttempts, 1, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxDeliveries, options.MaxAttempts, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfLessThan(options.MostOutstanding, 2, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxOutstanding, 2, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Grace, TimeSpan.Zero, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Patience, TimeSpan.Zero, nameof(options));
         return options;
@@ -69,7 +72,7 @@ public sealed partial class QueueWorker(Transport transport, IInference inferenc
         }
         catch (OperationCanceledException) when (told.IsCancellationRequested)
         {
-            // As told.
+            // Leasing was stopped.
         }
         finally
         {
@@ -79,21 +82,22 @@ public sealed partial class QueueWorker(Transport transport, IInference inferenc
 
     private async Task LeaseAsync(WorkClass workClass, LeaseRunner runner, CancellationToken stop)
     {
-        int failures = 0;
+        var failures = 0;
         while (!stop.IsCancellationRequested)
         {
-            long seen = _book.Changes.Beats;
-            int room = _book.Reserve(workClass);
+            var seen = _leases.Changes.Version;
+            var room = _leases.Reserve(workClass);
             if (room == 0)
             {
-                await _book.Changes.WaitAsync(seen, LookAgain, time, stop);
+                await _leases.Changes.WaitAsync(seen, LookAgain, time, stop);
                 continue;
             }
 
             IReadOnlyList<HeldLease> leased = [];
             try
             {
-                leased = [.. (await transport.Queue.LeaseAsync(workClass, room, _options.Patience, stop)).Select(lease => new HeldLease(lease, transport.Queue.LeaseTime, time))];
+                leased = [.. (await transport.Queue.LeaseAsync(workClass, routes.Recent, room, _options.Patience, stop)).Select(
+                    lease => new HeldLease(lease, transport.Queue.LeaseTime, time))];
                 failures = 0;
             }
             catch (TransportException fault)
@@ -102,10 +106,10 @@ public sealed partial class QueueWorker(Transport transport, IInference inferenc
             }
             finally
             {
-                _book.Settle(workClass, room, leased);
+                _leases.Settle(workClass, room, leased);
             }
 
-            foreach (HeldLease held in leased)
+            foreach (var held in leased)
             {
                 if (stop.IsCancellationRequested) held.Stop(StopReason.Drained);
                 _ = runner.RunAsync(held);
@@ -115,14 +119,14 @@ public sealed partial class QueueWorker(Transport transport, IInference inferenc
 
     private async Task DrainAsync(ReplySender replies)
     {
-        LogDraining(_book.Held.Count);
+        LogDraining(_leases.Held.Count);
         if (!await IsEmptyWithinAsync(_options.Grace))
         {
-            LogHandingBack(_book.Held.Count);
-            foreach (HeldLease held in _book.Held) held.Stop(StopReason.Drained);
+            LogHandingBack(_leases.Held.Count);
+            foreach (var held in _leases.Held) held.Stop(StopReason.Drained);
             if (!await IsEmptyWithinAsync(CutOffTime))
             {
-                foreach (HeldLease held in _book.Held) held.Lose();
+                foreach (var held in _leases.Held) held.Lose();
             }
         }
 
@@ -138,14 +142,14 @@ public sealed partial class QueueWorker(Transport transport, IInference inferenc
 
     private async Task<bool> IsEmptyWithinAsync(TimeSpan limit)
     {
-        long start = time.GetTimestamp();
+        var start = time.GetTimestamp();
         while (true)
         {
-            long seen = _book.Changes.Beats;
-            if (_book.IsEmpty) return true;
-            TimeSpan left = limit - time.GetElapsedTime(start);
+            var seen = _leases.Changes.Version;
+            if (_leases.IsEmpty) return true;
+            var left = limit - time.GetElapsedTime(start);
             if (left <= TimeSpan.Zero) return false;
-            await _book.Changes.WaitAsync(seen, left, time, CancellationToken.None);
+            await _leases.Changes.WaitAsync(seen, left, time, CancellationToken.None);
         }
     }
 

@@ -1,6 +1,7 @@
-using R1Serverless.Requests;
+using R1Serverless.Abstractions;
+using R1Serverless.Abstractions.Threading;
 
-namespace R1Serverless.Queues;
+namespace R1Serverless.Queues.Worker;
 
 /// <summary>Events on their way to one gateway, until the next message to it. Not safe for several threads.</summary>
 internal sealed class ReplyOutbox
@@ -12,12 +13,12 @@ internal sealed class ReplyOutbox
     /// <summary>Whether a pump is at work on this outbox.</summary>
     public bool IsPumped { get; set; }
 
-    /// <summary>Beats when something has come that should not wait.</summary>
-    public Pulse Urgent { get; } = new();
+    /// <summary>Set when something has come that should not wait.</summary>
+    public AsyncSignal Urgent { get; } = new();
 
     public bool IsUrgent { get; private set; }
 
-    public void Add(ReplyStream stream, InferenceEvent happened)
+    public void Add(ReplyStream stream, InferenceEvent inferenceEvent)
     {
         if (stream.Pending is not { } pending)
         {
@@ -25,21 +26,22 @@ internal sealed class ReplyOutbox
             _pending.Add(pending);
         }
 
-        if (!TryMerge(pending.Events, happened)) pending.Events.Add(happened);
-        if (!stream.IsUrgent(happened) || IsUrgent) return;
+        if (!TryMerge(pending.Events, inferenceEvent)) pending.Events.Add(inferenceEvent);
+        if (!stream.IsUrgent(inferenceEvent) || IsUrgent) return;
         IsUrgent = true;
-        Urgent.Beat();
+        Urgent.Set();
     }
 
     /// <summary>What has come since, numbered; nothing of requests whose lease was lost.</summary>
     public IReadOnlyList<Reply> Take()
     {
         List<Reply> replies = new(_pending.Count);
-        foreach (PendingReply pending in _pending)
+        foreach (var pending in _pending)
         {
-            ReplyStream stream = pending.Stream;
+            var stream = pending.Stream;
             stream.Pending = null;
-            if (!stream.Lease.IsLost) replies.Add(new Reply(stream.Lease.Id, stream.Lease.Delivery, stream.Sent, pending.Events) { Run = stream.Run });
+            if (!stream.Lease.IsLost)
+                replies.Add(new Reply(stream.Lease.Id, stream.Lease.Delivery, stream.Sent, pending.Events) { Run = stream.Run });
             stream.Sent += pending.Events.Count;
         }
 
@@ -49,11 +51,16 @@ internal sealed class ReplyOutbox
     }
 
     /// <summary>Text that follows text of its kind is one event: numbers are given when a message leaves.</summary>
-    private static bool TryMerge(List<InferenceEvent> events, InferenceEvent happened)
+    private static bool TryMerge(List<InferenceEvent> events, InferenceEvent inferenceEvent)
     {
-        if (happened is not InferenceEvent.Delta next || events is not [.., InferenceEvent.Delta last]) return false;
+        if (inferenceEvent is not InferenceEvent.Delta next || events is not [.., InferenceEvent.Delta last]) return false;
         if (last.Choice != next.Choice || last.Kind != next.Kind || last.Text.Length + next.Text.Length > LongestText) return false;
-        events[^1] = last with { Text = last.Text + next.Text, Logprobs = (last.Logprobs, next.Logprobs) is ({ } a, { } b) ? [.. a, .. b] : last.Logprobs ?? next.Logprobs };
+        events[^1] =
+            last with
+            {
+                Text = last.Text + next.Text,
+                Logprobs = (last.Logprobs, next.Logprobs) is ({ } a, { } b) ? [.. a, .. b] : last.Logprobs ?? next.Logprobs
+            };
         return true;
     }
 }
@@ -78,10 +85,10 @@ internal sealed class ReplyStream(HeldLease lease)
     public PendingReply? Pending { get; set; }
 
     /// <summary>The first event, the first text and the end should reach the client at once.</summary>
-    public bool IsUrgent(InferenceEvent happened)
+    public bool IsUrgent(InferenceEvent inferenceEvent)
     {
-        bool isFirstText = happened is InferenceEvent.Delta && !_hasText;
+        var isFirstText = inferenceEvent is InferenceEvent.Delta && !_hasText;
         _hasText |= isFirstText;
-        return isFirstText || happened is InferenceEvent.Finished or InferenceEvent.Failed || (Sent == 0 && Pending is { Events.Count: 1 });
+        return isFirstText || inferenceEvent is InferenceEvent.Finished or InferenceEvent.Failed || (Sent == 0 && Pending is { Events.Count: 1 });
     }
 }

@@ -1,12 +1,11 @@
 using Microsoft.Extensions.Logging;
-using R1Serverless.Requests;
+using R1Serverless.Abstractions;
 
-namespace R1Serverless.Queues;
+namespace R1Serverless.Queues.Worker;
 
-/// <summary>
-/// Sends events to the gateways: to each one message at a time, with what all requests have for it since the last. In between it waits a moment, so that a stream
-/// costs few messages. What can't be sent for a while is given up, and the gateway takes it from the result. Safe for several threads.
-/// </summary>
+/// <summary>Sends events to the gateways: to each one message at a time, with what all requests have for it since the last. In between it waits a
+/// moment, so that a stream costs few messages. What can't be sent for a while is given up, and the gateway takes it from the result. Safe for
+/// several threads.</summary>
 internal sealed partial class ReplySender(IReplyChannel channel, TimeProvider time, ILogger log)
 {
     public static readonly TimeSpan Coalescing = TimeSpan.FromMilliseconds(30);
@@ -17,13 +16,13 @@ internal sealed partial class ReplySender(IReplyChannel channel, TimeProvider ti
     private readonly Dictionary<ReplyOutbox, Task> _pumps = [];
     private readonly TransportRetry _retry = new(time, log);
 
-    public void Add(ReplyStream stream, InferenceEvent happened)
+    public void Add(ReplyStream stream, InferenceEvent inferenceEvent)
     {
         if (stream.Lease.Message.ReplyTo is not { } address || stream.Lease.IsLost) return;
         lock (_gate)
         {
-            if (!_outboxes.TryGetValue(address, out ReplyOutbox? outbox)) _outboxes[address] = outbox = new ReplyOutbox();
-            outbox.Add(stream, happened);
+            if (!_outboxes.TryGetValue(address, out var outbox)) _outboxes[address] = outbox = new ReplyOutbox();
+            outbox.Add(stream, inferenceEvent);
             if (outbox.IsPumped) return;
             outbox.IsPumped = true;
             _pumps[outbox] = PumpAsync(address, outbox);
@@ -42,7 +41,7 @@ internal sealed partial class ReplySender(IReplyChannel channel, TimeProvider ti
         while (Take(address, outbox) is { } replies)
         {
             if (replies.Count > 0) await SendAsync(address, replies);
-            long seen = outbox.Urgent.Beats;
+            var seen = outbox.Urgent.Version;
             if (!IsUrgent(outbox)) await outbox.Urgent.WaitAsync(seen, Coalescing, time, CancellationToken.None);
         }
     }
@@ -57,7 +56,7 @@ internal sealed partial class ReplySender(IReplyChannel channel, TimeProvider ti
     {
         lock (_gate)
         {
-            IReadOnlyList<Reply> replies = outbox.Take();
+            var replies = outbox.Take();
             if (replies.Count > 0) return replies;
             _outboxes.Remove(address);
             _pumps.Remove(outbox);
@@ -83,7 +82,15 @@ internal sealed partial class ReplySender(IReplyChannel channel, TimeProvider ti
         {
             LogGivenUp(replies.Count, address);
         }
+        catch (Exception fault)
+        {
+            // The boundary of one message: the pump goes on, or no later reply would reach this gateway.
+            LogBroken(fault, replies.Count, address);
+        }
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Replies of {Requests} requests to {Address} could not be sent: their results are in the store")]
+    private partial void LogBroken(Exception fault, int requests, string address);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Gave up replies of {Requests} requests to {Address}: their results are in the store")]
     private partial void LogGivenUp(int requests, string address);

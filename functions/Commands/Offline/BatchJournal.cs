@@ -1,11 +1,12 @@
 using System.Text;
-using R1Serverless.Batches;
+using R1Serverless.Queues.Batches;
 
 namespace R1Serverless.Commands.Offline;
 
 /// <summary>
-/// What of a batch is done, in the order in which it was: <c>{output}.part</c>. A first line names what the answers depend on; each further one holds the hash of an
-/// input line, whether it failed, and its output line. A process that is killed leaves at most half a line at the end, which the next one cuts off.
+/// What of a batch is done, in the order in which it was: <c>{output}.part</c>. A first line names what the answers depend on; each further one holds
+/// the hash of an input line, whether it failed, and its output line. A process that is killed leaves at most half a line at the end, which the next
+/// one cuts off.
 /// Appending is safe for several threads.
 /// </summary>
 internal sealed class BatchJournal : IDisposable
@@ -64,13 +65,13 @@ internal sealed class BatchJournal : IDisposable
     /// <summary>Once this returns, the line survives the end of the process.</summary>
     public void Append(UInt128 line, LineOutput output)
     {
-        byte[] record = new byte[PrefixBytes + output.Json.Length];
+        var record = new byte[PrefixBytes + output.Json.Length];
         Encoding.ASCII.GetBytes(line.ToString("x32", null), record);
         (record[HashDigits], record[HashDigits + 1], record[HashDigits + 2]) = (Space, output.IsError ? Failed : Answered, Space);
         output.Json.CopyTo(record.AsMemory(PrefixBytes));
         lock (_gate)
         {
-            long at = _file.Length;
+            var at = _file.Length;
             RandomAccess.Write(_file.SafeFileHandle, record, at);
             _done[line] = new Place(at + PrefixBytes, output.Json.Length, output.IsError);
         }
@@ -81,11 +82,11 @@ internal sealed class BatchJournal : IDisposable
     {
         Place place;
         lock (_gate) place = _done[line];
-        byte[] json = new byte[place.Bytes];
-        int read = 0;
+        var json = new byte[place.Bytes];
+        var read = 0;
         while (read < json.Length)
         {
-            int got = RandomAccess.Read(_file.SafeFileHandle, json.AsSpan(read), place.At + read);
+            var got = RandomAccess.Read(_file.SafeFileHandle, json.AsSpan(read), place.At + read);
             if (got == 0) throw new InvalidDataException($"{_file.Name} was cut while it was in use.");
             read += got;
         }
@@ -97,15 +98,19 @@ internal sealed class BatchJournal : IDisposable
 
     private async Task ReadAsync(string path, string head, CancellationToken cancellationToken)
     {
-        FileStream again = new(new Microsoft.Win32.SafeHandles.SafeFileHandle(_file.SafeFileHandle.DangerousGetHandle(), ownsHandle: false), FileAccess.Read, 1 << 16);
+        FileStream again =
+            new(new Microsoft.Win32.SafeHandles.SafeFileHandle(_file.SafeFileHandle.DangerousGetHandle(), ownsHandle: false), FileAccess.Read,
+                1 << 16);
         await using LineReader reader = new(again, LongestLine);
         long whole = 0;
         while (await reader.ReadAsync(cancellationToken))
         {
-            long next = whole + reader.Line.Length + 1;
+            var next = whole + reader.Line.Length + 1;
             if (next > _file.Length || (whole > 0 && !Note(reader.Line.Span, whole))) break;
             if (whole == 0 && !reader.Line.Span.SequenceEqual(Encoding.UTF8.GetBytes(head)))
-                throw new InvalidDataException($"{path} was begun with other settings: {Encoding.UTF8.GetString(reader.Line.Span)}. Use the same to go on, or delete it to begin anew.");
+                throw new InvalidDataException(
+                    $"{path} was begun with other settings: {Encoding.UTF8.GetString(reader.Line.Span)}. Use the same to go on, or delete it to "
+                    + "begin anew.");
             whole = next;
         }
 
@@ -116,7 +121,7 @@ internal sealed class BatchJournal : IDisposable
     private bool Note(ReadOnlySpan<byte> record, long at)
     {
         if (record.Length <= PrefixBytes || record[HashDigits + 1] is not (Answered or Failed)) return false;
-        if (!UInt128.TryParse(record[..HashDigits], System.Globalization.NumberStyles.AllowHexSpecifier, null, out UInt128 line)) return false;
+        if (!UInt128.TryParse(record[..HashDigits], System.Globalization.NumberStyles.AllowHexSpecifier, null, out var line)) return false;
         _done[line] = new Place(at + PrefixBytes, record.Length - PrefixBytes + 1, record[HashDigits + 1] == Failed);
         return true;
     }

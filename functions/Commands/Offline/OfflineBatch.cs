@@ -1,5 +1,5 @@
-using R1Serverless.Batches;
-using R1Serverless.Requests;
+using R1Serverless.Abstractions;
+using R1Serverless.Queues.Batches;
 
 namespace R1Serverless.Commands.Offline;
 
@@ -25,7 +25,8 @@ internal sealed class OfflineBatch(FileInfo input, BatchJournal journal, IBatchA
     private long _tokens;
 
     public OfflineProgress Progress => new(
-        Interlocked.Read(ref _total), Interlocked.Read(ref _before), Interlocked.Read(ref _ended), Interlocked.Read(ref _failed), Interlocked.Read(ref _tokens));
+        Interlocked.Read(ref _total), Interlocked.Read(ref _before), Interlocked.Read(ref _ended), Interlocked.Read(ref _failed),
+        Interlocked.Read(ref _tokens));
 
     /// <summary>Returns when all lines have ended. Cancelled, it leaves those that had ended in the journal.</summary>
     /// <param name="total">Requests in the file.</param>
@@ -33,7 +34,7 @@ internal sealed class OfflineBatch(FileInfo input, BatchJournal journal, IBatchA
     {
         Interlocked.Exchange(ref _total, total);
         using SemaphoreSlim places = new(atOnce);
-        using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         HashSet<Task> running = [];
         try
         {
@@ -41,7 +42,7 @@ internal sealed class OfflineBatch(FileInfo input, BatchJournal journal, IBatchA
             while (await reader.ReadAsync(stop.Token))
             {
                 if (reader.IsBlank) continue;
-                UInt128 hash = CustomIds.Hash(reader.Line.Span);
+                var hash = CustomIdSet.Hash(reader.Line.Span);
                 if (journal.Has(hash))
                 {
                     Interlocked.Increment(ref _before);
@@ -49,7 +50,7 @@ internal sealed class OfflineBatch(FileInfo input, BatchJournal journal, IBatchA
                 }
 
                 await places.WaitAsync(stop.Token);
-                foreach (Task ended in running.Where(task => task.IsCompleted).ToArray())
+                foreach (var ended in running.Where(task => task.IsCompleted).ToArray())
                 {
                     running.Remove(ended);
                     await ended;
@@ -75,7 +76,7 @@ internal sealed class OfflineBatch(FileInfo input, BatchJournal journal, IBatchA
         while (await reader.ReadAsync(cancellationToken))
         {
             if (reader.IsBlank) continue;
-            LineOutput output = journal.Read(CustomIds.Hash(reader.Line.Span));
+            var output = journal.Read(CustomIdSet.Hash(reader.Line.Span));
             await (output.IsError ? errors : answers).WriteAsync(output.Json, cancellationToken);
             if (output.IsError) failed++;
             else answered++;
@@ -88,7 +89,7 @@ internal sealed class OfflineBatch(FileInfo input, BatchJournal journal, IBatchA
     {
         try
         {
-            LineOutput output = line.Refusal ?? await AnswerAsync(line, cancellationToken);
+            var output = line.Refusal ?? await AnswerAsync(line, cancellationToken);
             journal.Append(hash, output);
             if (output.IsError) Interlocked.Increment(ref _failed);
             Interlocked.Increment(ref _ended);
@@ -101,11 +102,11 @@ internal sealed class OfflineBatch(FileInfo input, BatchJournal journal, IBatchA
 
     private async Task<LineOutput> AnswerAsync(BatchLine line, CancellationToken cancellationToken)
     {
-        ResultFold fold = new(line.Id);
-        await foreach (InferenceEvent happened in inference.RunAsync(line.Request!, cancellationToken))
+        ResultFold fold = new(line.Id, line.Request!.TopLogprobs is not null);
+        await foreach (var inferenceEvent in inference.RunAsync(line.Request!, cancellationToken))
         {
-            fold.Add(happened);
-            if (happened is InferenceEvent.Finished { Usage: var usage }) Interlocked.Add(ref _tokens, usage.CompletionTokens);
+            fold.Add(inferenceEvent);
+            if (inferenceEvent is InferenceEvent.Finished { Usage: var usage }) Interlocked.Add(ref _tokens, usage.CompletionTokens);
         }
 
         return api.Write(line, fold.Result());

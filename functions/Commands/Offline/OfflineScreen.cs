@@ -16,26 +16,29 @@ internal sealed class OfflineScreen(TextWriter errors, bool isTerminal, TimeProv
     {
         if (isTerminal)
         {
-            await BenchConsole.Create(isJson: true).Progress()
-                .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new TextColumn(() => Describe(progress(), time.GetElapsedTime(_begun))))
+            await TableConsole.Create(isJson: true).Progress()
+                .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(),
+                new TextColumn(() => Describe(progress(), time.GetElapsedTime(_begun))))
                 .StartAsync(context => BarAsync(context.AddTask("requests"), progress, work));
         }
         else
         {
-            while (await Task.WhenAny(work, Task.Delay(LineInterval, time)) != work) await errors.WriteLineAsync(Describe(progress(), time.GetElapsedTime(_begun)));
+            while (await Task.WhenAny(work, Task.Delay(LineInterval, time)) != work)
+                await errors.WriteLineAsync(Describe(progress(), time.GetElapsedTime(_begun)));
         }
     }
 
     /// <summary>Such as <c>120 of 300, 2 failed, 5,321 tokens/s, 0:42 left</c>.</summary>
     public static string Describe(OfflineProgress now, TimeSpan elapsed)
     {
-        double seconds = Math.Max(elapsed.TotalSeconds, 0.001);
-        string failed = now.Failed > 0 ? string.Create(CultureInfo.InvariantCulture, $", {now.Failed:N0} failed") : "";
-        string left = now.Ended > 0 ? $", {Clock(TimeSpan.FromSeconds((now.Total - now.Done) * seconds / now.Ended))} left" : "";
+        var seconds = Math.Max(elapsed.TotalSeconds, 0.001);
+        var failed = now.Failed > 0 ? string.Create(CultureInfo.InvariantCulture, $", {now.Failed:N0} failed") : "";
+        var left = now.Ended > 0 ? $", {Clock(TimeSpan.FromSeconds((now.Total - now.Done) * seconds / now.Ended))} left" : "";
         return string.Create(CultureInfo.InvariantCulture, $"{now.Done:N0} of {now.Total:N0}{failed}, {now.Tokens / seconds:N0} tokens/s{left}");
     }
 
-    private static string Clock(TimeSpan left) => left.ToString(left.TotalDays >= 1 ? @"d\.hh\:mm\:ss" : left.TotalHours >= 1 ? @"h\:mm\:ss" : @"m\:ss", CultureInfo.InvariantCulture);
+    private static string Clock(TimeSpan left) =>
+        left.ToString(left.TotalDays >= 1 ? @"d\.hh\:mm\:ss" : left.TotalHours >= 1 ? @"h\:mm\:ss" : @"m\:ss", CultureInfo.InvariantCulture);
 
     private async Task BarAsync(ProgressTask bar, Func<OfflineProgress> progress, Task work)
     {
@@ -43,7 +46,7 @@ internal sealed class OfflineScreen(TextWriter errors, bool isTerminal, TimeProv
         do
         {
             isLast = await Task.WhenAny(work, Task.Delay(BarInterval, time)) == work;
-            OfflineProgress now = progress();
+            var now = progress();
             bar.MaxValue = Math.Max(1, now.Total);
             bar.Value = now.Done;
         }

@@ -22,7 +22,8 @@ public sealed class CanonicalCompositionTests
     {
         int[] characters =
         [
-            .. CanonicalData.Classes.Keys, .. CanonicalData.Decompositions.Keys, .. CanonicalData.Unstable, 0x1100, 0x1112, 0x1113, 0x1160, 0x1161, 0x1175, 0x1176, 0x11A7,
+            .. CanonicalData.Classes.Keys, .. CanonicalData.Decompositions.Keys, .. CanonicalData.Unstable, 0x1100, 0x1112, 0x1113, 0x1160, 0x1161,
+                0x1175, 0x1176, 0x11A7,
             0x11A8, 0x11C2, 0x11C3, 0xAC00, 0xAC01, 0xAC1C, 0xD7A3, 0xD7A4, 'a', 'e', 'o', 'A', ' ', '中',
         ];
         var random = new Random(15);
@@ -44,5 +45,6 @@ public sealed class CanonicalCompositionTests
 
     /// <summary>Half of the characters are those that meet each other often: Latin and Hangul.</summary>
     private static int Drawn(int[] characters, Random random) =>
-        random.Next(2) == 0 ? characters[random.Next(characters.Length)] : random.Next(3) switch { 0 => 0x0300 + random.Next(0x30), 1 => 'a' + random.Next(26), _ => 0x1161 + random.Next(30) };
+        random.Next(2) == 0 ? characters[random.Next(characters.Length)]
+        : random.Next(3) switch { 0 => 0x0300 + random.Next(0x30), 1 => 'a' + random.Next(26), _ => 0x1161 + random.Next(30) };
 }

@@ -21,7 +21,8 @@ public sealed class HuggingFaceTokenizerTests
     public void Merging_cannot_forge_an_added_token()
     {
         // Such a file can be written, by mistake or not: the vocabulary holds the control token and merges lead to it.
-        var json = TokenizerJson.Create(["< E", "<E >"], """{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}""", addedTokens: """[{"id":257,"content":"<E>","special":true}]""");
+        var json = TokenizerJson.Create(["< E", "<E >"], """{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}""",
+            addedTokens: """[{"id":257,"content":"<E>","special":true}]""");
         json["model"]!["ignore_merges"] = true;
         var tokenizer = TokenizerJson.Load(json);
 
@@ -66,7 +67,8 @@ public sealed class HuggingFaceTokenizerTests
     {
         var split = $$"""{"type":"Split","pattern":{"String":"-"},"behavior":"{{behavior}}","invert":{{(invert ? "true" : "false")}}}""";
         var tokenizer = TokenizerJson.Load(TokenizerJson.Create(
-            ["a b", "c d", "- -", "ab -", "cd -", "- cd", "- ab"], $$"""{"type":"Sequence","pretokenizers":[{{split}},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]}"""));
+            ["a b", "c d", "- -", "ab -", "cd -", "- cd", "- ab"],
+            $$"""{"type":"Sequence","pretokenizers":[{{split}},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]}"""));
 
         Assert.Equal(expected, tokenizer.Pieces("ab-cd--ab"));
     }
@@ -78,7 +80,8 @@ public sealed class HuggingFaceTokenizerTests
     {
         var digits = $$"""{"type":"Digits","individual_digits":{{(individual ? "true" : "false")}}}""";
         var tokenizer = TokenizerJson.Load(TokenizerJson.Create(
-            ["1 2", "12 a", "a 3"], $$"""{"type":"Sequence","pretokenizers":[{{digits}},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]}"""));
+            ["1 2", "12 a", "a 3"],
+            $$"""{"type":"Sequence","pretokenizers":[{{digits}},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]}"""));
 
         Assert.Equal(expected, tokenizer.Pieces("12a3"));
     }
@@ -110,7 +113,8 @@ public sealed class HuggingFaceTokenizerTests
     [InlineData("single_word", "a<T> <T>", "97,60,84,62,32,300")]
     public void Added_tokens_take_white_space_and_stand_alone(string option, string text, string expected)
     {
-        var tokenizer = TokenizerJson.Load(TokenizerJson.Create([], addedTokens: $$"""[{"id":300,"content":"<T>","{{option}}":true,"special":true}]"""));
+        var tokenizer =
+            TokenizerJson.Load(TokenizerJson.Create([], addedTokens: $$"""[{"id":300,"content":"<T>","{{option}}":true,"special":true}]"""));
         var ids = tokenizer.Encode(text.Replace("|", string.Empty, StringComparison.Ordinal), recogniseAdded: true);
 
         Assert.Equal(expected, string.Join(',', ids.Select(id => id == 300 ? id : tokenizer.Bytes(id)[0])));
@@ -119,7 +123,9 @@ public sealed class HuggingFaceTokenizerTests
     [Fact]
     public void The_longest_added_token_wins()
     {
-        var tokenizer = TokenizerJson.Load(TokenizerJson.Create([], addedTokens: """[{"id":300,"content":"<a"},{"id":301,"content":"<a>"},{"id":302,"content":"><"}]"""));
+        var tokenizer =
+            TokenizerJson.Load(
+            TokenizerJson.Create([], addedTokens: """[{"id":300,"content":"<a"},{"id":301,"content":"<a>"},{"id":302,"content":"><"}]"""));
 
         Assert.Equal([301, 300], tokenizer.Encode("<a><a", recogniseAdded: true));
     }
@@ -153,7 +159,8 @@ public sealed class HuggingFaceTokenizerTests
     }
 
     [Theory]
-    [InlineData("""{"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":[["a","b","a"]]},"pre_tokenizer":{"type":"ByteLevel"}}""", "more than two")]
+    [InlineData("""{"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":[["a","b","a"]]},"pre_tokenizer":{"type":"ByteLevel"}}""",
+        "more than two")]
     [InlineData("""{"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":[["a"]]},"pre_tokenizer":{"type":"ByteLevel"}}""", "tokenizer.json")]
     [InlineData("""{"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":[7]},"pre_tokenizer":{"type":"ByteLevel"}}""", "tokenizer.json")]
     [InlineData("""{"model":{"type":"BPE","vocab":{"a":"0"},"merges":[]},"pre_tokenizer":{"type":"ByteLevel"}}""", "tokenizer.json")]
@@ -165,8 +172,10 @@ public sealed class HuggingFaceTokenizerTests
     [InlineData("""{"model":{"type":"BPE","vocab":{},"merges":[],"end_of_word_suffix":"</w>"}}""", "end_of_word_suffix")]
     [InlineData("""{"model":{"type":"BPE","vocab":{},"merges":[]},"pre_tokenizer":null}""", "ByteLevel")]
     [InlineData("""{"model":{"type":"BPE","vocab":{},"merges":[]},"pre_tokenizer":{"type":"Metaspace"}}""", "Metaspace")]
-    [InlineData("""{"model":{"type":"BPE","vocab":{},"merges":[]},"pre_tokenizer":{"type":"Split","pattern":{"Regex":"\\p{Han}"},"behavior":"Isolated"}}""", "{Han}")]
-    [InlineData("""{"model":{"type":"BPE","vocab":{},"merges":[]},"normalizer":{"type":"Lowercase"}}""", "Lowercase")]
+    [InlineData(
+        """{"model":{"type":"BPE","vocab":{},"merges":[]},"pre_tokenizer":{"type":"Split","pattern":{"Regex":"\\p{Han}"},"behavior":"Isolated"}}""",
+        "{Han}")]
+    [InlineData("""{"model":{"type":"BPE","vocab":{},"merges":[]},"normalizer":{"type":"NFKC"}}""", "NFKC")]
     [InlineData("""{"model":{"type":"BPE","vocab":{"a":0},"merges":["a b"]},"pre_tokenizer":{"type":"ByteLevel"}}""", "'a b'")]
     [InlineData("""{"model":{"type":"BPE"},"pre_tokenizer":{"type":"ByteLevel"}}""", "tokenizer.json")]
     [InlineData("""{}""", "no model")]

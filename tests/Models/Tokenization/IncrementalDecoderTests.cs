@@ -1,6 +1,7 @@
 using System.Text;
 using CsCheck;
-using R1Serverless.Models;
+using R1Serverless.Models.Templates;
+using R1Serverless.Models.Text;
 using R1Serverless.Models.Tokenization;
 
 namespace R1Serverless.Tests.Models.Tokenization;
@@ -102,6 +103,8 @@ public sealed class IncrementalDecoderTests
         public int VocabularySize => tokens.Length;
 
         public IReadOnlyList<int> Encode(string text, bool recogniseAdded) => throw new NotSupportedException();
+
+        public IReadOnlyList<int> Encode(MarkedText text) => throw new NotSupportedException();
 
         public int? AddedToken(string text) => null;
 

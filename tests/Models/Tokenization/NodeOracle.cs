@@ -13,7 +13,11 @@ internal static class NodeOracle
         return path;
     }
 
-    public static List<T> Answers<T>(IEnumerable<string> texts, string script, params string[] arguments)
+    public static List<T> Answers<T>(IEnumerable<string> texts, string script, params string[] arguments) =>
+        Answers<T, string>(texts, script, arguments);
+
+    /// <summary>The same of questions that are more than a text.</summary>
+    public static List<T> Answers<T, TQuestion>(IEnumerable<TQuestion> questions, string script, params string[] arguments)
     {
         Installed(RepositoryFiles.Path("tests", "oracles", "node_modules"));
         var start = new ProcessStartInfo("node", [RepositoryFiles.Path("tests", "oracles", script), .. arguments])
@@ -24,14 +28,15 @@ internal static class NodeOracle
         // The script answers while it reads, so the answers must be taken meanwhile.
         var answers = node.StandardOutput.ReadToEndAsync();
         var errors = node.StandardError.ReadToEndAsync();
-        foreach (var text in texts)
+        foreach (var question in questions)
         {
-            node.StandardInput.Write(JsonSerializer.Serialize(text) + "\n");
+            node.StandardInput.Write(JsonSerializer.Serialize(question) + "\n");
         }
 
         node.StandardInput.Close();
         node.WaitForExit();
         Assert.True(node.ExitCode == 0, errors.GetAwaiter().GetResult());
-        return [.. answers.GetAwaiter().GetResult().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonSerializer.Deserialize<T>(line)!)];
+        return [.. answers.GetAwaiter().GetResult().Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => JsonSerializer.Deserialize<T>(line)!)];
     }
 }

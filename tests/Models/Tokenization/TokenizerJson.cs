@@ -3,7 +3,8 @@ using R1Serverless.Models.Tokenization;
 
 namespace R1Serverless.Tests.Models.Tokenization;
 
-/// <summary>A small tokenizer.json whose parts a test replaces: the 256 bytes (ids 0 to 255 in the order of their characters), and the given merges from 256 on.</summary>
+/// <summary>A small tokenizer.json whose parts a test replaces: the 256 bytes (ids 0 to 255 in the order of their characters), and the given merges
+/// from 256 on.</summary>
 internal static class TokenizerJson
 {
     public const string ByteLevel = """{"type":"ByteLevel","add_prefix_space":false,"use_regex":true}""";

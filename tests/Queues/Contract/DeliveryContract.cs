@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using R1Serverless.Abstractions;
 using R1Serverless.Queues;
-using R1Serverless.Requests;
 
 namespace R1Serverless.Tests.Queues.Contract;
 
@@ -13,7 +13,7 @@ public abstract class DeliveryContract : TransportContract
     {
         await Gateway.Queue.EnqueueAsync(Requests("a", 5, "k"), Stop);
         await Gateway.Queue.EnqueueAsync([Request("a5", "k")], Stop);
-        List<Lease> leases = await LeaseAsync(Worker, 6);
+        var leases = await LeaseAsync(Worker, 6);
         Assert.Equal(["a0", "a1", "a2", "a3", "a4", "a5"], Ids(leases));
         Assert.All(leases, lease => Assert.Equal(1, lease.DequeueCount));
         Assert.All(leases, lease => Assert.InRange(lease.Age, TimeSpan.Zero, TimeSpan.FromMinutes(5)));
@@ -22,12 +22,12 @@ public abstract class DeliveryContract : TransportContract
     [Fact]
     public async Task A_request_comes_as_it_went_to_an_instance_that_was_not_there()
     {
-        QueuedRequest sent = Request("a") with { ReplyTo = "somewhere", Batch = "b1", TraceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" };
+        var sent = Request("a") with { ReplyTo = "somewhere", Batch = "b1", TraceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" };
         await Gateway.Queue.EnqueueAsync([sent], Stop);
         await Gateway.DisposeAsync();
         await Worker.DisposeAsync();
 
-        Transport later = await Fixture.ConnectAsync();
+        var later = await Fixture.ConnectAsync();
         Assert.Equivalent(sent, Assert.Single(await LeaseAsync(later, 1)).Message, strict: true);
     }
 
@@ -48,11 +48,11 @@ public abstract class DeliveryContract : TransportContract
 
         await Task.WhenAll(Enumerable.Range(0, 8).Select(async i =>
         {
-            IRequestQueue queue = (i % 2 == 0 ? Gateway : Worker).Queue;
-            Stopwatch watch = Stopwatch.StartNew();
+            var queue = (i % 2 == 0 ? Gateway : Worker).Queue;
+            var watch = Stopwatch.StartNew();
             while (taken.Count < Count && watch.Elapsed < Patience)
             {
-                foreach (Lease lease in await queue.LeaseAsync(WorkClass.Interactive, 7, TimeSpan.FromMilliseconds(20), Stop))
+                foreach (var lease in await queue.LeaseAsync(WorkClass.Interactive, 7, TimeSpan.FromMilliseconds(20), Stop))
                 {
                     taken.Add(lease.Message.Request.Id.Value);
                     Assert.True(await lease.CompleteAsync(Stop));
@@ -68,7 +68,7 @@ public abstract class DeliveryContract : TransportContract
     {
         await Gateway.Queue.EnqueueAsync(Requests("a", 3), Stop);
         Assert.Single(await Worker.Queue.LeaseAsync(WorkClass.Interactive, 1, Patience, Stop));
-        Stopwatch watch = Stopwatch.StartNew();
+        var watch = Stopwatch.StartNew();
         Assert.InRange((await Worker.Queue.LeaseAsync(WorkClass.Interactive, 32, Patience, Stop)).Count, 1, 2);
         Assert.InRange(watch.Elapsed, TimeSpan.Zero, Patience / 2);
     }
@@ -76,7 +76,7 @@ public abstract class DeliveryContract : TransportContract
     [Fact]
     public async Task Nothing_comes_of_an_empty_queue_once_patience_is_over()
     {
-        Stopwatch watch = Stopwatch.StartNew();
+        var watch = Stopwatch.StartNew();
         Assert.Empty(await Worker.Queue.LeaseAsync(WorkClass.Interactive, 1, TimeSpan.FromMilliseconds(300), Stop));
         Assert.InRange(watch.Elapsed, TimeSpan.FromMilliseconds(250), Patience);
     }
@@ -86,7 +86,7 @@ public abstract class DeliveryContract : TransportContract
     [InlineData(false)]
     public async Task A_waiting_leaser_gets_what_comes(bool sameInstance)
     {
-        Task<IReadOnlyList<Lease>> waiting = Worker.Queue.LeaseAsync(WorkClass.Bulk, 4, Patience, Stop).AsTask();
+        var waiting = Worker.Queue.LeaseAsync(WorkClass.Bulk, 4, Patience, Stop).AsTask();
         Assert.False(waiting.IsCompleted);
         await (sameInstance ? Worker : Gateway).Queue.EnqueueAsync([Request("a", workClass: WorkClass.Bulk)], Stop);
         Assert.Equal(["a"], Ids(await waiting));
@@ -95,8 +95,8 @@ public abstract class DeliveryContract : TransportContract
     [Fact]
     public async Task Waiting_can_be_cancelled()
     {
-        using CancellationTokenSource cancel = CancellationTokenSource.CreateLinkedTokenSource(Stop);
-        Task<IReadOnlyList<Lease>> waiting = Worker.Queue.LeaseAsync(WorkClass.Interactive, 1, Patience, cancel.Token).AsTask();
+        using var cancel = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+        var waiting = Worker.Queue.LeaseAsync(WorkClass.Interactive, 1, Patience, cancel.Token).AsTask();
         await cancel.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
 
@@ -107,13 +107,13 @@ public abstract class DeliveryContract : TransportContract
     [Fact]
     public async Task A_long_prompt_travels_like_a_short_one()
     {
-        string prompt = string.Concat(Enumerable.Range(0, 70_000).Select(i => $"{i % 997} é"));
+        var prompt = string.Concat(Enumerable.Range(0, 70_000).Select(i => $"{i % 997} é"));
         Assert.True(prompt.Length > 300_000);
         await Gateway.Queue.EnqueueAsync([Request("a"), Request("long", prompt: prompt), Request("b")], Stop);
 
-        List<Lease> leases = await LeaseAsync(Worker, 3);
+        var leases = await LeaseAsync(Worker, 3);
         Assert.Equal(["a", "b", "long"], Ids(leases).Order(StringComparer.Ordinal));
-        Lease lease = leases.Single(one => one.Message.Request.Id.Value == "long");
+        var lease = leases.Single(one => one.Message.Request.Id.Value == "long");
         Assert.Equal(prompt, ((Prompt.Text)lease.Message.Request.Prompt).Value);
         Assert.True(await lease.CompleteAsync(Stop));
     }
@@ -132,8 +132,9 @@ public abstract class DeliveryContract : TransportContract
     protected static async Task<List<Lease>> LeaseAsync(Transport transport, int count, WorkClass workClass = WorkClass.Interactive)
     {
         List<Lease> leases = [];
-        Stopwatch watch = Stopwatch.StartNew();
-        while (leases.Count < count && watch.Elapsed < Patience) leases.AddRange(await transport.Queue.LeaseAsync(workClass, count - leases.Count, TimeSpan.FromSeconds(1), Stop));
+        var watch = Stopwatch.StartNew();
+        while (leases.Count < count && watch.Elapsed < Patience)
+            leases.AddRange(await transport.Queue.LeaseAsync(workClass, count - leases.Count, TimeSpan.FromSeconds(1), Stop));
         Assert.Equal(count, leases.Count);
         return leases;
     }

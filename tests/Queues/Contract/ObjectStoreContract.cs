@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
-using R1Serverless.Queues;
+using R1Serverless.Storage;
 
 namespace R1Serverless.Tests.Queues.Contract;
 
@@ -14,10 +14,10 @@ public abstract class ObjectStoreContract : TransportContract
     public async Task What_was_put_is_there_for_every_instance()
     {
         byte[] content = [.. Enumerable.Range(0, 1000).Select(i => (byte)i)];
-        string? tag = await Store.PutAsync("results/a.json", content, PutCondition.Always, Stop);
+        var tag = await Store.PutAsync("results/a.json", content, PutCondition.Always, Stop);
         Assert.NotNull(tag);
 
-        StoredObject? stored = await Other.GetAsync("results/a.json", Stop);
+        var stored = await Other.GetAsync("results/a.json", Stop);
         Assert.Equal(content, stored!.Content.ToArray());
         Assert.Equal(tag, stored.Tag);
         Assert.True(await Other.ExistsAsync("results/a.json", Stop));
@@ -32,7 +32,9 @@ public abstract class ObjectStoreContract : TransportContract
         Assert.Null(await Store.OpenAsync("no/such", Stop));
         Assert.False(await Store.ExistsAsync("no/such", Stop));
         Assert.False(await Store.DeleteAsync("no/such", Stop));
-        Assert.Null(await Store.PutAsync("no/such", Bytes("x"), PutCondition.Unchanged((await Store.PutAsync("some", Bytes("y"), PutCondition.Always, Stop))!), Stop));
+        Assert.Null(
+            await Store.PutAsync("no/such", Bytes("x"),
+            PutCondition.Unchanged((await Store.PutAsync("some", Bytes("y"), PutCondition.Always, Stop))!), Stop));
         Assert.Empty(await NamesAsync("no/"));
     }
 
@@ -47,14 +49,17 @@ public abstract class ObjectStoreContract : TransportContract
     public async Task Every_write_gives_a_new_tag_even_of_the_same_content()
     {
         HashSet<string> tags = new(StringComparer.Ordinal);
-        for (int i = 0; i < 20; i++) Assert.True(tags.Add((await Store.PutAsync("a", Bytes("same"), PutCondition.Always, Stop))!));
+        for (var i = 0; i < 20; i++) Assert.True(tags.Add((await Store.PutAsync("a", Bytes("same"), PutCondition.Always, Stop))!));
     }
 
     [Fact]
     public async Task Of_many_who_write_if_absent_one_wins()
     {
-        string?[] tags = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => (i % 2 == 0 ? Store : Other).PutAsync("results/race", Bytes($"writer {i}"), PutCondition.Absent, Stop).AsTask()));
-        int winner = Assert.Single(Enumerable.Range(0, 20), i => tags[i] is not null);
+        var tags =
+            await Task.WhenAll(
+                Enumerable.Range(0, 20)
+                .Select(i => (i % 2 == 0 ? Store : Other).PutAsync("results/race", Bytes($"writer {i}"), PutCondition.Absent, Stop).AsTask()));
+        var winner = Assert.Single(Enumerable.Range(0, 20), i => tags[i] is not null);
         Assert.Equal($"writer {winner}", await ReadAsync("results/race"));
         Assert.Null(await Store.PutAsync("results/race", Bytes("late"), PutCondition.Absent, Stop));
     }
@@ -67,11 +72,11 @@ public abstract class ObjectStoreContract : TransportContract
 
         await Task.WhenAll(Enumerable.Range(0, Writers).Select(async i =>
         {
-            IObjectStore store = i % 2 == 0 ? Store : Other;
-            for (int done = 0; done < Rounds;)
+            var store = i % 2 == 0 ? Store : Other;
+            for (var done = 0; done < Rounds;)
             {
-                StoredObject read = (await store.GetAsync("count", Stop))!;
-                int value = int.Parse(Encoding.UTF8.GetString(read.Content.Span));
+                var read = (await store.GetAsync("count", Stop))!;
+                var value = int.Parse(Encoding.UTF8.GetString(read.Content.Span));
                 if (await store.PutAsync("count", Bytes($"{value + 1}"), PutCondition.Unchanged(read.Tag), Stop) is not null) done++;
             }
         }));
@@ -82,8 +87,8 @@ public abstract class ObjectStoreContract : TransportContract
     [Fact]
     public async Task A_tag_of_an_object_that_was_replaced_or_deleted_does_not_hold()
     {
-        string first = (await Store.PutAsync("a", Bytes("1"), PutCondition.Always, Stop))!;
-        string second = (await Store.PutAsync("a", Bytes("2"), PutCondition.Unchanged(first), Stop))!;
+        var first = (await Store.PutAsync("a", Bytes("1"), PutCondition.Always, Stop))!;
+        var second = (await Store.PutAsync("a", Bytes("2"), PutCondition.Unchanged(first), Stop))!;
         Assert.Null(await Store.PutAsync("a", Bytes("3"), PutCondition.Unchanged(first), Stop));
         Assert.True(await Store.DeleteAsync("a", Stop));
         Assert.Null(await Store.PutAsync("a", Bytes("3"), PutCondition.Unchanged(second), Stop));
@@ -96,12 +101,12 @@ public abstract class ObjectStoreContract : TransportContract
     public async Task A_list_is_in_ordinal_order_and_holds_what_lies_below()
     {
         string[] names = ["l/a", "l/a-b", "l/a.b", "l/B", "l/b/c/d", "l/b/c2", "l/b-", "l/b0", "l/_"];
-        foreach (string name in names) await Store.PutAsync(name, Bytes(name), PutCondition.Always, Stop);
+        foreach (var name in names) await Store.PutAsync(name, Bytes(name), PutCondition.Always, Stop);
         await Store.PutAsync("l2/a", Bytes("x"), PutCondition.Always, Stop);
         await Store.PutAsync("l-", Bytes("x"), PutCondition.Always, Stop);
 
         List<ObjectEntry> entries = [];
-        await foreach (ObjectEntry entry in Other.ListAsync("l/", Stop)) entries.Add(entry);
+        await foreach (var entry in Other.ListAsync("l/", Stop)) entries.Add(entry);
         Assert.Equal(names.Order(StringComparer.Ordinal), entries.Select(entry => entry.Name));
         Assert.All(entries, entry => Assert.Equal(entry.Name.Length, entry.Bytes));
         Assert.All(entries, entry => Assert.InRange(entry.Age, TimeSpan.Zero, TimeSpan.FromMinutes(1)));
@@ -111,7 +116,7 @@ public abstract class ObjectStoreContract : TransportContract
     [Fact]
     public async Task A_list_may_be_long()
     {
-        foreach (int i in Enumerable.Range(0, 60)) await Store.PutAsync($"many/{i:D4}", Bytes("x"), PutCondition.Always, Stop);
+        foreach (var i in Enumerable.Range(0, 60)) await Store.PutAsync($"many/{i:D4}", Bytes("x"), PutCondition.Always, Stop);
         Assert.Equal(Enumerable.Range(0, 60).Select(i => $"many/{i:D4}"), await NamesAsync("many/"));
     }
 
@@ -124,7 +129,7 @@ public abstract class ObjectStoreContract : TransportContract
         await Store.PutAsync("m/b", Bytes("y"), PutCondition.Always, Stop);
 
         List<ObjectEntry> entries = [];
-        await foreach (ObjectEntry entry in Store.ListAsync("m/", Stop)) entries.Add(entry);
+        await foreach (var entry in Store.ListAsync("m/", Stop)) entries.Add(entry);
         Assert.True(entries[0].Age - entries[1].Age >= TimeSpan.FromSeconds(1));
     }
 
@@ -136,10 +141,10 @@ public abstract class ObjectStoreContract : TransportContract
         await Store.PutAsync("files/large", source, Stop);
         Assert.InRange(source.LargestRead, 1, 8 << 20);
 
-        using Stream stored = (await Other.OpenAsync("files/large", Stop))!;
+        using var stored = (await Other.OpenAsync("files/large", Stop))!;
         using PatternStream again = new(Bytes);
         Assert.Equal(await SHA256.HashDataAsync(again, Stop), await SHA256.HashDataAsync(stored, Stop));
-        await foreach (ObjectEntry entry in Store.ListAsync("files/", Stop)) Assert.Equal(Bytes, entry.Bytes);
+        await foreach (var entry in Store.ListAsync("files/", Stop)) Assert.Equal(Bytes, entry.Bytes);
     }
 
     [Fact]
@@ -159,10 +164,10 @@ public abstract class ObjectStoreContract : TransportContract
     public async Task A_part_is_read_of_the_version_that_was_asked_for_and_of_no_other(string name)
     {
         byte[] content = [.. Enumerable.Range(0, 200_000).Select(i => (byte)(i * 31 >> 3))];
-        string tag = (await Store.PutAsync(name, content, PutCondition.Always, Stop))!;
+        var tag = (await Store.PutAsync(name, content, PutCondition.Always, Stop))!;
         Assert.Equal(new ObjectHead(content.Length, tag), await Other.FindAsync(name, Stop));
 
-        byte[] part = new byte[70_000];
+        var part = new byte[70_000];
         Assert.Equal(70_000, await Other.ReadAsync(name, tag, 30_001, part, Stop));
         Assert.Equal(content[30_001..100_001], part);
         Assert.Equal(60_000, await Other.ReadAsync(name, tag, 140_000, part, Stop));
@@ -170,7 +175,7 @@ public abstract class ObjectStoreContract : TransportContract
         Assert.Equal(0, await Other.ReadAsync(name, tag, 200_000, part, Stop));
         Assert.Equal(0, await Other.ReadAsync(name, tag, 0, Memory<byte>.Empty, Stop));
 
-        string next = (await Store.PutAsync(name, content, PutCondition.Always, Stop))!;
+        var next = (await Store.PutAsync(name, content, PutCondition.Always, Stop))!;
         Assert.Null(await Other.ReadAsync(name, tag, 0, part, Stop));
         Assert.Equal(70_000, await Other.ReadAsync(name, next, 0, part, Stop));
         await Store.DeleteAsync(name, Stop);
@@ -184,12 +189,12 @@ public abstract class ObjectStoreContract : TransportContract
     public async Task Who_looks_for_a_change_is_told_of_each_and_of_nothing_else(string name)
     {
         Assert.Equal(new ObjectChange(true, null), await Other.GetIfChangedAsync(name, "\"none\"", Stop));
-        string first = (await Store.PutAsync(name, Bytes("1"), PutCondition.Always, Stop))!;
-        ObjectChange found = await Other.GetIfChangedAsync(name, "\"none\"", Stop);
+        var first = (await Store.PutAsync(name, Bytes("1"), PutCondition.Always, Stop))!;
+        var found = await Other.GetIfChangedAsync(name, "\"none\"", Stop);
         Assert.Equal((true, first), (found.IsChange, found.Object!.Tag));
         Assert.Equal(default, await Other.GetIfChangedAsync(name, first, Stop));
 
-        string second = (await Store.PutAsync(name, Bytes("2"), PutCondition.Unchanged(first), Stop))!;
+        var second = (await Store.PutAsync(name, Bytes("2"), PutCondition.Unchanged(first), Stop))!;
         found = await Other.GetIfChangedAsync(name, first, Stop);
         Assert.Equal((second, "2"), (found.Object!.Tag, Encoding.UTF8.GetString(found.Object.Content.Span)));
         await Store.DeleteAsync(name, Stop);
@@ -200,10 +205,10 @@ public abstract class ObjectStoreContract : TransportContract
     public async Task Who_reads_sees_one_version_whole_while_others_write()
     {
         await Store.PutAsync("a", Whole(0), PutCondition.Always, Stop);
-        Task writing = WriteAsync();
+        var writing = WriteAsync();
         do
         {
-            using Stream stream = (await Other.OpenAsync("a", Stop))!;
+            using var stream = (await Other.OpenAsync("a", Stop))!;
             using MemoryStream read = new();
             await stream.CopyToAsync(read, Stop);
             Assert.Equal(200_000, read.Length);
@@ -263,7 +268,7 @@ public abstract class ObjectStoreContract : TransportContract
     private async Task<List<string>> NamesAsync(string prefix)
     {
         List<string> names = [];
-        await foreach (ObjectEntry entry in Other.ListAsync(prefix, Stop)) names.Add(entry.Name);
+        await foreach (var entry in Other.ListAsync(prefix, Stop)) names.Add(entry.Name);
         return names;
     }
 }

@@ -24,15 +24,17 @@ internal sealed class PatternStream(long length, long breakAt = long.MaxValue) :
     {
         LargestRead = Math.Max(LargestRead, buffer.Length);
         if (_position >= breakAt) throw new IOException("The source broke.");
-        int count = (int)Math.Min(buffer.Length, length - _position);
-        for (int i = 0; i < count; i++) buffer[i] = (byte)((_position + i) * 2654435761 >> 13);
+        var count = (int)Math.Min(buffer.Length, length - _position);
+        for (var i = 0; i < count; i++) buffer[i] = (byte)((_position + i) * 2654435761 >> 13);
         _position += count;
         return count;
     }
 
-    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => ValueTask.FromResult(Read(buffer.Span));
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+        ValueTask.FromResult(Read(buffer.Span));
 
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => Task.FromResult(Read(buffer.AsSpan(offset, count)));
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        Task.FromResult(Read(buffer.AsSpan(offset, count)));
 
     public override void Flush()
     {

@@ -1,5 +1,5 @@
+using R1Serverless.Abstractions;
 using R1Serverless.Queues;
-using R1Serverless.Requests;
 
 namespace R1Serverless.Tests.Queues.Contract;
 
@@ -11,11 +11,12 @@ public abstract class ReplyChannelContract : TransportContract
     public async Task Replies_arrive_in_order(bool sameInstance)
     {
         const int Count = 40;
-        IReplyChannel sender = (sameInstance ? Gateway : Worker).Replies;
-        Task<List<Reply>> receiving = ReceiveAsync(Gateway, Count);
-        for (int i = 0; i < Count; i += 2) await sender.SendAsync(Gateway.Replies.Address, [Delta("a", i, $"{i} "), Delta("a", i + 1, $"{i + 1} é")], Stop);
+        var sender = (sameInstance ? Gateway : Worker).Replies;
+        var receiving = ReceiveAsync(Gateway, Count);
+        for (var i = 0; i < Count; i += 2)
+            await sender.SendAsync(Gateway.Replies.Address, [Delta("a", i, $"{i} "), Delta("a", i + 1, $"{i + 1} é")], Stop);
 
-        List<Reply> replies = await receiving;
+        var replies = await receiving;
         Assert.Equal(Enumerable.Range(0, Count).Select(i => (long)i), replies.Select(reply => reply.First));
         Assert.All(replies, reply => Assert.Equal((new RequestId("a"), 1), (reply.Id, reply.Delivery)));
         Assert.Equal(new InferenceEvent.Delta(0, DeltaKind.Answer, "39 é"), Assert.Single(replies[^1].Events));
@@ -31,7 +32,7 @@ public abstract class ReplyChannelContract : TransportContract
     [Fact]
     public async Task Every_instance_has_an_address_and_receives_only_its_own()
     {
-        Transport other = await Fixture.ConnectAsync();
+        var other = await Fixture.ConnectAsync();
         Assert.NotEqual(Gateway.Replies.Address, other.Replies.Address);
         await Worker.Replies.SendAsync(other.Replies.Address, [Delta("other", 0, "x")], Stop);
         await Worker.Replies.SendAsync(Gateway.Replies.Address, [Delta("own", 0, "x")], Stop);
@@ -43,10 +44,11 @@ public abstract class ReplyChannelContract : TransportContract
     [Fact]
     public async Task Several_requests_and_events_may_share_a_message()
     {
-        Reply two = new(new RequestId("b"), 3, 7, [new InferenceEvent.ChoiceFinished(0, FinishReason.Stop), new InferenceEvent.Finished(new Usage(1, 2, 0))]);
+        Reply two = new(new RequestId("b"), 3, 7,
+            [new InferenceEvent.ChoiceFinished(0, FinishReason.Stop), new InferenceEvent.Finished(new Usage(1, 2, 0))]);
         await Worker.Replies.SendAsync(Gateway.Replies.Address, [Delta("a", 0, "x"), two], Stop);
 
-        List<Reply> replies = await ReceiveAsync(Gateway, 2);
+        var replies = await ReceiveAsync(Gateway, 2);
         Assert.Equal("a", replies[0].Id.Value);
         Assert.Equal((two.Id, 3, 7), (replies[1].Id, replies[1].Delivery, replies[1].First));
         Assert.Equal(two.Events, replies[1].Events);
@@ -57,7 +59,7 @@ public abstract class ReplyChannelContract : TransportContract
     {
         string text = new('é', 150_000);
         await Worker.Replies.SendAsync(Gateway.Replies.Address, [Delta("a", 0, text), Delta("a", 1, "end")], Stop);
-        List<Reply> replies = await ReceiveAsync(Gateway, 2);
+        var replies = await ReceiveAsync(Gateway, 2);
         Assert.Equal(text, ((InferenceEvent.Delta)replies[0].Events[0]).Text);
         Assert.Equal(1, replies[1].First);
     }
@@ -65,8 +67,8 @@ public abstract class ReplyChannelContract : TransportContract
     [Fact]
     public async Task To_send_to_an_instance_that_is_gone_is_no_error()
     {
-        Transport gone = await Fixture.ConnectAsync();
-        string address = gone.Replies.Address;
+        var gone = await Fixture.ConnectAsync();
+        var address = gone.Replies.Address;
         await gone.DisposeAsync();
 
         await Worker.Replies.SendAsync(address, [Delta("a", 0, "x")], Stop);
@@ -77,11 +79,11 @@ public abstract class ReplyChannelContract : TransportContract
     [Fact]
     public async Task Receiving_ends_when_it_is_cancelled()
     {
-        using CancellationTokenSource cancel = CancellationTokenSource.CreateLinkedTokenSource(Stop);
-        await using IAsyncEnumerator<Reply> receiving = Gateway.Replies.ReceiveAsync(cancel.Token).GetAsyncEnumerator(cancel.Token);
-        Task<bool> next = receiving.MoveNextAsync().AsTask();
+        using var cancel = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+        await using var receiving = Gateway.Replies.ReceiveAsync(cancel.Token).GetAsyncEnumerator(cancel.Token);
+        var next = receiving.MoveNextAsync().AsTask();
         await cancel.CancelAsync();
-        bool came = false;
+        var came = false;
         try
         {
             came = await next.WaitAsync(Patience, Stop);
@@ -93,14 +95,15 @@ public abstract class ReplyChannelContract : TransportContract
         Assert.False(came);
     }
 
-    protected static Reply Delta(string id, long first, string text) => new(new RequestId(id), 1, first, [new InferenceEvent.Delta(0, DeltaKind.Answer, text)]);
+    protected static Reply Delta(string id, long first, string text) =>
+        new(new RequestId(id), 1, first, [new InferenceEvent.Delta(0, DeltaKind.Answer, text)]);
 
     protected static async Task<List<Reply>> ReceiveAsync(Transport transport, int count)
     {
         List<Reply> replies = [];
-        using CancellationTokenSource late = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+        using var late = CancellationTokenSource.CreateLinkedTokenSource(Stop);
         late.CancelAfter(Patience);
-        await foreach (Reply reply in transport.Replies.ReceiveAsync(late.Token))
+        await foreach (var reply in transport.Replies.ReceiveAsync(late.Token))
         {
             replies.Add(reply);
             if (replies.Count == count) break;

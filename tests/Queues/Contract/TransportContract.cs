@@ -1,5 +1,5 @@
+using R1Serverless.Abstractions;
 using R1Serverless.Queues;
-using R1Serverless.Requests;
 
 namespace R1Serverless.Tests.Queues.Contract;
 
@@ -30,12 +30,13 @@ public abstract class TransportContract : IAsyncLifetime
         GC.SuppressFinalize(this);
     }
 
-    protected static QueuedRequest Request(string id, string owner = "", WorkClass workClass = WorkClass.Interactive, string prompt = "7 × 8 = ?", string? replyTo = null) => new()
-    {
-        Request = new InferenceRequest { Id = new RequestId(id), Model = "m", Prompt = new Prompt.Text(prompt), Owner = owner },
-        Class = workClass,
-        ReplyTo = replyTo,
-    };
+    protected static QueuedRequest Request(string id, string owner = "", WorkClass workClass = WorkClass.Interactive, string prompt = "7 × 8 = ?",
+        string? replyTo = null) => new()
+        {
+            Request = new InferenceRequest { Id = new RequestId(id), Model = "m", Prompt = new Prompt.Text(prompt), Owner = owner },
+            Class = workClass,
+            ReplyTo = replyTo,
+        };
 
     /// <summary>Requests named <c>{name}0</c>, <c>{name}1</c> and so on.</summary>
     protected static QueuedRequest[] Requests(string name, int count, string owner = "", WorkClass workClass = WorkClass.Interactive) =>

@@ -13,7 +13,7 @@ public abstract class TransportFixture : IAsyncDisposable
     /// <summary>One more instance on the same queues and store, opened, as another process would have it; disposed with the fixture.</summary>
     public async ValueTask<Transport> ConnectAsync()
     {
-        Transport transport = Create();
+        var transport = Create();
         _connected.Add(transport);
         await transport.OpenAsync(TestContext.Current.CancellationToken);
         return transport;
@@ -27,7 +27,7 @@ public abstract class TransportFixture : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (Transport transport in _connected) await transport.DisposeAsync();
+        foreach (var transport in _connected) await transport.DisposeAsync();
         await RemoveAsync();
         GC.SuppressFinalize(this);
     }

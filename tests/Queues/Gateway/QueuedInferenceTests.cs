@@ -1,6 +1,8 @@
+using R1Serverless.Abstractions;
 using R1Serverless.Queues;
-using R1Serverless.Requests;
-using R1Serverless.Tests.Access;
+using R1Serverless.Queues.Gateway;
+using R1Serverless.Storage;
+using R1Serverless.Tests.Auth;
 
 namespace R1Serverless.Tests.Queues.Gateway;
 
@@ -11,7 +13,7 @@ public sealed class QueuedInferenceTests
     {
         drain.Work(drain.Engine());
         List<(TimeSpan At, InferenceEvent Happened)> events = [];
-        await foreach (InferenceEvent happened in drain.Gate().RunAsync(Request("a", 20), CancellationToken.None)) events.Add((world.Now, happened));
+        await foreach (var inferenceEvent in drain.Gate().RunAsync(Request("a", 20), CancellationToken.None)) events.Add((world.Now, inferenceEvent));
 
         Assert.Equal(ScriptedEngine.Text(20), Text(events.Select(e => e.Happened)));
         Assert.IsType<InferenceEvent.Admitted>(events[0].Happened);
@@ -19,15 +21,16 @@ public sealed class QueuedInferenceTests
         // Each word a tenth of a second after the one before, and none later than a message may wait.
         TimeSpan[] words = [.. events.Where(e => e.Happened is InferenceEvent.Delta).Select(e => e.At)];
         Assert.Equal(20, words.Length);
-        for (int i = 0; i < 20; i++) Assert.InRange(words[i] - words[0] - (i * ScriptedEngine.WordTime), -TimeSpan.FromMilliseconds(40), TimeSpan.FromMilliseconds(40));
+        for (var i = 0; i < 20; i++)
+            Assert.InRange(words[i] - words[0] - (i * ScriptedEngine.WordTime), -TimeSpan.FromMilliseconds(40), TimeSpan.FromMilliseconds(40));
     });
 
     [Fact]
     public void Streams_to_one_gateway_share_its_messages() => Run(async (world, drain) =>
     {
         drain.Work(drain.Engine(slots: 64));
-        QueuedInference gateway = drain.Gate();
-        string[] texts = await Task.WhenAll(Enumerable.Range(0, 40).Select(async i => Text(await AllAsync(gateway, Request($"r{i}", 30)))));
+        var gateway = drain.Gate();
+        var texts = await Task.WhenAll(Enumerable.Range(0, 40).Select(async i => Text(await AllAsync(gateway, Request($"r{i}", 30)))));
 
         Assert.All(texts, text => Assert.Equal(ScriptedEngine.Text(30), text));
         Assert.Equal(0, gateway.Awaited);
@@ -41,14 +44,14 @@ public sealed class QueuedInferenceTests
     {
         ScriptedEngine mortal = drain.Engine(), second = drain.Engine();
         mortal.HangsBefore = 7;
-        FakeTransport cut = drain.Connect();
+        var cut = drain.Connect();
         drain.Work(mortal, cut);
-        Task<List<InferenceEvent>> answer = AllAsync(drain.Gate(), Request("a", 12));
+        var answer = AllAsync(drain.Gate(), Request("a", 12));
         await world.UntilAsync(() => mortal.Started.Count == 1);
         await world.PassAsync(2);
         cut.IsCut = true;
         drain.Work(second);
-        List<InferenceEvent> events = await answer;
+        var events = await answer;
 
         Assert.Equal(ScriptedEngine.Text(12), Text(events));
         Assert.Single(events.OfType<InferenceEvent.Admitted>());
@@ -66,13 +69,13 @@ public sealed class QueuedInferenceTests
         ScriptedEngine mortal = drain.Engine(), second = drain.Engine();
         mortal.HangsBefore = 7;
         second.Word = (_, i) => i < 4 ? $"w{i} " : $"v{i} ";
-        FakeTransport cut = drain.Connect();
+        var cut = drain.Connect();
         drain.Work(mortal, cut);
-        Task<List<InferenceEvent>> answer = AllAsync(drain.Gate(), Request("a", 12));
+        var answer = AllAsync(drain.Gate(), Request("a", 12));
         await world.PassAsync(2);
         cut.IsCut = true;
         drain.Work(second);
-        List<InferenceEvent> events = await answer;
+        var events = await answer;
 
         Assert.Equal(ScriptedEngine.Text(7), Text(events));
         Assert.Equal(InferenceErrorKind.Internal, Assert.IsType<InferenceEvent.Failed>(events[^1]).Error.Kind);
@@ -84,10 +87,10 @@ public sealed class QueuedInferenceTests
     [InlineData(11)]
     public void What_a_lost_message_held_comes_from_the_result(int lost) => Run(async (world, drain) =>
     {
-        int seen = 0;
+        var seen = 0;
         drain.Broker.LosesReply = _ => seen++ == lost;
         drain.Work(drain.Engine());
-        List<InferenceEvent> events = await AllAsync(drain.Gate(), Request("a", 12));
+        var events = await AllAsync(drain.Gate(), Request("a", 12));
 
         Assert.Equal(ScriptedEngine.Text(12), Text(events));
         Assert.IsType<InferenceEvent.Finished>(events[^1]);
@@ -99,7 +102,7 @@ public sealed class QueuedInferenceTests
     {
         drain.Broker.LosesReply = _ => true;
         drain.Work(drain.Engine());
-        List<InferenceEvent> events = await AllAsync(drain.Gate(), Request("a", 12));
+        var events = await AllAsync(drain.Gate(), Request("a", 12));
         Assert.Equal(ScriptedEngine.Text(12), Text(events));
         Assert.InRange(world.Now, TimeSpan.FromSeconds(1.2), TimeSpan.FromSeconds(2.5));
     });
@@ -107,9 +110,9 @@ public sealed class QueuedInferenceTests
     [Fact]
     public void A_broker_that_is_away_for_ten_seconds_delays_an_answer_and_breaks_nothing() => Run(async (world, drain) =>
     {
-        ScriptedEngine engine = drain.Engine();
+        var engine = drain.Engine();
         drain.Work(engine);
-        Task<List<InferenceEvent>> answer = AllAsync(drain.Gate(), Request("a", 60));
+        var answer = AllAsync(drain.Gate(), Request("a", 60));
         await world.PassAsync(3);
         drain.Broker.IsDown = true;
         await world.PassAsync(10);
@@ -124,7 +127,7 @@ public sealed class QueuedInferenceTests
     public void A_request_that_cannot_be_enqueued_says_so() => Run(async (world, drain) =>
     {
         drain.Broker.IsDown = true;
-        InferenceEvent.Failed failed = Assert.IsType<InferenceEvent.Failed>(Assert.Single(await AllAsync(drain.Gate(), Request("a", 1))));
+        var failed = Assert.IsType<InferenceEvent.Failed>(Assert.Single(await AllAsync(drain.Gate(), Request("a", 1))));
         Assert.Equal((InferenceErrorKind.Unavailable, TimeSpan.FromSeconds(1)), (failed.Error.Kind, failed.Error.RetryAfter));
         // It may have been enqueued all the same: nobody would read its answer.
         drain.Broker.IsDown = false;
@@ -134,13 +137,13 @@ public sealed class QueuedInferenceTests
     [Fact]
     public void A_client_that_goes_stops_the_worker_within_two_seconds() => Run(async (world, drain) =>
     {
-        ScriptedEngine engine = drain.Engine();
+        var engine = drain.Engine();
         drain.Work(engine);
-        QueuedInference gateway = drain.Gate();
+        var gateway = drain.Gate();
         using CancellationTokenSource gone = new(TimeSpan.FromSeconds(3), world.Clock);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            await foreach (InferenceEvent _ in gateway.RunAsync(Request("a", 1000), gone.Token))
+            await foreach (var _ in gateway.RunAsync(Request("a", 1000), gone.Token))
             {
             }
         });
@@ -155,8 +158,8 @@ public sealed class QueuedInferenceTests
     public void A_gateway_that_stops_leaves_the_requests_of_its_clients_running() => Run(async (world, drain) =>
     {
         drain.Work(drain.Engine());
-        QueuedInference gateway = drain.Gate();
-        await foreach (InferenceEvent happened in gateway.RunAsync(Request("a", 50), CancellationToken.None))
+        var gateway = drain.Gate();
+        await foreach (var inferenceEvent in gateway.RunAsync(Request("a", 50), CancellationToken.None))
         {
             gateway.LeaveRunning();
             break;
@@ -169,8 +172,8 @@ public sealed class QueuedInferenceTests
     public void A_request_taken_back_ends_at_once_for_its_client() => Run(async (world, drain) =>
     {
         drain.Work(drain.Engine());
-        QueuedInference gateway = drain.Gate();
-        Task<List<InferenceEvent>> answer = AllAsync(gateway, Request("a", 1000));
+        var gateway = drain.Gate();
+        var answer = AllAsync(gateway, Request("a", 1000));
         await world.PassAsync(3);
         Assert.True(await gateway.CancelAsync(new RequestId("a"), CancellationToken.None));
         Assert.False(await gateway.CancelAsync(new RequestId("a"), CancellationToken.None));
@@ -181,7 +184,7 @@ public sealed class QueuedInferenceTests
     [Fact]
     public void A_request_that_nobody_starts_expires_at_its_deadline() => Run(async (world, drain) =>
     {
-        List<InferenceEvent> events = await AllAsync(drain.Gate(), Request("a", 5) with { Deadline = TimeSpan.FromSeconds(20) });
+        var events = await AllAsync(drain.Gate(), Request("a", 5) with { Deadline = TimeSpan.FromSeconds(20) });
         Assert.Equal(InferenceErrorKind.DeadlineExceeded, Assert.IsType<InferenceEvent.Failed>(Assert.Single(events)).Error.Kind);
         Assert.InRange(world.Now, TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(23.1));
         Assert.Equal(RequestOutcome.Expired, (await drain.ResultsAsync("a")).Single().Outcome);
@@ -191,9 +194,9 @@ public sealed class QueuedInferenceTests
     [Fact]
     public void What_was_submitted_can_be_followed_to_its_end() => Run(async (world, drain) =>
     {
-        QueuedInference gateway = drain.Gate();
+        var gateway = drain.Gate();
         await gateway.SubmitAsync(Request("a", 20), WorkClass.Bulk, "b1", CancellationToken.None);
-        Task<List<InferenceEvent>> followed = AllAsync(gateway, new RequestId("a"));
+        var followed = AllAsync(gateway, new RequestId("a"));
         await world.PassAsync(5);
         drain.Work(drain.Engine());
         Assert.Equal(ScriptedEngine.Text(20), Text(await followed));
@@ -204,10 +207,11 @@ public sealed class QueuedInferenceTests
     [Fact]
     public void An_id_that_is_awaited_already_is_refused() => Run(async (world, drain) =>
     {
-        QueuedInference gateway = drain.Gate();
+        var gateway = drain.Gate();
         drain.Work(drain.Engine());
-        Task<List<InferenceEvent>> first = AllAsync(gateway, Request("a", 5));
-        Assert.Equal(InferenceErrorKind.InvalidRequest, Assert.IsType<InferenceEvent.Failed>(Assert.Single(await AllAsync(gateway, Request("a", 5)))).Error.Kind);
+        var first = AllAsync(gateway, Request("a", 5));
+        Assert.Equal(InferenceErrorKind.InvalidRequest,
+            Assert.IsType<InferenceEvent.Failed>(Assert.Single(await AllAsync(gateway, Request("a", 5)))).Error.Kind);
         Assert.Equal(ScriptedEngine.Text(5), Text(await first));
     });
 
@@ -217,17 +221,17 @@ public sealed class QueuedInferenceTests
     public void A_gateway_that_closes_has_nothing_to_do_with_its_transport_afterwards(bool isCutBefore) => Run(async (world, drain) =>
     {
         CapturedLog<QueuedInference> log = new();
-        FakeTransport transport = drain.Connect();
-        QueuedInference gateway = new(transport, new QueuedInferenceOptions(), world.Clock, log);
+        var transport = drain.Connect();
+        QueuedInference gateway = new(transport, world.Clock, log);
         using CancellationTokenSource cut = new();
-        Task<List<InferenceEvent>> stream = AllAsync(gateway.RunAsync(Request("a", 50), cut.Token));
+        var stream = AllAsync(gateway.RunAsync(Request("a", 50), cut.Token));
         await world.PassAsync(1);
         // Cut off before, the request is being taken back, which does not come through; cut off afterwards, it runs on.
         drain.Broker.IsDown = true;
         if (isCutBefore) cut.Cancel();
         await gateway.DisposeAsync();
         Assert.InRange(world.Now, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(7));
-        int before = log.Messages.Count;
+        var before = log.Messages.Count;
         cut.Cancel();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => stream);
         await world.PassAsync(60);
@@ -236,18 +240,50 @@ public sealed class QueuedInferenceTests
         Assert.False(await drain.Results.ExistsAsync(new RequestId("a"), CancellationToken.None));
     });
 
+    [Fact]
+    public void A_fault_in_sending_replies_costs_those_replies_and_no_later_ones() => Run(async (world, drain) =>
+    {
+        var breaks = true;
+        drain.Broker.LosesReply = _ => breaks ? throw new InvalidOperationException("it broke") : false;
+        drain.Work(drain.Engine());
+        var gateway = drain.Gate();
+        Assert.Equal(ScriptedEngine.Text(5), Text(await AllAsync(gateway, Request("a", 5))));
+        breaks = false;
+        drain.Broker.Messages.Clear();
+        Assert.Equal(ScriptedEngine.Text(5), Text(await AllAsync(gateway, Request("b", 5))));
+        Assert.NotEmpty(drain.Broker.Messages);
+    });
+
+    [Fact]
+    public void A_request_that_can_not_be_taken_back_is_told_and_keeps_nothing_open() => Run(async (world, drain) =>
+    {
+        CapturedLog<QueuedInference> log = new();
+        QueuedInference gateway = new(drain.Connect(), world.Clock, log);
+        using CancellationTokenSource cut = new();
+        var stream = AllAsync(gateway.RunAsync(Request("a", 50), cut.Token));
+        await world.PassAsync(0.1);
+        await drain.Broker.Store.PutAsync(ResultStore.Name(new RequestId("a")), "{"u8.ToArray(), PutCondition.Always, CancellationToken.None);
+        cut.Cancel();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => stream);
+        await gateway.DisposeAsync();
+        Assert.Single(log.Messages, message => message.Contains(nameof(MalformedMessageException), StringComparison.Ordinal));
+    });
+
     private static InferenceRequest Request(string id, int words) => DrainWorld.Request(id, words).Request;
 
-    private static string Text(IEnumerable<InferenceEvent> events) => string.Concat(events.OfType<InferenceEvent.Delta>().Select(delta => delta.Text));
+    private static string Text(IEnumerable<InferenceEvent> events) =>
+        string.Concat(events.OfType<InferenceEvent.Delta>().Select(delta => delta.Text));
 
-    private static Task<List<InferenceEvent>> AllAsync(QueuedInference gateway, InferenceRequest request) => AllAsync(gateway.RunAsync(request, CancellationToken.None));
+    private static Task<List<InferenceEvent>> AllAsync(QueuedInference gateway, InferenceRequest request) =>
+        AllAsync(gateway.RunAsync(request, CancellationToken.None));
 
-    private static Task<List<InferenceEvent>> AllAsync(QueuedInference gateway, RequestId id) => AllAsync(gateway.FollowAsync(Request(id.Value, 0), CancellationToken.None));
+    private static Task<List<InferenceEvent>> AllAsync(QueuedInference gateway, RequestId id) =>
+        AllAsync(gateway.FollowAsync(Request(id.Value, 0), CancellationToken.None));
 
     private static async Task<List<InferenceEvent>> AllAsync(IAsyncEnumerable<InferenceEvent> events)
     {
         List<InferenceEvent> all = [];
-        await foreach (InferenceEvent happened in events) all.Add(happened);
+        await foreach (var inferenceEvent in events) all.Add(inferenceEvent);
         return all;
     }
 

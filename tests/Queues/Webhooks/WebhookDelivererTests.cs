@@ -1,7 +1,8 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
+using R1Serverless.Abstractions;
 using R1Serverless.Queues;
-using R1Serverless.Requests;
+using R1Serverless.Queues.Webhooks;
 
 namespace R1Serverless.Tests.Queues.Webhooks;
 
@@ -9,7 +10,7 @@ namespace R1Serverless.Tests.Queues.Webhooks;
 public sealed class WebhookDelivererTests
 {
     private readonly FakeTimeProvider _time = new();
-    private readonly FakeStore _store;
+    private readonly MemoryStore _store;
     private readonly List<TimeSpan> _tries = [];
     private WebhookOutcome _outcome = WebhookOutcome.Delivered;
 
@@ -20,7 +21,7 @@ public sealed class WebhookDelivererTests
     [Fact]
     public async Task It_calls_once_when_the_request_has_ended()
     {
-        WebhookDeliverer deliverer = await OwedAsync();
+        var deliverer = await OwedAsync();
         await deliverer.SweepAsync(default);
         Assert.Empty(_tries);
         await EndAsync();
@@ -32,20 +33,20 @@ public sealed class WebhookDelivererTests
     [Fact]
     public async Task What_fails_is_tried_eight_times_over_about_an_hour()
     {
-        WebhookDeliverer deliverer = await OwedAsync();
+        var deliverer = await OwedAsync();
         await EndAsync();
         _outcome = WebhookOutcome.Failed;
         await PassAsync(deliverer, TimeSpan.FromHours(2));
-        Assert.Equal(WebhookSchedule.MostTries, _tries.Count);
+        Assert.Equal(WebhookDeliverer.MaxTries, _tries.Count);
         Assert.InRange(_tries[^1] - _tries[0], TimeSpan.FromMinutes(45), TimeSpan.FromMinutes(92));
-        for (int i = 2; i < _tries.Count; i++) Assert.InRange((_tries[i] - _tries[i - 1]) / (_tries[i - 1] - _tries[i - 2]), 1.5, 9);
+        for (var i = 2; i < _tries.Count; i++) Assert.InRange((_tries[i] - _tries[i - 1]) / (_tries[i - 1] - _tries[i - 2]), 1.5, 9);
         Assert.False(await _store.ExistsAsync("webhooks/r.json", default));
     }
 
     [Fact]
     public async Task What_refuses_for_good_is_not_asked_again()
     {
-        WebhookDeliverer deliverer = await OwedAsync();
+        var deliverer = await OwedAsync();
         await EndAsync();
         _outcome = WebhookOutcome.Refused;
         await PassAsync(deliverer, TimeSpan.FromMinutes(10));
@@ -59,7 +60,7 @@ public sealed class WebhookDelivererTests
         await EndAsync();
         TaskCompletionSource<WebhookOutcome> never = new();
         WebhookDeliverer dying = new(_store, (_, _, _) => never.Task, _time, NullLogger.Instance), second = Deliverer();
-        Task hangs = dying.SweepAsync(default);
+        var hangs = dying.SweepAsync(default);
         await PassAsync(second, WebhookDeliverer.ClaimTime - TimeSpan.FromSeconds(1));
         Assert.Empty(_tries);
         await PassAsync(second, TimeSpan.FromSeconds(10));
@@ -87,10 +88,12 @@ public sealed class WebhookDelivererTests
         return Deliverer();
     }
 
-    private async Task EndAsync() => await new ResultStore(_store).TryPutAsync(new InferenceResult { Id = new RequestId("r"), Outcome = RequestOutcome.Finished, Usage = new Usage(1, 1, 0) }, default);
+    private async Task EndAsync() =>
+        await new ResultStore(_store).TryPutAsync(
+            new InferenceResult { Id = new RequestId("r"), Outcome = RequestOutcome.Finished, Usage = new Usage(1, 1, 0) }, default);
 
     private async Task PassAsync(WebhookDeliverer deliverer, TimeSpan span)
     {
-        for (TimeSpan end = Now + span; Now < end; _time.Advance(TimeSpan.FromSeconds(0.5))) await deliverer.SweepAsync(default);
+        for (var end = Now + span; Now < end; _time.Advance(TimeSpan.FromSeconds(0.5))) await deliverer.SweepAsync(default);
     }
 }

@@ -1,5 +1,6 @@
+using R1Serverless.Abstractions;
 using R1Serverless.Queues;
-using R1Serverless.Requests;
+using R1Serverless.Storage;
 
 namespace R1Serverless.Tests.Queues.Worker;
 
@@ -29,7 +30,8 @@ public sealed class DeliveryRulesTests
     [InlineData(InferenceErrorKind.ContextLengthExceeded, 1, InferenceErrorKind.ContextLengthExceeded)]
     [InlineData(InferenceErrorKind.OutOfMemory, 5, InferenceErrorKind.OutOfMemory)]
     public void What_a_failure_leaves(InferenceErrorKind kind, int delivery, InferenceErrorKind? final) =>
-        Assert.Equal(final, DeliveryRules.Final(new InferenceError(kind, "x"), delivery, new QueueWorkerOptions { MaxAttempts = 3, MaxDeliveries = 5 })?.Kind);
+        Assert.Equal(final,
+            DeliveryRules.Final(new InferenceError(kind, "x"), delivery, new QueueWorkerOptions { MaxAttempts = 3, MaxDeliveries = 5 })?.Kind);
 
     [Theory]
     [InlineData(1, 0.5, 1)]

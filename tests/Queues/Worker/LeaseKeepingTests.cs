@@ -1,5 +1,5 @@
+using R1Serverless.Abstractions;
 using R1Serverless.Queues;
-using R1Serverless.Requests;
 
 namespace R1Serverless.Tests.Queues.Worker;
 
@@ -9,7 +9,7 @@ public sealed class LeaseKeepingTests
     [Fact]
     public void A_long_answer_keeps_its_lease() => Run(async (world, drain) =>
     {
-        ScriptedEngine engine = drain.Engine();
+        var engine = drain.Engine();
         drain.Broker.Enqueue([DrainWorld.Request("a", 1500)]);
         drain.Work(engine);
         await drain.ResultsAsync("a");
@@ -22,16 +22,16 @@ public sealed class LeaseKeepingTests
     [Fact]
     public void A_lost_lease_stops_the_run_and_nothing_more_is_published() => Run(async (world, drain) =>
     {
-        ScriptedEngine engine = drain.Engine();
+        var engine = drain.Engine();
         FakeTransport gateway = drain.Connect(), other = drain.Connect();
         drain.Broker.Enqueue([DrainWorld.Request("a", 300, replyTo: gateway.Address)]);
-        Func<Task> stop = drain.Work(engine);
+        var stop = drain.Work(engine);
         await world.PassAsync(4);
         drain.Broker.Snatch(new RequestId("a"));
-        Lease held = drain.Broker.Take(WorkClass.Interactive, 1, other).Single();
+        var held = drain.Broker.Take(WorkClass.Interactive, 1, other).Single();
         await world.UntilAsync(() => engine.Stopped.Count == 1);
         Assert.InRange(world.Now, TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(4 + 10.1));
-        int messages = drain.Broker.Messages.Count;
+        var messages = drain.Broker.Messages.Count;
         await world.PassAsync(5);
 
         Assert.Equal(messages, drain.Broker.Messages.Count);
@@ -43,8 +43,8 @@ public sealed class LeaseKeepingTests
     [Fact]
     public void A_worker_that_cannot_renew_gives_up_when_the_lease_ends_not_before() => Run(async (world, drain) =>
     {
-        ScriptedEngine engine = drain.Engine();
-        FakeTransport cut = drain.Connect();
+        var engine = drain.Engine();
+        var cut = drain.Connect();
         drain.Broker.Enqueue([DrainWorld.Request("a", 3000)]);
         drain.Work(engine, cut);
         await world.PassAsync(1);
@@ -60,7 +60,7 @@ public sealed class LeaseKeepingTests
     public void What_was_handed_over_after_its_lease_had_ended_is_not_started() => Run(async (world, drain) =>
     {
         ScriptedEngine late = drain.Engine(), other = drain.Engine();
-        FakeTransport slow = drain.Connect();
+        var slow = drain.Connect();
         slow.HandoverTime = TimeSpan.FromSeconds(31);
         drain.Broker.Enqueue([DrainWorld.Request("a", 20)]);
         drain.Work(late, slow);
@@ -76,8 +76,8 @@ public sealed class LeaseKeepingTests
     [Fact]
     public void What_was_handed_over_late_is_renewed_before_its_lease_ends() => Run(async (world, drain) =>
     {
-        ScriptedEngine engine = drain.Engine();
-        FakeTransport slow = drain.Connect();
+        var engine = drain.Engine();
+        var slow = drain.Connect();
         slow.HandoverTime = TimeSpan.FromSeconds(25);
         drain.Broker.Enqueue([DrainWorld.Request("a", 100)]);
         drain.Work(engine, slow);
@@ -94,9 +94,9 @@ public sealed class LeaseKeepingTests
         first.Word = (_, i) => $"first{i} ";
         second.Word = (_, i) => $"second{i} ";
         drain.Broker.Enqueue([DrainWorld.Request("a", 20)]);
-        Func<Task> stopFirst = drain.Work(first);
+        var stopFirst = drain.Work(first);
         await world.UntilAsync(() => first.Started.Count == 1);
-        Task stopped = stopFirst();
+        var stopped = stopFirst();
         drain.Broker.Snatch(new RequestId("a"));
         drain.Work(second);
         await stopped;
@@ -110,14 +110,14 @@ public sealed class LeaseKeepingTests
     [Fact]
     public void A_broker_that_is_away_for_ten_seconds_costs_no_work() => Run(async (world, drain) =>
     {
-        ScriptedEngine engine = drain.Engine();
+        var engine = drain.Engine();
         drain.Broker.Enqueue(Enumerable.Range(0, 20).Select(i => DrainWorld.Request($"r{i}", 40)));
         drain.Work(engine);
         await world.PassAsync(3.5);
         drain.Broker.IsDown = true;
         await world.PassAsync(10);
         drain.Broker.IsDown = false;
-        IReadOnlyList<InferenceResult> results = await drain.ResultsAsync(Enumerable.Range(0, 20).Select(i => $"r{i}"));
+        var results = await drain.ResultsAsync(Enumerable.Range(0, 20).Select(i => $"r{i}"));
         await world.UntilAsync(() => drain.Broker.Left == 0);
 
         Assert.All(results, result => Assert.Equal(ScriptedEngine.Text(40), result.Choices.Single().AllText()));
@@ -128,11 +128,11 @@ public sealed class LeaseKeepingTests
     [Fact]
     public void A_worker_that_is_stopped_lets_its_work_finish_and_leases_no_more() => Run(async (world, drain) =>
     {
-        ScriptedEngine engine = drain.Engine();
+        var engine = drain.Engine();
         drain.Broker.Enqueue([DrainWorld.Request("a", 100)]);
-        Func<Task> stop = drain.Work(engine);
+        var stop = drain.Work(engine);
         await world.PassAsync(1);
-        Task stopped = stop();
+        var stopped = stop();
         drain.Broker.Enqueue([DrainWorld.Request("b", 1)]);
         await stopped;
 
@@ -144,9 +144,9 @@ public sealed class LeaseKeepingTests
     [Fact]
     public void What_runs_past_the_grace_period_is_handed_back_at_once() => Run(async (world, drain) =>
     {
-        ScriptedEngine engine = drain.Engine();
+        var engine = drain.Engine();
         drain.Broker.Enqueue([DrainWorld.Request("a", 1000)]);
-        Func<Task> stop = drain.Work(engine);
+        var stop = drain.Work(engine);
         await world.PassAsync(1);
         await stop();
 
@@ -160,7 +160,7 @@ public sealed class LeaseKeepingTests
     public void A_worker_stops_in_time_even_when_nothing_can_be_handed_back() => Run(async (world, drain) =>
     {
         drain.Broker.Enqueue([DrainWorld.Request("a", 1000)]);
-        Func<Task> stop = drain.Work(drain.Engine());
+        var stop = drain.Work(drain.Engine());
         await world.PassAsync(1);
         drain.Broker.IsDown = true;
         await stop();

@@ -1,4 +1,5 @@
 using R1Serverless.Queues;
+using R1Serverless.Queues.Worker;
 
 namespace R1Serverless.Tests.Queues.Worker;
 
@@ -13,7 +14,9 @@ public sealed class LeasePlanTests
     [InlineData(WorkClass.Bulk, 64, 60, 12, 0)]
     [InlineData(WorkClass.Bulk, 500, 0, 0, 462)]
     public void The_room_while_the_engine_has_room(WorkClass workClass, int running, int waiting, int starting, int room) =>
-        Assert.Equal(room, LeasePlan.Room(workClass, new WorkerLoad(running, waiting, IsFull: false), new LeaseCount(running + waiting + starting, starting, 0), default, 1024));
+        Assert.Equal(room,
+            LeasePlan.Room(workClass, new WorkerLoad(running, waiting, IsFull: false), new LeaseCount(running + waiting + starting, starting, 0),
+            default, 1024));
 
     [Theory]
     // An idle engine: a short line of each class.
@@ -39,8 +42,11 @@ public sealed class LeasePlanTests
     [InlineData(WorkClass.Interactive, 0, 0, 256, 0, 0, 0, 0)]
     [InlineData(WorkClass.Bulk, 0, 0, 0, 0, 255, 0, 1)]
     [InlineData(WorkClass.Bulk, 0, 0, 0, 0, 256, 0, 0)]
-    public void The_room_of_a_class(WorkClass workClass, int running, int waiting, int held, int starting, int otherHeld, int otherStarting, int room) =>
-        Assert.Equal(room, LeasePlan.Room(workClass, new WorkerLoad(running, waiting, IsFull: true), new LeaseCount(held, starting, 0), new LeaseCount(otherHeld, otherStarting, 0), 256));
+    public void The_room_of_a_class(WorkClass workClass, int running, int waiting, int held, int starting, int otherHeld, int otherStarting,
+    int room) =>
+        Assert.Equal(room,
+            LeasePlan.Room(workClass, new WorkerLoad(running, waiting, IsFull: true), new LeaseCount(held, starting, 0),
+            new LeaseCount(otherHeld, otherStarting, 0), 256));
 
     [Fact]
     public void Two_leases_are_one_of_each_class()

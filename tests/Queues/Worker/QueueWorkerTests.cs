@@ -1,5 +1,5 @@
+using R1Serverless.Abstractions;
 using R1Serverless.Queues;
-using R1Serverless.Requests;
 
 namespace R1Serverless.Tests.Queues.Worker;
 
@@ -13,7 +13,7 @@ public sealed class QueueWorkerTests
         drain.Broker.Enqueue([DrainWorld.Request("a", 5)]);
         drain.Work(drain.Engine());
 
-        InferenceResult result = (await drain.ResultsAsync("a")).Single();
+        var result = (await drain.ResultsAsync("a")).Single();
         await world.PassAsync(0.1);
 
         Assert.Equal(RequestOutcome.Finished, result.Outcome);
@@ -25,8 +25,9 @@ public sealed class QueueWorkerTests
     [Fact]
     public void A_request_whose_result_exists_is_completed_without_running() => Run(async (world, drain) =>
     {
-        ScriptedEngine engine = drain.Engine();
-        await drain.Results.TryPutAsync(new InferenceResult { Id = A, Outcome = RequestOutcome.Finished, Usage = new Usage(1, 2, 0) }, CancellationToken.None);
+        var engine = drain.Engine();
+        await drain.Results.TryPutAsync(new InferenceResult { Id = A, Outcome = RequestOutcome.Finished, Usage = new Usage(1, 2, 0) },
+            CancellationToken.None);
         drain.Broker.Enqueue([DrainWorld.Request("a", 5)]);
         drain.Work(engine);
         await world.UntilAsync(() => drain.Broker.Left == 0);
@@ -40,7 +41,7 @@ public sealed class QueueWorkerTests
     [InlineData("b1")]
     public void A_request_marked_as_cancelled_or_its_batch_is_not_started(string mark) => Run(async (world, drain) =>
     {
-        ScriptedEngine engine = drain.Engine();
+        var engine = drain.Engine();
         await drain.Marks.SetAsync(mark, CancellationToken.None);
         drain.Broker.Enqueue([DrainWorld.Request("a", 5, WorkClass.Bulk, batch: "b1")]);
         drain.Work(engine);
@@ -53,21 +54,21 @@ public sealed class QueueWorkerTests
     [Fact]
     public void A_mark_stops_what_runs_within_two_seconds_and_costs_one_listing_a_second() => Run(async (world, drain) =>
     {
-        ScriptedEngine engine = drain.Engine();
+        var engine = drain.Engine();
         drain.Broker.Enqueue([DrainWorld.Request("a", 1000), DrainWorld.Request("b", 1000, batch: "b1"), DrainWorld.Request("c", 60)]);
         drain.Work(engine);
         await world.PassAsync(3.3);
         await drain.Marks.SetAsync("a", CancellationToken.None);
         await drain.Marks.SetAsync("b1", CancellationToken.None);
-        TimeSpan asked = world.Now;
+        var asked = world.Now;
         await world.UntilAsync(() => engine.Stopped.Count == 2);
         Assert.InRange(world.Now - asked, TimeSpan.Zero, TimeSpan.FromSeconds(2));
-        IReadOnlyList<InferenceResult> results = await drain.ResultsAsync("a", "b", "c");
+        var results = await drain.ResultsAsync("a", "b", "c");
 
         Assert.Equal([RequestOutcome.Cancelled, RequestOutcome.Cancelled, RequestOutcome.Finished], results.Select(result => result.Outcome));
         Assert.StartsWith("w0 w1 w2 ", results[0].Choices.Single().AllText(), StringComparison.Ordinal);
         Assert.InRange(drain.Broker.Store.Listings, 5, 9);
-        int listings = drain.Broker.Store.Listings;
+        var listings = drain.Broker.Store.Listings;
         await world.PassAsync(60);
         Assert.InRange(drain.Broker.Store.Listings - listings, 0, 1);
     });
@@ -75,11 +76,12 @@ public sealed class QueueWorkerTests
     [Fact]
     public void A_request_past_its_deadline_is_never_started_and_one_that_passes_it_is_stopped() => Run(async (world, drain) =>
     {
-        ScriptedEngine engine = drain.Engine();
-        drain.Broker.Enqueue([DrainWorld.Request("a", 5, deadline: TimeSpan.FromSeconds(4)), DrainWorld.Request("b", 1000, deadline: TimeSpan.FromSeconds(9))]);
+        var engine = drain.Engine();
+        drain.Broker.Enqueue(
+            [DrainWorld.Request("a", 5, deadline: TimeSpan.FromSeconds(4)), DrainWorld.Request("b", 1000, deadline: TimeSpan.FromSeconds(9))]);
         await world.PassAsync(5);
         drain.Work(engine);
-        IReadOnlyList<InferenceResult> results = await drain.ResultsAsync("a", "b");
+        var results = await drain.ResultsAsync("a", "b");
         await world.PassAsync(0.1);
 
         Assert.All(results, result => Assert.Equal(RequestOutcome.Expired, result.Outcome));
@@ -92,17 +94,17 @@ public sealed class QueueWorkerTests
     [Fact]
     public void A_request_that_no_worker_survives_is_put_aside() => Run(async (world, drain) =>
     {
-        FakeTransport mortal = drain.Connect();
+        var mortal = drain.Connect();
         drain.Broker.Enqueue([DrainWorld.Request("a", 5)]);
-        for (int death = 0; death < drain.Options.MaxDeliveries; death++)
+        for (var death = 0; death < drain.Options.MaxDeliveries; death++)
         {
             Assert.Single(drain.Broker.Take(WorkClass.Interactive, 1, mortal));
             await world.PassAsync(31);
         }
 
-        ScriptedEngine engine = drain.Engine();
+        var engine = drain.Engine();
         drain.Work(engine);
-        InferenceResult result = (await drain.ResultsAsync("a")).Single();
+        var result = (await drain.ResultsAsync("a")).Single();
         await world.PassAsync(0.1);
 
         Assert.Equal((RequestOutcome.DeadLettered, InferenceErrorKind.Undeliverable), (result.Outcome, result.Error!.Kind));
@@ -125,24 +127,24 @@ public sealed class QueueWorkerTests
     [InlineData(InferenceErrorKind.QueueFull)]
     public void A_failure_that_may_pass_is_tried_again_ever_later_and_then_put_aside(InferenceErrorKind kind) => Run(async (world, drain) =>
     {
-        ScriptedEngine engine = drain.Engine();
+        var engine = drain.Engine();
         engine.Fails = _ => new InferenceError(kind, "not now");
         drain.Broker.Enqueue([DrainWorld.Request("a", 1)]);
         drain.Work(engine);
-        InferenceResult result = (await drain.ResultsAsync("a")).Single();
+        var result = (await drain.ResultsAsync("a")).Single();
 
         Assert.Equal(RequestOutcome.DeadLettered, result.Outcome);
         Assert.Contains("not now", result.Error!.Message, StringComparison.Ordinal);
-        int deliveries = kind == InferenceErrorKind.Internal ? drain.Options.MaxAttempts : drain.Options.MaxDeliveries;
+        var deliveries = kind == InferenceErrorKind.Internal ? drain.Options.MaxAttempts : drain.Options.MaxDeliveries;
         Assert.Equal(deliveries, engine.Started.Count);
         Assert.Equal(deliveries - 1, drain.Broker.Abandoned.Count);
-        for (int i = 0; i < 4; i++) Assert.InRange(drain.Broker.Abandoned[i].TotalSeconds, 0.5 * (1 << i), 1 << i);
+        for (var i = 0; i < 4; i++) Assert.InRange(drain.Broker.Abandoned[i].TotalSeconds, 0.5 * (1 << i), 1 << i);
     });
 
     [Fact]
     public void A_failure_that_passes_leaves_a_whole_answer() => Run(async (world, drain) =>
     {
-        ScriptedEngine engine = drain.Engine();
+        var engine = drain.Engine();
         engine.Fails = _ => engine.Started.Count < 3 ? new InferenceError(InferenceErrorKind.Internal, "not now") : null;
         drain.Broker.Enqueue([DrainWorld.Request("a", 4)]);
         drain.Work(engine);
@@ -152,11 +154,11 @@ public sealed class QueueWorkerTests
     [Fact]
     public void A_failure_of_the_request_itself_is_its_result() => Run(async (world, drain) =>
     {
-        ScriptedEngine engine = drain.Engine();
+        var engine = drain.Engine();
         engine.Fails = _ => new InferenceError(InferenceErrorKind.InvalidRequest, "no", "stop");
         drain.Broker.Enqueue([DrainWorld.Request("a", 1)]);
         drain.Work(engine);
-        InferenceResult result = (await drain.ResultsAsync("a")).Single();
+        var result = (await drain.ResultsAsync("a")).Single();
         Assert.Equal((RequestOutcome.Failed, "stop"), (result.Outcome, result.Error!.Field));
         Assert.Single(engine.Started);
     });
@@ -164,7 +166,7 @@ public sealed class QueueWorkerTests
     [Fact]
     public void An_engine_that_throws_is_a_failure_that_may_pass() => Run(async (world, drain) =>
     {
-        ScriptedEngine engine = drain.Engine();
+        var engine = drain.Engine();
         engine.Word = (_, i) => engine.Started.Count == 1 ? throw new InvalidOperationException("broken") : $"w{i} ";
         drain.Broker.Enqueue([DrainWorld.Request("a", 2)]);
         drain.Work(engine);

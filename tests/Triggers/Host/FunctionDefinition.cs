@@ -17,17 +17,19 @@ internal sealed record FunctionDefinition(RpcFunctionMetadata Metadata, JsonElem
     public string Parameter => Trigger.GetProperty("name").GetString()!;
 
     /// <summary>Of an HTTP function, without a leading slash; the function's name where none is given.</summary>
-    public string Route => Trigger.TryGetProperty("route", out JsonElement route) && route.GetString() is { Length: > 0 } given ? given : Name;
+    public string Route => Trigger.TryGetProperty("route", out var route) && route.GetString() is { Length: > 0 } given ? given : Name;
 
     /// <summary>The app setting, or the beginning of several, that say where the trigger looks; null where it needs none.</summary>
-    public string? Connection => Trigger.TryGetProperty("connection", out JsonElement name) ? name.GetString() : null;
+    public string? Connection => Trigger.TryGetProperty("connection", out var name) ? name.GetString() : null;
 
     /// <summary>In upper case; empty means all.</summary>
-    public IReadOnlyList<string> Methods => Trigger.TryGetProperty("methods", out JsonElement methods) ? [.. methods.EnumerateArray().Select(one => one.GetString()!.ToUpperInvariant())] : [];
+    public IReadOnlyList<string> Methods =>
+        Trigger.TryGetProperty("methods", out var methods) ? [.. methods.EnumerateArray().Select(one => one.GetString()!.ToUpperInvariant())] : [];
 
     public static FunctionDefinition Of(RpcFunctionMetadata metadata) => new(
         metadata,
-        metadata.RawBindings.Select(one => JsonDocument.Parse(one).RootElement).Single(one => one.GetProperty("type").GetString()!.EndsWith("Trigger", StringComparison.OrdinalIgnoreCase)));
+        metadata.RawBindings.Select(one => JsonDocument.Parse(one).RootElement)
+        .Single(one => one.GetProperty("type").GetString()!.EndsWith("Trigger", StringComparison.OrdinalIgnoreCase)));
 
     /// <summary>Of the build that these tests came with.</summary>
     public static IReadOnlyList<FunctionDefinition> Built { get; } = In(AppContext.BaseDirectory);
@@ -35,13 +37,18 @@ internal sealed record FunctionDefinition(RpcFunctionMetadata Metadata, JsonElem
     /// <summary>Those that a published folder lists for hosts which read them from there.</summary>
     public static IReadOnlyList<FunctionDefinition> In(string folder)
     {
-        using JsonDocument listed = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "functions.metadata")));
+        using var listed = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "functions.metadata")));
         return [.. listed.RootElement.EnumerateArray().Select(Read).OrderBy(one => one.Name, StringComparer.Ordinal)];
     }
 
     private static FunctionDefinition Read(JsonElement one)
     {
-        RpcFunctionMetadata metadata = new() { Name = one.GetProperty("name").GetString(), EntryPoint = one.GetProperty("entryPoint").GetString(), ScriptFile = one.GetProperty("scriptFile").GetString() };
+        RpcFunctionMetadata metadata =
+            new()
+            {
+                Name = one.GetProperty("name").GetString(), EntryPoint = one.GetProperty("entryPoint").GetString(),
+                ScriptFile = one.GetProperty("scriptFile").GetString()
+            };
         metadata.RawBindings.AddRange(one.GetProperty("bindings").EnumerateArray().Select(binding => binding.GetRawText()));
         return Of(metadata);
     }

@@ -1,13 +1,13 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
-using R1Serverless.Bench;
 
 namespace R1Serverless.Tests.Triggers.Host;
 
 /// <summary>
-/// The stand-in host for hands and benchmarks: <c>functions-host FOLDER [PORT]</c> serves a published folder until its input ends; <c>functions-host start ROUNDS FOLDER…</c> prints how long each
-/// takes from its process's start to the first byte, through the front and as a plain gateway without it, in turn.
+/// The stand-in host for hands and benchmarks: <c>functions-host FOLDER [PORT]</c> serves a published folder until its input ends; <c>functions-host
+/// start ROUNDS FOLDER…</c> prints how long each takes from its process's start to the first byte, through the front and as a plain gateway without
+/// it, in turn.
 /// </summary>
 internal static class HostChild
 {
@@ -17,8 +17,10 @@ internal static class HostChild
     {
         if (arguments is ["start", var rounds, .. var folders]) return await MeasureAsync(int.Parse(rounds, CultureInfo.InvariantCulture), folders);
         using Data data = new();
-        await using StandInHost host = await StandInHost.StartAsync(Path.GetFullPath(arguments[0]), data.Path, Settings(), arguments is [_, var port] ? int.Parse(port, CultureInfo.InvariantCulture) : null);
-        foreach (FunctionDefinition one in host.Functions) Console.WriteLine($"{one.Name}: {one.Type} {(one.IsHttp ? $"/{one.Route}" : "")}");
+        await using var host =
+            await StandInHost.StartAsync(Path.GetFullPath(arguments[0]), data.Path, Settings(),
+                arguments is [_, var port] ? int.Parse(port, CultureInfo.InvariantCulture) : null);
+        foreach (var one in host.Functions) Console.WriteLine($"{one.Name}: {one.Type} {(one.IsHttp ? $"/{one.Route}" : "")}");
         Console.WriteLine($"Listening on {host.Address}");
         await Console.In.ReadToEndAsync();
         await host.StopAsync(TimeSpan.FromSeconds(1));
@@ -27,22 +29,23 @@ internal static class HostChild
     }
 
     private static Dictionary<string, string> Settings() => Environment.GetEnvironmentVariables().Keys.Cast<string>()
-        .Where(name => name.StartsWith("R1_", StringComparison.Ordinal) || name.StartsWith("FUNCTIONS_", StringComparison.Ordinal) || name.StartsWith("languageWorkers", StringComparison.Ordinal))
+        .Where(name => name.StartsWith("R1_", StringComparison.Ordinal) || name.StartsWith("FUNCTIONS_", StringComparison.Ordinal)
+        || name.StartsWith("languageWorkers", StringComparison.Ordinal))
         .ToDictionary(name => name, name => Environment.GetEnvironmentVariable(name)!, StringComparer.Ordinal);
 
     private static async Task<int> MeasureAsync(int rounds, string[] folders)
     {
         Dictionary<string, List<double>> taken = new(StringComparer.Ordinal);
-        for (int round = -1; round < rounds; round++)
+        for (var round = -1; round < rounds; round++)
         {
-            foreach (string folder in folders)
+            foreach (var folder in folders)
             {
                 if (File.Exists(Path.Combine(folder, "worker.config.json"))) Note(round, $"{folder} behind the host", await BehindHostAsync(folder));
                 Note(round, $"{folder} plain", await PlainAsync(folder));
             }
         }
 
-        foreach ((string way, List<double> all) in taken)
+        foreach ((var way, var all) in taken)
         {
             all.Sort();
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{way}: median {all[all.Count / 2]:0} ms, {all[0]:0} to {all[^1]:0}"));
@@ -61,10 +64,10 @@ internal static class HostChild
     private static async Task<double> BehindHostAsync(string folder)
     {
         using Data data = new();
-        await using StandInHost host = await StandInHost.BeginAsync(Path.GetFullPath(folder), data.Path, Settings());
+        await using var host = await StandInHost.BeginAsync(Path.GetFullPath(folder), data.Path, Settings());
         // Waits at the front for the worker, as at the host.
-        using HttpResponseMessage first = await host.Client.GetAsync("/health/live");
-        double taken = (TimeProvider.System.GetUtcNow() - host.StartTime).TotalMilliseconds;
+        using var first = await host.Client.GetAsync("/health/live");
+        var taken = (TimeProvider.System.GetUtcNow() - host.StartTime).TotalMilliseconds;
         if (!first.IsSuccessStatusCode) throw new InvalidOperationException(host.Output);
         return taken;
     }
@@ -74,10 +77,16 @@ internal static class HostChild
     {
         using Data data = new();
         using HttpClient client = new() { BaseAddress = new Uri($"http://127.0.0.1:{QuietPorts.Take()}") };
-        ProcessStartInfo start = new(Path.Combine(folder, "r1"), ["serve", "--role", "gateway", "--data", data.Path, "--urls", client.BaseAddress.OriginalString]) { WorkingDirectory = folder, UseShellExecute = false, RedirectStandardOutput = true };
+        ProcessStartInfo start =
+            new(Path.Combine(folder, "r1"),
+            ["serve", "--role", "gateway", "--data", data.Path, "--urls", client.BaseAddress.OriginalString])
+            {
+                WorkingDirectory = folder,
+                UseShellExecute = false, RedirectStandardOutput = true
+            };
         ChildProcess.Isolate(start);
-        long began = Stopwatch.GetTimestamp();
-        using Process process = Process.Start(start)!;
+        var began = Stopwatch.GetTimestamp();
+        using var process = Process.Start(start)!;
         process.OutputDataReceived += (_, _) => { };
         process.BeginOutputReadLine();
         try
@@ -86,7 +95,7 @@ internal static class HostChild
             {
                 try
                 {
-                    using HttpResponseMessage first = await client.GetAsync("/health/live");
+                    using var first = await client.GetAsync("/health/live");
                     if (first.StatusCode == HttpStatusCode.OK) return Stopwatch.GetElapsedTime(began).TotalMilliseconds;
                 }
                 catch (HttpRequestException) when (!process.HasExited)

@@ -7,8 +7,9 @@ using Yarp.ReverseProxy.Forwarder;
 namespace R1Serverless.Tests.Triggers.Host;
 
 /// <summary>
-/// The host's way from outside to its worker: finds the function whose route and methods take a request, invokes it over the stream, and hands the request on to the worker's own address meanwhile,
-/// by the same forwarder as the host's and with its limits. What no function takes ends here with an empty 404.
+/// The host's way from outside to its worker: finds the function whose route and methods take a request, invokes it over the stream, and hands the
+/// request on to the worker's own address meanwhile, by the same forwarder as the host's and with its limits. What no function takes ends here with
+/// an empty 404.
 /// </summary>
 internal sealed class HttpFront(WorkerConnection worker, IHttpForwarder forwarder) : IDisposable
 {
@@ -16,36 +17,56 @@ internal sealed class HttpFront(WorkerConnection worker, IHttpForwarder forwarde
 
     private static readonly ForwarderRequestConfig Limits = new() { ActivityTimeout = TimeSpan.FromSeconds(240) };
 
-    private readonly HttpMessageInvoker _client = new(new Retries(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false, AutomaticDecompression = DecompressionMethods.None }));
+    private readonly HttpMessageInvoker _client =
+        new(new Retries(
+        new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false, UseCookies = false, UseProxy = false,
+            AutomaticDecompression = DecompressionMethods.None
+        }));
     private (FunctionDefinition Function, TemplateMatcher Route)[]? _routes;
 
-    /// <summary>The first function that takes it, in the order of names; null where none does. Addresses that begin with admin or runtime are the host's own.</summary>
+    /// <summary>The first function that takes it, in the order of names; null where none does. Addresses that begin with admin or runtime are the
+    /// host's own.</summary>
     private async ValueTask<FunctionDefinition?> FindAsync(string method, PathString path)
     {
-        _routes ??= [.. (await worker.Loaded).Where(one => one.IsHttp).Select(one => (one, new TemplateMatcher(TemplateParser.Parse(one.Route), [])))];
-        if (path.StartsWithSegments("/admin", StringComparison.OrdinalIgnoreCase) || path.StartsWithSegments("/runtime", StringComparison.OrdinalIgnoreCase)) return null;
+        _routes ??= [.. (await worker.Loaded).Where(one => one.IsHttp)
+            .Select(one => (one, new TemplateMatcher(TemplateParser.Parse(one.Route), [])))];
+        if (path.StartsWithSegments("/admin", StringComparison.OrdinalIgnoreCase)
+            || path.StartsWithSegments("/runtime", StringComparison.OrdinalIgnoreCase)) return null;
         if (path.Value!.StartsWith("//", StringComparison.Ordinal)) return null;
-        return _routes.FirstOrDefault(one => (one.Function.Methods.Count == 0 || one.Function.Methods.Contains(method)) && one.Route.TryMatch(path, [])).Function;
+        return _routes.FirstOrDefault(
+            one => (one.Function.Methods.Count == 0 || one.Function.Methods.Contains(method)) && one.Route.TryMatch(path, [])).Function;
     }
 
     public async Task AnswerAsync(HttpContext context)
     {
         if (await FindAsync(context.Request.Method, context.Request.Path) is not { } function)
         {
-            context.Response.StatusCode = context.Request.Path.StartsWithSegments("/admin", StringComparison.OrdinalIgnoreCase) ? StatusCodes.Status401Unauthorized : StatusCodes.Status404NotFound;
+            context.Response.StatusCode = context.Request.Path.StartsWithSegments("/admin", StringComparison.OrdinalIgnoreCase)
+                ? StatusCodes.Status401Unauthorized : StatusCodes.Status404NotFound;
             return;
         }
 
-        string invocation = Guid.NewGuid().ToString();
+        var invocation = Guid.NewGuid().ToString();
         // As the host does it: what a client sends under this name stays.
         context.Request.Headers.TryAdd(InvocationHeader, invocation);
-        ValueTask<ForwarderError> forwarding = forwarder.SendAsync(context, worker.HttpUri!, _client, Limits, Forward.Instance, context.RequestAborted);
-        TypedData input = new() { Http = new RpcHttp { Method = context.Request.Method, Url = $"{context.Request.Scheme}://{context.Request.Host}{context.Request.Path}{context.Request.QueryString}" } };
-        Task<InvocationResponse> invoked = worker.InvokeAsync(function, invocation, input, context.Request.Headers.TraceParent);
+        var forwarding = forwarder.SendAsync(context, worker.HttpUri!, _client, Limits, Forward.Instance, context.RequestAborted);
+        TypedData input =
+            new()
+            {
+                Http =
+            new RpcHttp
+            {
+                Method = context.Request.Method,
+                Url = $"{context.Request.Scheme}://{context.Request.Host}{context.Request.Path}{context.Request.QueryString}"
+            }
+            };
+        var invoked = worker.InvokeAsync(function, invocation, input, context.Request.Headers.TraceParent);
         try
         {
-            InvocationResponse response = await invoked;
-            bool isFine = await forwarding == ForwarderError.None && response.Result.Status == StatusResult.Types.Status.Success;
+            var response = await invoked;
+            var isFine = await forwarding == ForwarderError.None && response.Result.Status == StatusResult.Types.Status.Success;
             // The host says no more than this.
             if (!isFine && !context.Response.HasStarted) await EmptyAsync(context);
         }
@@ -75,8 +96,8 @@ internal sealed class HttpFront(WorkerConnection worker, IHttpForwarder forwarde
 
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
-            TimeSpan pause = First;
-            for (int left = Most; ; left--)
+            var pause = First;
+            for (var left = Most; ; left--)
             {
                 try
                 {
@@ -96,7 +117,8 @@ internal sealed class HttpFront(WorkerConnection worker, IHttpForwarder forwarde
     {
         public static readonly Forward Instance = new();
 
-        public override async ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+        public override async ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix,
+            CancellationToken cancellationToken)
         {
             await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
             proxyRequest.Headers.Host = null;

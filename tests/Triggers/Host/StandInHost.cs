@@ -10,18 +10,18 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using R1Serverless.Bench;
 using R1Serverless.Tests.Triggers.Host.Rpc;
 
 namespace R1Serverless.Tests.Triggers.Host;
 
 /// <summary>
-/// Does with a published folder what the Azure Functions host does: starts what worker.config.json says, speaks the Functions RPC protocol with it, hands HTTP requests on to it, and invokes its other
-/// functions. Written from the protocol's definition and the host's sources; where those leave a choice, the members say what is guessed.
+/// Does with a published folder what the Azure Functions host does: starts what worker.config.json says, speaks the Functions RPC protocol with it,
+/// hands HTTP requests on to it, and invokes its other functions. Written from the protocol's definition and the host's sources; where those leave a
+/// choice, the members say what is guessed.
 /// </summary>
 internal sealed class StandInHost : IAsyncDisposable
 {
-    private const string MostMessageBytes = "2147483647";
+    private const string MaxMessageBytes = "2147483647";
     private const long UsualBodyBytes = 104_857_600;
 
     private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(2);
@@ -68,9 +68,10 @@ internal sealed class StandInHost : IAsyncDisposable
     /// <param name="folder">As published.</param>
     /// <param name="data">What stands for the user's folder: the worker keeps its own below r1serverless in it.</param>
     /// <param name="settings">The app's.</param>
-    public static async Task<StandInHost> StartAsync(string folder, string data, IReadOnlyDictionary<string, string>? settings = null, int? port = null)
+    public static async Task<StandInHost> StartAsync(string folder, string data, IReadOnlyDictionary<string, string>? settings = null,
+        int? port = null)
     {
-        StandInHost host = await BeginAsync(folder, data, settings, port);
+        var host = await BeginAsync(folder, data, settings, port);
         try
         {
             host.Functions = await host._worker.Loaded.WaitAsync(StartLimit);
@@ -78,32 +79,34 @@ internal sealed class StandInHost : IAsyncDisposable
         }
         catch (Exception fault)
         {
-            string said = host.Output;
+            var said = host.Output;
             await host.DisposeAsync();
             throw new InvalidOperationException($"The worker did not load: {fault.Message}\n{said}", fault);
         }
     }
 
     /// <summary>The same without waiting: requests wait for the worker, as they do at the host.</summary>
-    public static async Task<StandInHost> BeginAsync(string folder, string data, IReadOnlyDictionary<string, string>? settings = null, int? port = null)
+    public static async Task<StandInHost> BeginAsync(string folder, string data, IReadOnlyDictionary<string, string>? settings = null,
+        int? port = null)
     {
         settings ??= new Dictionary<string, string>();
         int front = port ?? QuietPorts.Take(), rpc = QuietPorts.Take();
         WorkerConnection worker = new(folder);
-        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Logging.SetMinimumLevel(LogLevel.None);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.Listen(IPAddress.Loopback, front, listen => listen.Protocols = HttpProtocols.Http1);
             kestrel.Listen(IPAddress.Loopback, rpc, listen => listen.Protocols = HttpProtocols.Http2);
-            kestrel.Limits.MaxRequestBodySize = settings.TryGetValue("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", out string? most) ? long.Parse(most, CultureInfo.InvariantCulture) : UsualBodyBytes;
+            kestrel.Limits.MaxRequestBodySize = settings.TryGetValue("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", out var most)
+                ? long.Parse(most, CultureInfo.InvariantCulture) : UsualBodyBytes;
             kestrel.AddServerHeader = false;
             // Data rates are for the network's other end, not for a busy test machine.
             (kestrel.Limits.MinRequestBodyDataRate, kestrel.Limits.MinResponseDataRate) = (null, null);
         });
         builder.Services.AddRoutingCore().AddHttpForwarder().AddSingleton(worker).AddSingleton<HttpFront>();
         builder.Services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = grpc.MaxSendMessageSize = int.MaxValue);
-        WebApplication app = builder.Build();
+        var app = builder.Build();
         app.UseRouting();
         app.MapGrpcService<WorkerConnection>();
         app.MapFallback((RequestDelegate)app.Services.GetRequiredService<HttpFront>().AnswerAsync);
@@ -122,7 +125,7 @@ internal sealed class StandInHost : IAsyncDisposable
     public Task UntilReadyAsync() => Eventually.HoldsAsync(
         async () =>
         {
-            using HttpResponseMessage answer = await Client.GetAsync("/health/ready");
+            using var answer = await Client.GetAsync("/health/ready");
             return answer.IsSuccessStatusCode;
         },
         () => $"the gateway is ready; {Output}");
@@ -131,19 +134,22 @@ internal sealed class StandInHost : IAsyncDisposable
     /// <param name="input">What the host binds to its trigger.</param>
     public async Task<string?> InvokeAsync(string function, TypedData input, string? invocation = null)
     {
-        InvocationResponse response = await _worker.InvokeAsync(Functions.Single(one => one.Name == function && !one.IsHttp), invocation ?? Guid.NewGuid().ToString(), input);
+        var response =
+            await _worker.InvokeAsync(Functions.Single(one => one.Name == function && !one.IsHttp), invocation ?? Guid.NewGuid().ToString(), input);
         return response.Result.Status == StatusResult.Types.Status.Success ? null : $"{response.Result.Status}: {response.Result.Exception?.Message}";
     }
 
-    public Task<string?> InvokeAsync(string function, string json, string? invocation = null) => InvokeAsync(function, new TypedData { Json = json }, invocation);
+    public Task<string?> InvokeAsync(string function, string json, string? invocation = null) =>
+        InvokeAsync(function, new TypedData { Json = json }, invocation);
 
-    /// <summary>A message as the storage queue's extension binds it; delivered again while the function fails, and then put aside as host.json says. The pauses between are left out.</summary>
+    /// <summary>A message as the storage queue's extension binds it; delivered again while the function fails, and then put aside as host.json says.
+    /// The pauses between are left out.</summary>
     /// <returns>How often it was delivered, and whether it was put aside in the end.</returns>
     public async Task<(int Deliveries, bool IsPoison)> DeliverAsync(string function, string id, string text, string? invocation = null)
     {
-        using JsonDocument settings = JsonDocument.Parse(await File.ReadAllBytesAsync(Path.Combine(_folder, "host.json")));
-        int most = settings.RootElement.GetProperty("extensions").GetProperty("queues").GetProperty("maxDequeueCount").GetInt32();
-        for (int count = 1; count <= most; count++)
+        using var settings = JsonDocument.Parse(await File.ReadAllBytesAsync(Path.Combine(_folder, "host.json")));
+        var most = settings.RootElement.GetProperty("extensions").GetProperty("queues").GetProperty("maxDequeueCount").GetInt32();
+        for (var count = 1; count <= most; count++)
         {
             if (await InvokeAsync(function, Message(id, text, count), invocation) is null) return (count, false);
         }
@@ -156,16 +162,18 @@ internal sealed class StandInHost : IAsyncDisposable
         ModelBindingData = new ModelBindingData
         {
             Version = "1.0", Source = "AzureStorageQueues", ContentType = "application/json",
-            Content = ByteString.CopyFrom(JsonSerializer.SerializeToUtf8Bytes(new { MessageId = id, PopReceipt = "receipt", MessageText = text, DequeueCount = count })),
+            Content = ByteString.CopyFrom(
+                JsonSerializer.SerializeToUtf8Bytes(new { MessageId = id, PopReceipt = "receipt", MessageText = text, DequeueCount = count })),
         },
     };
 
-    /// <summary>Ends the worker as the host does when it stops: calls may end within the grace, the rest is cancelled, and then the worker is told to go.</summary>
+    /// <summary>Ends the worker as the host does when it stops: calls may end within the grace, the rest is cancelled, and then the worker is told to
+    /// go.</summary>
     public async Task StopAsync(TimeSpan grace)
     {
-        long began = TimeProvider.System.GetTimestamp();
+        var began = TimeProvider.System.GetTimestamp();
         while (_worker.Running.Count > 0 && TimeProvider.System.GetElapsedTime(began) < grace) await Task.Delay(10);
-        foreach (string one in _worker.Running) _worker.Cancel(one);
+        foreach (var one in _worker.Running) _worker.Cancel(one);
         await Eventually.HoldsAsync(() => _worker.Running.Count == 0 || _process.HasExited, "cancelled invocations end");
         _worker.Terminate(TimeSpan.FromSeconds(5));
         await _process.WaitForExitAsync().WaitAsync(StartLimit);
@@ -188,20 +196,26 @@ internal sealed class StandInHost : IAsyncDisposable
     /// <summary>The command line of the host, from its sources: executable, arguments, worker path, and then where and who the host is.</summary>
     private static ProcessStartInfo StartOf(string folder, string data, IReadOnlyDictionary<string, string> settings, int rpc)
     {
-        using JsonDocument config = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "worker.config.json")));
-        JsonElement described = config.RootElement.GetProperty("description");
-        string executable = described.GetProperty("defaultExecutablePath").GetString()!.Replace("{WorkerRoot}", folder + Path.DirectorySeparatorChar, StringComparison.Ordinal);
-        ProcessStartInfo start = new(executable) { WorkingDirectory = folder, UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
-        if (described.TryGetProperty("arguments", out JsonElement arguments)) foreach (JsonElement one in arguments.EnumerateArray()) start.ArgumentList.Add(one.GetString()!);
-        if (settings.TryGetValue("languageWorkers__dotnet-isolated__arguments", out string? more)) foreach (string one in more.Split(' ', StringSplitOptions.RemoveEmptyEntries)) start.ArgumentList.Add(one);
-        if (described.TryGetProperty("defaultWorkerPath", out JsonElement path)) start.ArgumentList.Add(Path.Combine(folder, path.GetString()!));
+        using var config = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "worker.config.json")));
+        var described = config.RootElement.GetProperty("description");
+        var executable =
+            described.GetProperty("defaultExecutablePath").GetString()!.Replace("{WorkerRoot}", folder + Path.DirectorySeparatorChar,
+                StringComparison.Ordinal);
+        ProcessStartInfo start =
+            new(executable) { WorkingDirectory = folder, UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        if (described.TryGetProperty("arguments", out var arguments))
+            foreach (var one in arguments.EnumerateArray()) start.ArgumentList.Add(one.GetString()!);
+        if (settings.TryGetValue("languageWorkers__dotnet-isolated__arguments", out var more))
+            foreach (var one in more.Split(' ', StringSplitOptions.RemoveEmptyEntries)) start.ArgumentList.Add(one);
+        if (described.TryGetProperty("defaultWorkerPath", out var path)) start.ArgumentList.Add(Path.Combine(folder, path.GetString()!));
         string worker = Guid.NewGuid().ToString(), request = Guid.NewGuid().ToString(), port = rpc.ToString(CultureInfo.InvariantCulture);
         string[] own =
         [
-            "--host", "127.0.0.1", "--port", port, "--workerId", worker, "--requestId", request, "--grpcMaxMessageLength", MostMessageBytes,
-            "--functions-uri", $"http://127.0.0.1:{port}/", "--functions-worker-id", worker, "--functions-request-id", request, "--functions-grpc-max-message-length", MostMessageBytes,
+            "--host", "127.0.0.1", "--port", port, "--workerId", worker, "--requestId", request, "--grpcMaxMessageLength", MaxMessageBytes,
+            "--functions-uri", $"http://127.0.0.1:{port}/", "--functions-worker-id", worker, "--functions-request-id", request,
+                "--functions-grpc-max-message-length", MaxMessageBytes,
         ];
-        foreach (string one in own) start.ArgumentList.Add(one);
+        foreach (var one in own) start.ArgumentList.Add(one);
         ChildProcess.Isolate(start);
         start.Environment["FUNCTIONS_WORKER_RUNTIME"] = "dotnet-isolated";
         start.Environment["FUNCTIONS_APPLICATION_DIRECTORY"] = folder;
@@ -209,7 +223,7 @@ internal sealed class StandInHost : IAsyncDisposable
         // The host's own, which it hands down with all the rest; taken, it would be an address that needs a key.
         start.Environment["ASPNETCORE_URLS"] = "http://+:8080";
         start.Environment["XDG_DATA_HOME"] = data;
-        foreach ((string name, string value) in settings) start.Environment[name] = value;
+        foreach ((var name, var value) in settings) start.Environment[name] = value;
         return start;
     }
 

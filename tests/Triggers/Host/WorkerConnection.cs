@@ -8,8 +8,8 @@ using Content = R1Serverless.Tests.Triggers.Host.Rpc.StreamingMessage.ContentOne
 namespace R1Serverless.Tests.Triggers.Host;
 
 /// <summary>
-/// The host's end of the stream to its worker: StartStream, then WorkerInit, FunctionsMetadata and FunctionLoad, and then invocations. The order is what the host's sources show; it is a guess that
-/// nothing else comes between.
+/// The host's end of the stream to its worker: StartStream, then WorkerInit, FunctionsMetadata and FunctionLoad, and then invocations. The order is
+/// what the host's sources show; it is a guess that nothing else comes between.
 /// </summary>
 internal sealed class WorkerConnection(string folder) : FunctionRpc.FunctionRpcBase
 {
@@ -33,9 +33,10 @@ internal sealed class WorkerConnection(string folder) : FunctionRpc.FunctionRpcB
     /// <summary>What the worker logs through the host.</summary>
     public IReadOnlyCollection<string> Log => _log;
 
-    public override async Task EventStream(IAsyncStreamReader<StreamingMessage> requestStream, IServerStreamWriter<StreamingMessage> responseStream, ServerCallContext context)
+    public override async Task EventStream(IAsyncStreamReader<StreamingMessage> requestStream, IServerStreamWriter<StreamingMessage> responseStream,
+        ServerCallContext context)
     {
-        Task writing = WriteAsync(responseStream, context.CancellationToken);
+        var writing = WriteAsync(responseStream, context.CancellationToken);
         try
         {
             while (await requestStream.MoveNext(context.CancellationToken)) Handle(requestStream.Current);
@@ -54,16 +55,22 @@ internal sealed class WorkerConnection(string folder) : FunctionRpc.FunctionRpcB
     {
         _out.Writer.TryComplete();
         _loaded.TrySetException(reason);
-        foreach (TaskCompletionSource<InvocationResponse> waiting in _invocations.Values) waiting.TrySetException(reason);
+        foreach (var waiting in _invocations.Values) waiting.TrySetException(reason);
     }
 
     public async Task<InvocationResponse> InvokeAsync(FunctionDefinition function, string invocation, TypedData input, string? traceParent = null)
     {
         TaskCompletionSource<InvocationResponse> response = new(TaskCreationOptions.RunContinuationsAsynchronously);
         _invocations[invocation] = response;
-        InvocationRequest request = new() { InvocationId = invocation, FunctionId = function.Metadata.FunctionId, TraceContext = new RpcTraceContext { TraceParent = traceParent ?? "" } };
+        InvocationRequest request =
+            new()
+            {
+                InvocationId = invocation, FunctionId = function.Metadata.FunctionId,
+                TraceContext = new RpcTraceContext { TraceParent = traceParent ?? "" }
+            };
         request.InputData.Add(new ParameterBinding { Name = function.Parameter, Data = input });
-        if (!_out.Writer.TryWrite(new StreamingMessage { InvocationRequest = request })) response.TrySetException(new IOException("The worker's stream has ended."));
+        if (!_out.Writer.TryWrite(new StreamingMessage { InvocationRequest = request }))
+            response.TrySetException(new IOException("The worker's stream has ended."));
         try
         {
             return await response.Task;
@@ -74,7 +81,8 @@ internal sealed class WorkerConnection(string folder) : FunctionRpc.FunctionRpcB
         }
     }
 
-    public void Cancel(string invocation) => _out.Writer.TryWrite(new StreamingMessage { InvocationCancel = new InvocationCancel { InvocationId = invocation } });
+    public void Cancel(string invocation) =>
+        _out.Writer.TryWrite(new StreamingMessage { InvocationCancel = new InvocationCancel { InvocationId = invocation } });
 
     /// <summary>What is invoked and has not ended.</summary>
     public IReadOnlyCollection<string> Running => [.. _invocations.Keys];
@@ -87,7 +95,8 @@ internal sealed class WorkerConnection(string folder) : FunctionRpc.FunctionRpcB
         await _status.Task.WaitAsync(limit);
     }
 
-    public void Terminate(TimeSpan grace) => _out.Writer.TryWrite(new StreamingMessage { WorkerTerminate = new WorkerTerminate { GracePeriod = Duration.FromTimeSpan(grace) } });
+    public void Terminate(TimeSpan grace) =>
+        _out.Writer.TryWrite(new StreamingMessage { WorkerTerminate = new WorkerTerminate { GracePeriod = Duration.FromTimeSpan(grace) } });
 
     private void Handle(StreamingMessage message)
     {
@@ -103,14 +112,22 @@ internal sealed class WorkerConnection(string folder) : FunctionRpc.FunctionRpcB
                 Send(new StreamingMessage { FunctionsMetadataRequest = new FunctionsMetadataRequest { FunctionAppDirectory = folder } });
                 break;
             case Content.FunctionMetadataResponse when IsFine(message.FunctionMetadataResponse.Result):
-                _functions = [.. message.FunctionMetadataResponse.FunctionMetadataResults.Select(FunctionDefinition.Of).OrderBy(one => one.Name, StringComparer.Ordinal)];
-                foreach (FunctionDefinition one in _functions) Send(new StreamingMessage { FunctionLoadRequest = new FunctionLoadRequest { FunctionId = one.Metadata.FunctionId, Metadata = one.Metadata } });
+                _functions =
+                    [.. message.FunctionMetadataResponse.FunctionMetadataResults.Select(FunctionDefinition.Of)
+                        .OrderBy(one => one.Name, StringComparer.Ordinal)];
+                foreach (var one in _functions)
+                    Send(new StreamingMessage
+                    {
+                        FunctionLoadRequest =
+                        new FunctionLoadRequest { FunctionId = one.Metadata.FunctionId, Metadata = one.Metadata }
+                    });
                 break;
             case Content.FunctionLoadResponse when IsFine(message.FunctionLoadResponse.Result):
                 if (++_loadedCount == _functions.Count) _loaded.TrySetResult(_functions);
                 break;
             case Content.InvocationResponse:
-                if (_invocations.TryGetValue(message.InvocationResponse.InvocationId, out TaskCompletionSource<InvocationResponse>? waiting)) waiting.TrySetResult(message.InvocationResponse);
+                if (_invocations.TryGetValue(message.InvocationResponse.InvocationId, out var waiting))
+                    waiting.TrySetResult(message.InvocationResponse);
                 break;
             case Content.WorkerStatusResponse:
                 _status.TrySetResult();
@@ -136,6 +153,6 @@ internal sealed class WorkerConnection(string folder) : FunctionRpc.FunctionRpcB
 
     private async Task WriteAsync(IServerStreamWriter<StreamingMessage> stream, CancellationToken cancellationToken)
     {
-        await foreach (StreamingMessage message in _out.Reader.ReadAllAsync(cancellationToken)) await stream.WriteAsync(message, cancellationToken);
+        await foreach (var message in _out.Reader.ReadAllAsync(cancellationToken)) await stream.WriteAsync(message, cancellationToken);
     }
 }

@@ -1,0 +1,44 @@
+using System.Diagnostics.Metrics;
+
+namespace R1Serverless.Abstractions.Telemetry;
+
+/// <summary>What the engine measures, as verbs of the domain. Free of charge while nobody listens.</summary>
+public static class Instruments
+{
+    public const string MeterName = "R1Serverless";
+
+    private static readonly Meter Meter = new(MeterName);
+    private static readonly Histogram<double> BatchLatency = Meter.CreateHistogram(
+        "batch_latency", "s", "Time of one model run.", tags: null,
+        new InstrumentAdvice<double>
+        {
+            HistogramBucketBoundaries = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
+        1, 2.5, 5]
+        });
+
+    private static readonly Histogram<int> BatchRows = Meter.CreateHistogram(
+        "batch_rows", "{row}", "Rows of one model run.", tags: null,
+        new InstrumentAdvice<int> { HistogramBucketBoundaries = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024] });
+
+    private static readonly Counter<long> OutOfMemory =
+        Meter.CreateCounter<long>("oom_error", "{step}", "Steps that did not fit into device memory and were rolled back.");
+    private static readonly Counter<long> Tokens = Meter.CreateCounter<long>("generated_tokens", "{token}", "Tokens that the engine has sampled.");
+    private static readonly Counter<long> Preempted =
+        Meter.CreateCounter<long>("preempted_sequences", "{sequence}", "Sequences that had to leave their slot for a while.");
+
+    public static void OnStep(string model, string phase, int rows, TimeSpan elapsed)
+    {
+        if (!BatchLatency.Enabled && !BatchRows.Enabled) return;
+        BatchLatency.Record(elapsed.TotalSeconds, new("model", model), new("phase", phase));
+        BatchRows.Record(rows, new("model", model), new("phase", phase));
+    }
+
+    public static void OnToken(string model)
+    {
+        if (Tokens.Enabled) Tokens.Add(1, new KeyValuePair<string, object?>("model", model));
+    }
+
+    public static void OnOutOfMemory(string model) => OutOfMemory.Add(1, new KeyValuePair<string, object?>("model", model));
+
+    public static void OnPreempted(string model) => Preempted.Add(1, new KeyValuePair<string, object?>("model", model));
+}

@@ -1,0 +1,47 @@
+using System.Text.Json;
+
+namespace R1Serverless.Engine.Evaluation;
+
+/// <summary>One question with its only right answer.</summary>
+/// <param name="Family">Tasks of a family are counted together.</param>
+/// <param name="Prompt">The user's message.</param>
+/// <param name="Answer">What the answer must be, character for character.</param>
+public sealed record EvaluationTask(string Family, string Prompt, string Answer)
+{
+    /// <summary>Reads a file of JSON lines, each <c>{"family","prompt","answer"}</c>; empty lines are passed over.</summary>
+    /// <exception cref="InvalidDataException">A line is something else, or there is none; the message names the file and the line.</exception>
+    public static async Task<IReadOnlyList<EvaluationTask>> LoadAsync(string path, CancellationToken cancellationToken)
+    {
+        List<EvaluationTask> tasks = [];
+        var number = 0;
+        await foreach (var line in File.ReadLinesAsync(path, cancellationToken))
+        {
+            number++;
+            if (string.IsNullOrWhiteSpace(line)) continue;
+            tasks.Add(Parse(line)
+                ?? throw new InvalidDataException($"{path}, line {number}: must be an object with the strings family, prompt and answer."));
+        }
+
+        return tasks.Count > 0 ? tasks : throw new InvalidDataException($"{path} holds no tasks.");
+    }
+
+    private static EvaluationTask? Parse(string line)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(line);
+            return Text(document.RootElement, "family") is { } family && Text(document.RootElement, "prompt") is { } prompt
+                && Text(document.RootElement, "answer") is { } answer
+                ? new EvaluationTask(family, prompt, answer)
+                : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    private static string? Text(JsonElement task, string name) =>
+        task.ValueKind == JsonValueKind.Object && task.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
+        ? value.GetString() : null;
+}

@@ -1,0 +1,67 @@
+using R1Serverless.Engine.Devices;
+using R1Serverless.Engine.Prepared;
+using R1Serverless.Engine.Runtime;
+using R1Serverless.Engine.Steps;
+using R1Serverless.Models;
+using R1Serverless.Models.Folders;
+using R1Serverless.Models.Text;
+
+namespace R1Serverless.Engine.ModelHosting;
+
+/// <summary>A loaded variant of a decoder, with its engine.</summary>
+internal sealed class LoadedDecoder : LoadedVariant
+{
+    /// <summary>Takes ownership of the runner.</summary>
+    public LoadedDecoder(ModelFolder folder, ModelVariant variant, DecoderText text, IModelRunner runner, EngineOptions options,
+        ExecutionProvider provider, TimeProvider time)
+        : base(folder, variant, provider)
+    {
+        Text = text;
+        Engine = new InferenceEngine(runner, folder.Config.ContextLength, options, folder.Name, time);
+    }
+
+    public override EngineLoad Load => Engine.Load;
+
+    public InferenceEngine Engine { get; }
+
+    internal override DecoderText Text { get; }
+
+    public ITokenizer Tokenizer => Text.Tokenizer;
+
+    /// <summary>Loads and warms a variant, but for the tokenizer, which may be read meanwhile, or be another variant's.</summary>
+    public static OpenedVariant OpenDecoder(ModelFolder folder, ModelVariant variant, RuntimeOptions runtime, EngineOptions options,
+        TimeProvider time)
+    {
+        var began = time.GetTimestamp();
+        var runner = VariantRunner.Open(folder, variant, runtime);
+        var loaded = time.GetTimestamp() - (long)(runner.ProofTime.TotalSeconds * time.TimestampFrequency);
+        var warmup = default(WarmupResult);
+        try
+        {
+            if (options.Prewarms)
+                warmup = VariantWarmup.Run(runner, InferenceEngine.LimitsOf(runner, folder.Config.ContextLength, options), runner.ProofTime, time);
+        }
+        catch (ModelLoadException)
+        {
+            runner.Dispose();
+            throw;
+        }
+
+        var warmed = time.GetTimestamp();
+        return new OpenedVariant(
+            text => new LoadedDecoder(folder, variant, (DecoderText)text!, runner, options, runner.Provider, time)
+            {
+                LoadTime = time.GetElapsedTime(began, loaded),
+                WarmupTime = time.GetElapsedTime(loaded, warmed),
+                Warmup = warmup,
+                SessionAt = loaded,
+                WarmAt = warmed,
+                IsPrepared = runner.IsPrepared,
+                PreparedRefusal = runner.PreparedRefusal,
+            },
+            runner.Dispose);
+    }
+
+    /// <summary>Ends what still runs; the engine's thread frees the session as its last act.</summary>
+    public override ValueTask DisposeAsync() => Engine.DisposeAsync();
+}

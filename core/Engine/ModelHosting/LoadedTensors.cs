@@ -1,0 +1,93 @@
+using System.Runtime.Intrinsics.X86;
+using R1Serverless.Abstractions;
+using R1Serverless.Abstractions.Tensors;
+using R1Serverless.Engine.Devices;
+using R1Serverless.Engine.Encoders;
+using R1Serverless.Engine.Steps;
+using R1Serverless.Engine.Tensors;
+using R1Serverless.Models;
+using R1Serverless.Models.Folders;
+using R1Serverless.Models.Layouts;
+
+namespace R1Serverless.Engine.ModelHosting;
+
+/// <summary>A loaded variant of a model that is no decoder, with its engine.</summary>
+internal sealed class LoadedTensors : LoadedVariant
+{
+    private readonly TensorGraph _graph;
+    private readonly TensorBatching _batching;
+
+    private LoadedTensors(ModelFolder folder, ModelVariant variant, EncoderText? text, TensorGraph graph, TensorBatching batching,
+        LaneLayout layout, EngineOptions options, TimeProvider time)
+        : base(folder, variant, layout.Provider)
+    {
+        (_graph, _batching, Text) = (graph, batching, text);
+        Engine = new TensorEngine(layout.Session, batching, new(), layout.Lanes, options.MaxWaiting, folder.Name, time);
+    }
+
+    public override EngineLoad Load => Engine.Load;
+
+    public TensorEngine Engine { get; }
+
+    internal override EncoderText? Text { get; }
+
+    public override string? TextRefusal => Text?.Refusal ?? Folder.EncoderRefusal;
+
+    public override TensorSignature? Signature => _graph.Signature with { IsBatched = _batching.Reason is null, NotBatched = _batching.Reason };
+
+    /// <summary>Loads and warms a variant. Blocks for as long as that takes.</summary>
+    /// <exception cref="ModelLoadException">The graph can't be loaded.</exception>
+    /// <exception cref="InvalidModelException">The graph is damaged.</exception>
+    public static OpenedVariant OpenTensors(ModelFolder folder, ModelVariant variant, RuntimeOptions runtime, EngineOptions options,
+        TimeProvider time)
+    {
+        var began = time.GetTimestamp();
+        var graph = TensorGraph.Read(folder.GraphPath(variant));
+        var layout = LaneLayout.Open(folder.GraphPath(variant), graph, runtime with { ExactSums = NeedsExactSums(folder, variant) });
+        var loaded = time.GetTimestamp();
+        try
+        {
+            var batching = BatchProbe.Run(graph, layout.Session);
+            if (options.Prewarms && batching.Reason is null) layout = layout.Measured(graph, batching, time);
+            var warmed = time.GetTimestamp();
+            return new OpenedVariant(
+                text => new LoadedTensors(folder, variant, (EncoderText?)text, graph, batching, layout, options, time)
+                {
+                    LoadTime = time.GetElapsedTime(began, loaded),
+                    WarmupTime = time.GetElapsedTime(loaded, warmed),
+                    SessionAt = loaded,
+                    WarmAt = warmed,
+                },
+                layout.Session.Dispose);
+        }
+        catch
+        {
+            layout.Session.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Variants built here keep all 8 bits of signed weights, which only processors with dot products add up exactly.</summary>
+    private static bool NeedsExactSums(ModelFolder folder, ModelVariant variant) =>
+        folder.Manifest.Layout == FolderLayout.Built && variant.Precision == Precision.Int8
+            && X86Base.IsSupported && !Processors.Look().HasDotProduct;
+
+    /// <summary>Gives a request's inputs in the graph's order, or says what is wrong with them.</summary>
+    public InferenceError? TryRead(Prompt.Tensors prompt, out IReadOnlyList<Tensor> inputs) =>
+        TensorChecks.TryOrder(_graph, _batching.Reason is null, prompt, out inputs);
+
+    /// <summary>Runs a request's texts; the outputs are those that <see cref="Prompt.Texts"/> names.</summary>
+    public Task<(IReadOnlyList<Tensor> Outputs, InferenceError? Error)> RunAsync(EncodedTexts texts, Prompt.Texts prompt,
+        CancellationToken cancellationToken)
+    {
+        var settings = Folder.Encoder!;
+        var output = _graph.Outputs.ToList().FindIndex(one => one.Name == settings.Output);
+        return TextRuns.RunAsync(texts, prompt, settings, Engine, _graph.Signature, output, cancellationToken);
+    }
+
+    /// <summary>The outputs that a request asks for, in its order; all of them where it names none.</summary>
+    public static IReadOnlyList<Tensor> Select(IReadOnlyList<Tensor> outputs, IReadOnlyList<string> names) =>
+        names.Count == 0 ? outputs : [.. names.Select(name => outputs.First(output => output.Name == name))];
+
+    public override ValueTask DisposeAsync() => Engine.DisposeAsync();
+}

@@ -1,0 +1,17 @@
+namespace R1Serverless.Engine.Steps;
+
+/// <summary>The engine's knobs; everything else is learnt or a constant beside its use.</summary>
+public sealed record EngineOptions
+{
+    /// <summary>Memory for keys and values in bytes, over all slots of one variant; at least 1 MiB.</summary>
+    public long KvMemory { get; init; } = 1L << 30;
+
+    /// <summary>Sequences that may wait for a slot before requests are refused with "queue full", 1 to 1,000,000.</summary>
+    public int MaxWaiting { get; init; } = 1024;
+
+    /// <summary>Whether a variant does dummy runs before it is ready.</summary>
+    public bool Prewarms { get; init; } = true;
+
+    /// <summary>The longest a decode step should take; batches stay small enough for it.</summary>
+    public TimeSpan StepTime { get; init; } = TimeSpan.FromMilliseconds(250);
+}

@@ -1,0 +1,55 @@
+using Microsoft.ML.OnnxRuntime;
+using R1Serverless.Abstractions.Tensors;
+using R1Serverless.Engine.Runtime;
+
+namespace R1Serverless.Engine.Tensors;
+
+/// <summary>Runs a graph that is no decoder. Owns the session. Any number of threads may run it at the same time.</summary>
+internal sealed class TensorSession(OrtSession session, IReadOnlyList<string> outputs) : IDisposable
+{
+    /// <summary>What a graph refuses is told to its client: the log would say it once more for each request.</summary>
+    private readonly RunOptions _options = new() { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
+
+    /// <summary>One run over requests of equal shapes, at least one.</summary>
+    /// <param name="requests">Each with all of the graph's inputs.</param>
+    /// <param name="rows">Of each request along the batch axis; null where there is none, and one request only.</param>
+    /// <param name="minRows">A run of fewer repeats the last request: see <see cref="BatchProbe"/>.</param>
+    /// <returns>Each request's outputs, in the graph's order.</returns>
+    /// <exception cref="OnnxRuntimeException">The graph can't be run over these.</exception>
+    public IReadOnlyList<Tensor>[] Run(IReadOnlyList<IReadOnlyList<Tensor>> requests, IReadOnlyList<int>? rows, int minRows = 1)
+    {
+        var repeats = rows is null || rows.Sum() is var all && (all >= minRows || rows[^1] == 0) ? 0 : (minRows - all + rows[^1] - 1) / rows[^1];
+        string[] names = [.. requests[0].Select(input => input.Name)];
+        List<OrtValue> values = new(names.Length);
+        try
+        {
+            for (var i = 0; i < names.Length; i++) values.Add(TensorValues.Join([.. requests.Select(inputs => inputs[i])], repeats));
+            using var results = session.Session.Run(_options, names, values, outputs);
+            return Parts(results, requests.Count, rows);
+        }
+        finally
+        {
+            foreach (var value in values) value.Dispose();
+        }
+    }
+
+    public void Dispose()
+    {
+        session.Dispose();
+        _options.Dispose();
+    }
+
+    private IReadOnlyList<Tensor>[] Parts(IReadOnlyList<OrtValue> results, int requests, IReadOnlyList<int>? rows)
+    {
+        var parts = new IReadOnlyList<Tensor>[requests];
+        var first = 0;
+        for (var request = 0; request < requests; request++)
+        {
+            var own = rows?[request];
+            parts[request] = [.. results.Select((value, i) => TensorValues.Part(outputs[i], value, first, own))];
+            first += own ?? 0;
+        }
+
+        return parts;
+    }
+}

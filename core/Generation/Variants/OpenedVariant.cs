@@ -1,6 +1,0 @@
-namespace R1Serverless.Generation;
-
-/// <summary>A variant that is open and warm, but for its tokenizer, which is read meanwhile. One of the two is called.</summary>
-/// <param name="Complete">Gives the loaded variant.</param>
-/// <param name="Abandon">Frees what was opened.</param>
-internal sealed record OpenedVariant(Func<ModelText, LoadedVariant> Complete, Action Abandon);

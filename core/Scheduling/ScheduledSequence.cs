@@ -1,0 +1,35 @@
+namespace R1Serverless.Scheduling;
+
+/// <summary>What the scheduler knows of a sequence. Only the scheduler changes it, on the engine's thread.</summary>
+public abstract class ScheduledSequence
+{
+    /// <summary>Order of arrival: the younger is preempted first.</summary>
+    public required long Number { get; init; }
+
+    /// <summary>Tokens of the prompt, at least 1.</summary>
+    public required int PromptLength { get; init; }
+
+    public SequenceStatus Status { get; internal set; } = SequenceStatus.Waiting;
+
+    /// <summary>Tokens whose keys and values are in the slot.</summary>
+    public int CachedLength { get; internal set; }
+
+    /// <summary>The slot, or -1 without one.</summary>
+    public int Slot { get; internal set; } = -1;
+
+    /// <summary>Whether the prompt is prefilled alone, chunk by chunk.</summary>
+    public bool IsLong => PromptLength > PrefillRules.ChunkTokens;
+}
+
+public enum SequenceStatus
+{
+    Waiting,
+
+    /// <summary>A long prompt, partly prefilled, in the top slot.</summary>
+    Prefilling,
+    Running,
+
+    /// <summary>Back to waiting with its keys and values saved outside the slots.</summary>
+    Preempted,
+    Finished,
+}

@@ -1,0 +1,10 @@
+namespace R1Serverless.Scheduling;
+
+/// <param name="ContextLength">Tokens one sequence may have.</param>
+/// <param name="KvTokens">Tokens that fit into the memory for keys and values, over all slots.</param>
+/// <param name="StepTime">The longest a decode step should take; see <see cref="TokenBudget"/>.</param>
+public sealed record SchedulerLimits(int ContextLength, long KvTokens, TimeSpan StepTime)
+{
+    /// <summary>Tokens of the longest slot there can be.</summary>
+    public int MaxSlotLength => (int)Math.Min(ContextLength, KvTokens);
+}

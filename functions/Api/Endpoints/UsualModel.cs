@@ -1,0 +1,47 @@
+using System.Text.Json;
+using R1Serverless.Abstractions;
+using R1Serverless.Api.OpenAI;
+using R1Serverless.Serving;
+
+namespace R1Serverless.Api.Endpoints;
+
+/// <summary>The model of calls that name none, as text-embeddings-inference, which serves one, has no field for it: the only one here for the
+/// task.</summary>
+internal static class UsualModel
+{
+    /// <returns>Null where the call names a model, or there is none or more than one for it.</returns>
+    public static async ValueTask<string?> FindAsync(CompletionApi api, ReadOnlyMemory<byte> body, ServingState serving,
+        CancellationToken cancellationToken)
+    {
+        if (Task(api) is not { } task || NamesModel(body.Span)) return null;
+        var models = (await serving.ListModelsAsync(cancellationToken)).Where(model => model.Task == task).Take(2).ToArray();
+        return models is [var only] ? only.Id : null;
+    }
+
+    private static TextTask? Task(CompletionApi api) => api switch
+    {
+        CompletionApi.Rank => TextTask.Rank,
+        CompletionApi.Classify => TextTask.Classify,
+        _ => null,
+    };
+
+    /// <summary>Also where it is no JSON, which is told when it is read.</summary>
+    private static bool NamesModel(ReadOnlySpan<byte> body)
+    {
+        Utf8JsonReader reader = new(body, new JsonReaderOptions { MaxDepth = RequestBody.MaxDepth });
+        try
+        {
+            while (reader.Read())
+            {
+                if (reader.CurrentDepth == 1 && reader.TokenType == JsonTokenType.PropertyName && reader.ValueTextEquals("model"u8))
+                    return reader.Read() && reader.TokenType != JsonTokenType.Null;
+            }
+
+            return false;
+        }
+        catch (JsonException)
+        {
+            return true;
+        }
+    }
+}

@@ -1,9 +1,0 @@
-namespace R1Serverless.Bench;
-
-/// <summary>A folder that goes with its owner.</summary>
-internal sealed class TemporaryFolder : IDisposable
-{
-    public string Path { get; } = Directory.CreateTempSubdirectory("r1-bench-").FullName;
-
-    public void Dispose() => Directory.Delete(Path, recursive: true);
-}

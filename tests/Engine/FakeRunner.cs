@@ -1,0 +1,172 @@
+using R1Serverless.Engine.Runtime;
+using R1Serverless.Scheduling;
+
+namespace R1Serverless.Tests.Engine;
+
+/// <summary>
+/// A model whose next token is a hash of every token in the slot, so that a slot that was mixed up, shifted or stale shows at once.
+/// It refuses steps that <see cref="FitsInMemory"/> does not allow, and can break on demand.
+/// </summary>
+/// <param name="vocabularySize">At least 97; the model says only the first 97.</param>
+internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
+{
+    private int[][] _slots = [];
+    private int[] _next = [];
+    private KvShape _shape;
+
+    public int VocabularySize => vocabularySize;
+
+    public long KvBytesPerToken => 1;
+
+    public bool IsDisposed { get; private set; }
+
+    public Action OnDispose { get; set; } = () => { };
+
+    public int Steps { get; private set; }
+
+    public int LargestBatch { get; private set; }
+
+    /// <summary>Asked with the rows of a step; false makes it run out of memory.</summary>
+    public Func<int, bool> FitsInMemory { get; set; } = _ => true;
+
+    /// <summary>Asked with the tokens of all slots; false makes a resize run out of memory.</summary>
+    public Func<long, bool> FitsSlots { get; set; } = _ => true;
+
+    public Exception? Fault { get; set; }
+
+    /// <summary>Told what each prefill and decode step that ran was: its rows, and the tokens of its first.</summary>
+    public Action<PrewarmShape> OnRun { get; set; } = _ => { };
+
+    /// <summary>What the model answers to a prompt, token by token.</summary>
+    public static List<int> Expected(ReadOnlySpan<int> prompt, int count)
+    {
+        var tokens = prompt.ToArray().ToList();
+        for (var i = 0; i < count; i++) tokens.Add(Next(tokens.ToArray()));
+        return tokens[prompt.Length..];
+    }
+
+    public StepOutcome Resize(KvShape shape, IReadOnlyList<SlotMove> rows)
+    {
+        if (!FitsSlots((long)shape.Slots * shape.Length)) return StepOutcome.OutOfMemory;
+        var fresh = new int[shape.Slots][];
+        for (var i = 0; i < fresh.Length; i++) fresh[i] = NewSlot(shape.Length);
+        foreach (var row in rows) _slots[row.From].AsSpan(0, row.Length).CopyTo(fresh[row.To]);
+        (_slots, _shape) = (fresh, shape);
+        return StepOutcome.Completed;
+    }
+
+    public void Move(SlotMove move)
+    {
+        Array.Fill(_slots[move.To], -1);
+        _slots[move.From].AsSpan(0, move.Length).CopyTo(_slots[move.To]);
+    }
+
+    public KvSnapshot Save(int slot, int length)
+    {
+        var saved = new Snapshot(_slots[slot][..length]);
+        Array.Fill(_slots[slot], -1);
+        return saved;
+    }
+
+    public StepOutcome Restore(KvSnapshot snapshot, int slot)
+    {
+        ((Snapshot)snapshot).Tokens.CopyTo(_slots[slot], 0);
+        return StepOutcome.Completed;
+    }
+
+    public StepOutcome Prefill(int firstSlot, IReadOnlyList<ReadOnlyMemory<int>> prompts) => Step(prompts.Count, () =>
+    {
+        for (var i = 0; i < prompts.Count; i++)
+        {
+            _slots[firstSlot + i] = NewSlot(_shape.Length);
+            prompts[i].Span.CopyTo(_slots[firstSlot + i]);
+            _next[i] = Next(prompts[i].Span);
+        }
+
+        OnRun(new PrewarmShape(true, prompts.Count, prompts[0].Length));
+    });
+
+    public StepOutcome PrefillChunk(int slot, int start, ReadOnlyMemory<int> tokens)
+    {
+        var chunk = tokens.ToArray();
+        return Step(1, () =>
+        {
+            chunk.CopyTo(_slots[slot], start);
+            _next[0] = Next(_slots[slot].AsSpan(0, start + chunk.Length));
+        });
+    }
+
+    public StepOutcome Decode(ReadOnlySpan<int> tokens, ReadOnlySpan<int> cachedLengths)
+    {
+        var (news, lengths) = (tokens.ToArray(), cachedLengths.ToArray());
+        return Step(tokens.Length, () =>
+        {
+            for (var row = 0; row < news.Length; row++)
+            {
+                _slots[row][lengths[row]] = news[row];
+                _next[row] = Next(_slots[row].AsSpan(0, lengths[row] + 1));
+            }
+
+            OnRun(new PrewarmShape(false, news.Length, lengths[0]));
+        });
+    }
+
+    public Span<float> Logits(int row)
+    {
+        var logits = new float[VocabularySize];
+        logits[_next[row]] = 10;
+        return logits;
+    }
+
+    public void Dispose()
+    {
+        IsDisposed = true;
+        OnDispose();
+    }
+
+    private static int[] NewSlot(int length)
+    {
+        var slot = new int[length];
+        Array.Fill(slot, -1);
+        return slot;
+    }
+
+    private static int Next(ReadOnlySpan<int> tokens)
+    {
+        var hash = 17u;
+        foreach (var token in tokens)
+        {
+            Assert.True(token >= 0, "A step read a token that was never written into its slot.");
+            hash = (hash * 31) + (uint)token;
+        }
+
+        return (int)(hash % 97);
+    }
+
+    private StepOutcome Step(int rows, Action step)
+    {
+        if (Fault is { } fault)
+        {
+            Fault = null;
+            return StepOutcome.Failed(fault);
+        }
+
+        if (!FitsInMemory(rows)) return StepOutcome.OutOfMemory;
+        Steps++;
+        LargestBatch = Math.Max(LargestBatch, rows);
+        if (_next.Length < rows) _next = new int[rows];
+        step();
+        return StepOutcome.Completed;
+    }
+
+    private sealed class Snapshot(int[] tokens) : KvSnapshot
+    {
+        public int[] Tokens => tokens;
+
+        public override int Length => tokens.Length;
+
+        public override void Dispose()
+        {
+        }
+    }
+}

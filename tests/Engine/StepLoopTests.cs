@@ -1,0 +1,206 @@
+using System.Threading.Channels;
+using CsCheck;
+using R1Serverless.Abstractions;
+using R1Serverless.Engine.Sampling;
+using R1Serverless.Engine.Steps;
+using R1Serverless.Models;
+using R1Serverless.Scheduling;
+
+namespace R1Serverless.Tests.Engine;
+
+/// <summary>The turns themselves, driven by hand: whatever happens to its neighbours, a sequence says what it says alone.</summary>
+public sealed class StepLoopTests
+{
+    private readonly FakeRunner _runner = new();
+    private readonly Publisher _publisher = new(TimeProvider.System);
+    private int _ended;
+
+    [Fact]
+    public void Batched_equals_isolated_with_growth_preemption_and_cancellation()
+    {
+        var sequences = Gen.Select(Gen.OneOf(Gen.Int[1, 50], Gen.Int[1, 1400]), Gen.Int[1, 40], Gen.Int[0, 20], Gen.Int[0, 9]).Array[1, 30];
+        Gen.Select(sequences, Gen.Int[2, 30]).Sample((loads, memory) =>
+        {
+            var runner = new FakeRunner();
+            var limits = new SchedulerLimits(4096, memory * 1024L, TimeSpan.FromSeconds(1));
+            var publisher = new Publisher(TimeProvider.System);
+            var loop = new StepLoop(runner, limits, "fake", TimeProvider.System, publisher, () => { });
+            var waiting =
+                new Queue<(Listener Listener, int At)>(loads.Select((l, i) => (new Listener(i, l.Item1, l.Item2, cancelled: l.Item4 == 0), l.Item3)));
+            var all = waiting.Select(w => w.Listener).ToList();
+            for (var turn = 0; ; turn++)
+            {
+                while (waiting.TryPeek(out var next) && next.At <= turn) loop.Enqueue(waiting.Dequeue().Listener.Sequence);
+                if (turn % 7 == 3) foreach (var listener in all.Where(l => l.Cancelled && l.Sequence.Generated > 0)) loop.Cancel(listener.Sequence);
+                var busy = loop.Turn();
+                SchedulerInvariants.Check(loop.Scheduler, limits);
+                if (!busy && waiting.Count == 0) break;
+            }
+
+            publisher.Deliver();
+            foreach (var listener in all)
+            {
+                var (tokens, _, _) = listener.Read();
+                if (listener.Cancelled) Assert.Equal(listener.Expected[..tokens.Count], tokens);
+                else Assert.Equal(listener.Expected, tokens);
+            }
+        }, iter: 60);
+    }
+
+    [Fact]
+    public void Out_of_memory_is_an_event_and_every_answer_is_still_right()
+    {
+        _runner.FitsInMemory = rows => rows <= 3;
+        var loop = NewLoop();
+        var all = Enumerable.Range(0, 12).Select(i => new Listener(i, 20 + i, 10)).ToList();
+        all.ForEach(l => loop.Enqueue(l.Sequence));
+        Drain(loop);
+        Assert.All(all, l => Assert.Equal(l.Expected, l.Read().Tokens));
+        Assert.InRange(_runner.LargestBatch, 2, 3);
+    }
+
+    [Fact]
+    public void Slots_that_do_not_fit_make_way_for_fewer_and_no_answer_is_lost()
+    {
+        // The device has room for 2,048 tokens where a million were configured.
+        _runner.FitsSlots = tokens => tokens <= 2048;
+        var loop = NewLoop();
+        var all = Enumerable.Range(0, 9).Select(i => new Listener(i, i % 3 == 2 ? 700 : 100 + (20 * i), 250)).ToList();
+        all.ForEach(l => loop.Enqueue(l.Sequence));
+        Drain(loop);
+        Assert.All(all, l => Assert.Equal(l.Expected, l.Read().Tokens));
+    }
+
+    [Fact]
+    public void Only_the_one_that_can_never_fit_fails()
+    {
+        _runner.FitsSlots = tokens => tokens <= 512;
+        var loop = NewLoop();
+        var (large, small) = (new Listener(0, 900, 10), Enumerable.Range(1, 4).Select(i => new Listener(i, 50, 40)).ToList());
+        small.ForEach(l => loop.Enqueue(l.Sequence));
+        for (var i = 0; i < 3; i++) loop.Turn();
+        loop.Enqueue(large.Sequence);
+        Drain(loop);
+        Assert.Equal(InferenceErrorKind.OutOfMemory, large.Read().Error!.Kind);
+        Assert.All(small, l => Assert.Equal(l.Expected, l.Read().Tokens));
+    }
+
+    [Fact]
+    public void A_lone_sequence_that_does_not_fit_fails_with_a_clear_error()
+    {
+        _runner.FitsInMemory = _ => false;
+        var loop = NewLoop();
+        var listener = new Listener(0, 20, 10);
+        loop.Enqueue(listener.Sequence);
+        Drain(loop);
+        Assert.Equal(InferenceErrorKind.OutOfMemory, listener.Read().Error!.Kind);
+    }
+
+    [Fact]
+    public void A_broken_step_fails_its_own_sequences_and_no_later_ones()
+    {
+        var loop = NewLoop();
+        var (broken, fine) = (new Listener(0, 20, 10), new Listener(1, 30, 10));
+        loop.Enqueue(broken.Sequence);
+        _runner.Fault = new InvalidOperationException("the device fell off the bus");
+        Drain(loop);
+        loop.Enqueue(fine.Sequence);
+        Drain(loop);
+        Assert.Contains("fell off the bus", broken.Read().Error!.Message, StringComparison.Ordinal);
+        Assert.Equal(fine.Expected, fine.Read().Tokens);
+    }
+
+    [Fact]
+    public void Cancelling_frees_the_slot_at_the_next_turn()
+    {
+        var loop = NewLoop();
+        var listener = new Listener(0, 20, 1000);
+        loop.Enqueue(listener.Sequence);
+        for (var i = 0; i < 5; i++) loop.Turn();
+        Assert.Single(loop.Scheduler.Running);
+        loop.Cancel(listener.Sequence);
+        Assert.Empty(loop.Scheduler.Running);
+        Assert.False(loop.Turn());
+        Assert.Equal(1, _ended);
+    }
+
+    [Fact]
+    public void End_tokens_and_limits_end_a_sequence_with_their_reason()
+    {
+        var loop = NewLoop();
+        var expected = FakeRunner.Expected(Listener.PromptOf(0, 20), 10);
+        var (stopped, limited) = (new Listener(0, 20, 10, endToken: expected[6]), new Listener(0, 20, 10));
+        loop.Enqueue(stopped.Sequence);
+        loop.Enqueue(limited.Sequence);
+        Drain(loop);
+        var first = expected.IndexOf(expected[6]);
+        Assert.Equal((FinishReason.Stop, first + 1), (stopped.Read().End, stopped.Sequence.Generated));
+        Assert.Equal((FinishReason.Length, 10), (limited.Read().End, limited.Sequence.Generated));
+    }
+
+    [Fact]
+    public void Stopping_ends_everything_and_frees_the_model()
+    {
+        var loop = NewLoop();
+        var listeners = Enumerable.Range(0, 3).Select(i => new Listener(i, 20, 100)).ToList();
+        listeners.ForEach(l => loop.Enqueue(l.Sequence));
+        for (var i = 0; i < 4; i++) loop.Turn();
+        loop.Stop(new InferenceError(InferenceErrorKind.Unavailable, "bye"));
+        _publisher.Deliver();
+        Assert.All(listeners, l => Assert.Equal(InferenceErrorKind.Unavailable, l.Read().Error!.Kind));
+        Assert.True(_runner.IsDisposed);
+        Assert.Equal(3, _ended);
+    }
+
+    private void Drain(StepLoop loop)
+    {
+        for (var turn = 0; loop.Turn(); turn++) Assert.True(turn < 100_000, "The loop does not come to rest.");
+        _publisher.Deliver();
+    }
+
+    private StepLoop NewLoop() =>
+        new(_runner, new SchedulerLimits(4096, 1 << 20, TimeSpan.FromSeconds(1)), "fake", TimeProvider.System, _publisher, () => _ended++);
+
+    private sealed class Listener
+    {
+        private readonly Channel<SequenceOutput> _channel = Channel.CreateUnbounded<SequenceOutput>();
+
+        public Listener(int number, int prompt, int tokens, bool cancelled = false, int? endToken = null)
+        {
+            Cancelled = cancelled;
+            Expected = FakeRunner.Expected(PromptOf(number, prompt), tokens);
+            Sequence = new Sequence
+            {
+                Number = number,
+                PromptLength = prompt,
+                Choice = 0,
+                Prompt = PromptOf(number, prompt),
+                Sampler = new Sampler(new SamplingOptions { Temperature = 0 }, new GenerationDefaults(), 97, 1, null),
+                MaxTokens = tokens,
+                EndTokens = endToken is { } token ? [token] : [],
+                Output = _channel.Writer,
+            };
+        }
+
+        public Sequence Sequence { get; }
+
+        public bool Cancelled { get; }
+
+        public List<int> Expected { get; }
+
+        public static int[] PromptOf(int number, int length) => [.. Enumerable.Range(0, length).Select(i => ((number * 7) + (i * 3)) % 97)];
+
+        public (List<int> Tokens, FinishReason? End, InferenceError? Error) Read()
+        {
+            var tokens = new List<int>();
+            SequenceOutput last = default;
+            while (_channel.Reader.TryRead(out var output))
+            {
+                last = output;
+                if (output.Token is { } token) tokens.Add(token.Id);
+            }
+
+            return (tokens, last.End, last.Error);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+using Google.Protobuf;
+using R1Serverless.Abstractions.Tensors;
+using R1Serverless.ModelBuilder.Onnx;
+using R1Serverless.Models.Folders;
+
+namespace R1Serverless.Tests.Engine.Tensors;
+
+/// <summary>A folder with a small graph that is no decoder.</summary>
+internal sealed class TensorFolder : IDisposable
+{
+    private const int Float = 1, Long = 7, Text = 8;
+
+    private readonly GraphProto _graph = new() { Name = "test" };
+
+    public string Path { get; } = Directory.CreateTempSubdirectory("r1-tensors-").FullName;
+
+    /// <summary>y = x + 1 elementwise, [N,width], N free.</summary>
+    public static TensorFolder AddOne(string batch = "N") => new TensorFolder().Input("x", Float, batch, "W").Output("y", Float, batch, "W")
+        .Constant("one", [], 1).Node("Add", "x", "one", "y").Save();
+
+    /// <summary>y = x · W, [N,64] to [N,40], a product whose kernel for one row has other bits.</summary>
+    public static TensorFolder Product()
+    {
+        var random = new Random(3);
+        return new TensorFolder().Input("x", Float, "N", 64).Output("y", Float, "N", 40)
+            .Constant("w", [64, 40], [.. Enumerable.Range(0, 64 * 40).Select(_ => random.NextSingle() - 0.5f)]).Node("MatMul", "x", "w", "y").Save();
+    }
+
+    /// <summary>y = x less the mean over all rows: a row's result depends on its company.</summary>
+    public static TensorFolder Mixing() => new TensorFolder().Input("x", Float, "N", 4).Output("y", Float, "N", 4)
+        .Indices("axis", 0).Node("ReduceMean", "x", "axis", "mean").Node("Sub", "x", "mean", "y").Save();
+
+    /// <summary>A table of ten rows, looked up: an index beyond it is a fault of the run.</summary>
+    public static TensorFolder Lookup() => new TensorFolder().Input("i", Long, "N").Output("y", Float, "N", 2)
+        .Constant("table", [10, 2], [.. Enumerable.Range(0, 20).Select(i => (float)i)]).Node("Gather", "table", "i", "y").Save();
+
+    /// <summary>Texts as they came.</summary>
+    public static TensorFolder Echo() => new TensorFolder().Input("t", Text, "N").Output("u", Text, "N").Node("Identity", "t", "u").Save();
+
+    /// <summary>The batch axis fixed to 1.</summary>
+    public static TensorFolder Fixed() => new TensorFolder().Input("x", Float, 1, 2).Output("y", Float, 1, 2).Node("Neg", "x", "y").Save();
+
+    /// <summary>An encoder whose token vectors are the rows of a table, number 10 · id + place: input_ids and attention_mask to last_hidden_state
+    /// [N,T,width].</summary>
+    public static TensorFolder Encoder(int width = 4, string output = "last_hidden_state") => new TensorFolder()
+        .Input("input_ids", Long, "N", "T").Input("attention_mask", Long, "N", "T").Output(output, Float, "N", "T", width)
+        .Table(10, width).Node("Gather", "table", "input_ids", output).Save();
+
+    /// <summary>A classifier whose scores are the means of its tokens' rows: input_ids and token_type_ids to logits [N,labels].</summary>
+    public static TensorFolder Classifier(int labels) => new TensorFolder()
+        .Input("input_ids", Long, "N", "T").Input("token_type_ids", Long, "N", "T").Output("logits", Float, "N", labels)
+        .Table(10, labels).Node("Gather", "table", "input_ids", "rows").Indices("axis", 1).Node("ReduceMean", "rows", "axis", "mean")
+        .Node("Squeeze", "mean", "axis", "logits").Save();
+
+    /// <summary>A file beside the graph.</summary>
+    public TensorFolder With(string name, string content)
+    {
+        var path = System.IO.Path.Combine(Path, name);
+        Directory.CreateDirectory(System.IO.Path.GetDirectoryName(path)!);
+        File.WriteAllText(path, content);
+        return this;
+    }
+
+    public ModelFolder Open() => ModelFolder.Open(Path);
+
+    public static Tensor Floats(string name, long[] shape, params float[] values) =>
+        new(name, TensorType.Float32, shape, values.SelectMany(BitConverter.GetBytes).ToArray());
+
+    public static float[] Floats(Tensor tensor)
+    {
+        var values = new float[tensor.Data.Length / sizeof(float)];
+        Buffer.BlockCopy(tensor.Data.ToArray(), 0, values, 0, tensor.Data.Length);
+        return values;
+    }
+
+    public static Tensor Longs(string name, params long[] values) =>
+        new(name, TensorType.Int64, [values.Length], values.SelectMany(BitConverter.GetBytes).ToArray());
+
+    public void Dispose() => Directory.Delete(Path, recursive: true);
+
+    private static ByteString Bytes<T>(T[] values, Func<T, byte[]> bytes) => ByteString.CopyFrom([.. values.SelectMany(bytes)]);
+
+    private static ValueInfoProto Value(string name, int type, object[] shape)
+    {
+        TypeProto.Types.Tensor tensor = new() { ElemType = type, Shape = new TensorShapeProto() };
+        foreach (var dimension in shape)
+        {
+            tensor.Shape.Dim.Add(dimension is string symbol ? new TensorShapeProto.Types.Dimension { DimParam = symbol }
+                : new TensorShapeProto.Types.Dimension { DimValue = (int)dimension });
+        }
+
+        return new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = tensor } };
+    }
+
+    private TensorFolder Input(string name, int type, params object[] shape)
+    {
+        _graph.Input.Add(Value(name, type, shape));
+        return this;
+    }
+
+    private TensorFolder Output(string name, int type, params object[] shape)
+    {
+        _graph.Output.Add(Value(name, type, shape));
+        return this;
+    }
+
+    private TensorFolder Constant(string name, long[] shape, params float[] values)
+    {
+        _graph.Initializer.Add(new TensorProto { Name = name, DataType = Float, Dims = { shape }, RawData = Bytes(values, BitConverter.GetBytes) });
+        return this;
+    }
+
+    private TensorFolder Table(int rows, int width) =>
+        Constant("table", [rows, width], [.. Enumerable.Range(0, rows * width).Select(i => (10f * (i / width)) + (i % width))]);
+
+    private TensorFolder Indices(string name, params long[] values)
+    {
+        var bytes = Bytes(values, BitConverter.GetBytes);
+        _graph.Initializer.Add(new TensorProto { Name = name, DataType = Long, Dims = { values.Length }, RawData = bytes });
+        return this;
+    }
+
+    /// <summary>The last name is the output's.</summary>
+    private TensorFolder Node(string type, params string[] names)
+    {
+        _graph.Node.Add(new NodeProto { OpType = type, Input = { names[..^1] }, Output = { names[^1] } });
+        return this;
+    }
+
+    private TensorFolder Save()
+    {
+        ModelProto model = new() { IrVersion = 8, Graph = _graph, OpsetImport = { new OperatorSetIdProto { Version = 18 } } };
+        File.WriteAllBytes(System.IO.Path.Combine(Path, "model.onnx"), model.ToByteArray());
+        return this;
+    }
+}
