@@ -22,7 +22,12 @@ public abstract record InferenceEvent
     /// <summary>The answer to <see cref="Prompt.Tensors"/>, in the order that was asked for, or to <see cref="Prompt.Texts"/>.</summary>
     public sealed record Outputs(IReadOnlyList<Tensor> Tensors) : InferenceEvent;
 
-    public sealed record ChoiceFinished(int Choice, FinishReason Reason) : InferenceEvent;
+    /// <summary>The end of one choice.</summary>
+    /// <param name="Choice">The choice's index.</param>
+    /// <param name="Reason">Why no more tokens come.</param>
+    /// <param name="UnopenedReasoning">How many characters at the answer's beginning were reasoning: its end came, though nothing had opened it.
+    /// Those who were given the text as it came can't be told otherwise.</param>
+    public sealed record ChoiceFinished(int Choice, FinishReason Reason, int UnopenedReasoning = 0) : InferenceEvent;
 
     public sealed record Finished(Usage Usage) : InferenceEvent;
 

@@ -43,13 +43,24 @@ public sealed record InferenceResult
 }
 
 /// <summary>One answer.</summary>
-/// <param name="Parts">Its text in the order it was generated; neighbours differ in kind.</param>
+/// <param name="Parts">Its text in the order it was generated, as a stream tells it; neighbours differ in kind.</param>
 /// <param name="Reason">Null if it did not come to its end.</param>
 /// <param name="Logprobs">Null where they were not asked for.</param>
-public sealed record ChoiceResult(IReadOnlyList<TextPart> Parts, FinishReason? Reason, IReadOnlyList<TokenLogprob>? Logprobs = null)
+/// <param name="UnopenedReasoning">See <see cref="InferenceEvent.ChoiceFinished"/>.</param>
+public sealed record ChoiceResult(
+    IReadOnlyList<TextPart> Parts, FinishReason? Reason, IReadOnlyList<TokenLogprob>? Logprobs = null, int UnopenedReasoning = 0)
 {
+    /// <summary>The parts as they are known to be now that all has come.</summary>
+    public IReadOnlyList<TextPart> WholeParts()
+    {
+        if (UnopenedReasoning == 0 || Parts is not [{ Kind: DeltaKind.Answer } first, ..]) return Parts;
+        var end = Math.Min(UnopenedReasoning, first.Text.Length);
+        TextPart[] parts = [new(DeltaKind.Reasoning, first.Text[..end].TrimEnd('\n')), first with { Text = first.Text[end..] }, .. Parts.Skip(1)];
+        return [.. parts.Where(part => part.Text.Length > 0)];
+    }
+
     /// <summary>All text of one kind.</summary>
-    public string Text(DeltaKind kind) => string.Concat(Parts.Where(part => part.Kind == kind).Select(part => part.Text));
+    public string Text(DeltaKind kind) => string.Concat(WholeParts().Where(part => part.Kind == kind).Select(part => part.Text));
 
     /// <summary>The text as generated, reasoning included.</summary>
     public string AllText() => string.Concat(Parts.Select(part => part.Text));

@@ -27,7 +27,7 @@ public sealed class ResultFold(RequestId id, bool hasLogprobs = false)
                 ChoiceAt(delta.Choice).Add(delta);
                 break;
             case InferenceEvent.ChoiceFinished finished:
-                ChoiceAt(finished.Choice).Reason = finished.Reason;
+                ChoiceAt(finished.Choice).End = finished;
                 break;
             case InferenceEvent.Outputs outputs:
                 _outputs = outputs.Tensors;
@@ -77,7 +77,7 @@ public sealed class ResultFold(RequestId id, bool hasLogprobs = false)
         private readonly List<(DeltaKind Kind, StringBuilder Text)> _parts = [];
         private List<TokenLogprob>? _logprobs = logprobs;
 
-        public FinishReason? Reason { get; set; }
+        public InferenceEvent.ChoiceFinished? End { get; set; }
 
         public void Add(InferenceEvent.Delta delta)
         {
@@ -86,6 +86,7 @@ public sealed class ResultFold(RequestId id, bool hasLogprobs = false)
             if (delta.Logprobs is { } logprobs) (_logprobs ??= []).AddRange(logprobs);
         }
 
-        public ChoiceResult Result() => new([.. _parts.Select(part => new TextPart(part.Kind, part.Text.ToString()))], Reason, _logprobs);
+        public ChoiceResult Result() =>
+            new([.. _parts.Select(part => new TextPart(part.Kind, part.Text.ToString()))], End?.Reason, _logprobs, End?.UnopenedReasoning ?? 0);
     }
 }

@@ -53,7 +53,7 @@ internal sealed class GpuAnswers(GpuSubject subject, GpuOptions options, TimePro
     {
         if (await LoadAsync(cancellation) is not { } tasks) return null;
         // Without dummy runs, so that it has no memory in reserve.
-        await using var engine = Open(options.Runtime, prewarms: false);
+        await using var engine = Open(options.Runtime, warmsUp: false);
         var expected = await AskAsync(engine, [.. tasks.Take(1)], cancellation);
         EvaluationReport full;
         long bytes, events = 0;
@@ -123,6 +123,6 @@ internal sealed class GpuAnswers(GpuSubject subject, GpuOptions options, TimePro
     private Task<EvaluationReport> AskAsync(LocalInference engine, IReadOnlyList<EvaluationTask> tasks, CancellationToken cancellation) =>
         Evaluation.RunAsync(engine, subject.Folder.Name, subject.Variant.Precision, tasks, time, progress: null, cancellation);
 
-    private LocalInference Open(RuntimeOptions runtime, bool prewarms = true) =>
-        new([LoadedVariant.OpenAlone(subject.Folder, subject.Variant, runtime, new EngineOptions { Prewarms = prewarms }, time)]);
+    private LocalInference Open(RuntimeOptions runtime, bool warmsUp = true) =>
+        new([LoadedVariant.OpenAlone(subject.Folder, subject.Variant, runtime, new EngineOptions { WarmsUp = warmsUp }, time)]);
 }

@@ -35,10 +35,19 @@ internal sealed class Conversation(IInference inference, string model, string? s
         {
             await foreach (var inferenceEvent in inference.RunAsync(request, stop))
             {
-                if (inferenceEvent is InferenceEvent.Failed failed) error = failed.Error;
-                if (inferenceEvent is not InferenceEvent.Delta delta) continue;
-                screen.Write(delta);
-                if (delta.Kind == DeltaKind.Answer) answer.Append(delta.Text);
+                switch (inferenceEvent)
+                {
+                    case InferenceEvent.Delta delta:
+                        screen.Write(delta);
+                        if (delta.Kind == DeltaKind.Answer) answer.Append(delta.Text);
+                        break;
+                    case InferenceEvent.ChoiceFinished finished:
+                        answer.Remove(0, finished.UnopenedReasoning);
+                        break;
+                    case InferenceEvent.Failed failed:
+                        error = failed.Error;
+                        break;
+                }
             }
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)

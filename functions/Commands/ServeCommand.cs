@@ -69,7 +69,7 @@ internal static class ServeCommand
     private static readonly Option<int> Threads =
         NumberOption.Create("--threads", 0, 0, 1024, "Threads of one step of a model, never more than it has heads; 0 means one for each core.");
 
-    private static readonly Option<bool> NoPrewarm = new("--no-prewarm")
+    private static readonly Option<bool> NoWarmup = new("--no-warmup")
     {
         Description = "Take requests in as soon as the models are loaded: the first ones pay for what dummy runs would have warmed.",
     };
@@ -107,7 +107,7 @@ internal static class ServeCommand
         {
             Role, Host, Port, Urls, GrpcPort,
             Models, ModelsFrom, ModelsPoll, CommonOptions.ModelCacheSize, Load, Precision, CommonOptions.Data, Memory,
-            KeyValueMemory, Threads, NoPrewarm, NoPrepared, Grace, MaxBody, Metrics,
+            KeyValueMemory, Threads, NoWarmup, NoPrepared, Grace, MaxBody, Metrics,
         };
         command.Validators.Add(result =>
         {
@@ -174,7 +174,7 @@ internal static class ServeCommand
             DataFolder = arguments.GetValue(CommonOptions.Data),
             KeyValueMemoryBytes = arguments.GetValue(KeyValueMemory),
             Runtime = DeviceOption.Read(arguments, arguments.GetValue(Threads)) with { UsePrepared = !arguments.GetValue(NoPrepared) },
-            Prewarms = !arguments.GetValue(NoPrewarm),
+            WarmsUp = !arguments.GetValue(NoWarmup),
             Grace = TimeSpan.FromSeconds(arguments.GetValue(Grace)),
             MaxBodyBytes = arguments.GetValue(MaxBody) << 20,
             Monitoring = MonitoringOptions.Read(TextOption.Set, arguments.GetValue(Metrics)),

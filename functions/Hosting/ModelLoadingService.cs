@@ -69,7 +69,7 @@ internal sealed partial class ModelLoadingService(
             DeadlineInference own = new(loaded.Inference, time);
             FirstTokenWatch answering = new(options.Role == ServeRole.All ? new OtherWorkersInference(own, connection) : own, first);
             report.Loaded(loaded.Models());
-            if (loaded.PrewarmedModel is { } model)
+            if (loaded.WarmupModel is { } model)
                 await warmup.RunAsync(new FirstTokenWarmup(new DeadlineInference(engine, time), time), model, stoppingToken);
             timeline.Mark(StartupPhase.Ready);
             serving.Open(answering, _ => ValueTask.FromResult(loaded.Models()));

@@ -21,7 +21,7 @@ internal sealed record LoadedModels(IInference Inference, Func<IReadOnlyList<Ser
     public Action StopUpdates { get; init; } = static () => { };
 
     /// <summary>Whom this process asks over its own port before anybody else may; null for nobody.</summary>
-    public string? PrewarmedModel { get; init; }
+    public string? WarmupModel { get; init; }
 }
 
 /// <summary>Opens the models of <paramref name="options"/> and loads and warms what is to be loaded at the start. A wrong name, folder

@@ -56,7 +56,7 @@ internal static class LocalModels
             return new LoadedModels(inference, () => Describe(served, device, model => updates?.Versions(model) ?? []), () => Load(served))
             {
                 Reached = [(StartupPhase.Sessions, loaded.Max(one => one.SessionAt)), (StartupPhase.Warmed, loaded.Max(one => one.WarmAt))],
-                PrewarmedModel = options.Prewarms && loaded[0].Signature is null ? loaded[0].Id : null,
+                WarmupModel = options.WarmsUp && loaded[0].Signature is null ? loaded[0].Id : null,
                 Begin = () => updates?.Start(),
                 StopUpdates = () => updates?.Stop(),
             };
@@ -123,7 +123,7 @@ internal static class LocalModels
         var memory = options.MemoryBytes ?? (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * MemoryShare);
         EngineOptions engine = new()
         {
-            KvMemory = options.KeyValueMemoryBytes ?? memory / KeyValueShare, MaxWaiting = options.MaxWaiting, Prewarms = options.Prewarms,
+            KvMemory = options.KeyValueMemoryBytes ?? memory / KeyValueShare, MaxWaiting = options.MaxWaiting, WarmsUp = options.WarmsUp,
         };
         var limits = new ModelHostOptions
         {

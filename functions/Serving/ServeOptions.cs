@@ -78,7 +78,7 @@ internal sealed record ServeOptions
     public int MaxWaiting { get; init; } = 1024;
 
     /// <summary>Whether models and endpoints are run before requests are taken in.</summary>
-    public bool Prewarms { get; init; } = true;
+    public bool WarmsUp { get; init; } = true;
 
     /// <summary>Where models run, and with how many threads.</summary>
     public RuntimeOptions Runtime { get; init; } = new();

@@ -8,7 +8,7 @@ namespace R1Serverless.Warmup;
 /// the process only to itself.</summary>
 internal sealed class WarmupPass
 {
-    public const string Header = "x-r1-prewarm";
+    public const string Header = "x-r1-warmup";
 
     private const int SecretBytes = 32;
 

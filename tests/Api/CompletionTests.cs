@@ -106,6 +106,21 @@ public abstract class CompletionTests
     }
 
     [Fact]
+    public async Task Reasoning_whose_end_nothing_opened_is_told_from_the_answer_where_that_is_given_whole()
+    {
+        await using var server = await StartAsync(FakeInference.Of(
+            new InferenceEvent.Admitted(5, FakeInference.Variant), new InferenceEvent.Delta(0, DeltaKind.Answer, "6 * 7\n"),
+            new InferenceEvent.Delta(0, DeltaKind.Answer, "42"), new InferenceEvent.ChoiceFinished(0, FinishReason.Stop, UnopenedReasoning: 6),
+            new InferenceEvent.Finished(new Usage(5, 3, 2))));
+        var message = (await TestServer.JsonAsync(await server.PostAsync("/v1/chat/completions", TestServer.Chat(""))))
+            .GetProperty("choices")[0].GetProperty("message");
+        Assert.Equal(("6 * 7", "42"), (message.GetProperty("reasoning_content").GetString(), message.GetProperty("content").GetString()));
+        var output = (await TestServer.JsonAsync(await server.PostAsync("/v1/responses", $$"""{"model":"{{TestServer.Model}}","input":"6 * 7?"}""")))
+            .GetProperty("output");
+        Assert.Equal(["6 * 7", "42"], output.EnumerateArray().Select(item => item.GetProperty("content")[0].GetProperty("text").GetString()));
+    }
+
+    [Fact]
     public async Task Logprobs_that_were_asked_for_are_there_even_where_no_text_came()
     {
         await using var server = await StartAsync(FakeInference.Of(

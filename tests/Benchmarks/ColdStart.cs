@@ -5,9 +5,9 @@ namespace R1Serverless.Tests.Benchmarks;
 
 /// <summary>One way of starting a worker.</summary>
 /// <param name="Prepared">What `r1 model prepare` made, or the plain graph.</param>
-/// <param name="Prewarmed">Dummy runs and requests before it is ready, or none.</param>
+/// <param name="WarmedUp">Dummy runs and requests before it is ready, or none.</param>
 /// <param name="Cold">The model's files are dropped from the page cache before each start.</param>
-internal readonly record struct ColdStartWay(bool Prepared, bool Prewarmed, bool Cold);
+internal readonly record struct ColdStartWay(bool Prepared, bool WarmedUp, bool Cold);
 
 /// <summary>One start. Times in seconds since the process's start.</summary>
 /// <param name="Phases">When each step was reached, as /health/ready gives it.</param>

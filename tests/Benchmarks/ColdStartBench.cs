@@ -55,7 +55,7 @@ internal sealed class ColdStartBench(string executable, string device, ModelFold
     }
 
     public static string Name(ColdStartWay way) =>
-        $"{(way.Prepared ? "prepared" : "plain")}, {(way.Prewarmed ? "prewarmed" : "not prewarmed")}, {(way.Cold ? "cold" : "warm")}";
+        $"{(way.Prepared ? "prepared" : "plain")}, {(way.WarmedUp ? "warmed up" : "not warmed up")}, {(way.Cold ? "cold" : "warm")}";
 
     private static void Drop(ColdStartFiles files)
     {
@@ -74,7 +74,7 @@ internal sealed class ColdStartBench(string executable, string device, ModelFold
             "--device", device, "--kv-memory", KeyValueMemory,
         ];
         if (!way.Prepared) arguments.Add("--no-prepared");
-        if (!way.Prewarmed) arguments.Add("--no-prewarm");
+        if (!way.WarmedUp) arguments.Add("--no-warmup");
         using var server = ChildProcess.StartR1(executable, ChildProcess.NoSettings, [.. arguments]);
         try
         {

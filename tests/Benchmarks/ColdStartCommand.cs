@@ -47,7 +47,7 @@ internal static class ColdStartCommand
     public static Command Create()
     {
         Command command = new(
-            "cold-start", "Start fresh processes of a published r1, with plain and prepared models, prewarmed and not, with warm and cold files, "
+            "cold-start", "Start fresh processes of a published r1, with plain and prepared models, warmed up and not, with warm and cold files, "
             + "and print when each step was reached.")
         {
             Models, Rounds, Executable, Device, WarmOnly, Json, Data,

@@ -45,16 +45,16 @@ internal static class ColdStartPrinter
         foreach (var row in rows)
         {
             var name = ColdStartBench.Name(row.Way);
-            if (row.Way.Prewarmed) yield return Bar($"{name}: first request over later ones", row.FirstOverSteady, FirstBar, isMost: true);
-            if (row.Way.Prewarmed)
+            if (row.Way.WarmedUp) yield return Bar($"{name}: first request over later ones", row.FirstOverSteady, FirstBar, isMost: true);
+            if (row.Way.WarmedUp)
                 yield return string.Create(CultureInfo.InvariantCulture,
                     $"{name}: first request over later ones after a rest of {ColdStartBench.Rest.TotalSeconds} s: {row.FirstOverRested:0.00}");
-            if (model == ShippedModels.Nano && row.Way.Prewarmed)
+            if (model == ShippedModels.Nano && row.Way.WarmedUp)
                 yield return Bar($"{name}: start to first token, s", row.Median.Phases["first_token"], FirstTokenBar, isMost: true);
-            if (!row.Way.Prewarmed && rows.FirstOrDefault(one => one.Way == row.Way with { Prewarmed = true }) is { } warmed)
-                yield return Bar($"{name}: first request over that of a prewarmed start",
+            if (!row.Way.WarmedUp && rows.FirstOrDefault(one => one.Way == row.Way with { WarmedUp = true }) is { } warmed)
+                yield return Bar($"{name}: first request over that of a warmed up start",
                     row.Median.FirstMilliseconds / warmed.Median.FirstMilliseconds, ColdFirstBar, isMost: false);
-            if (model != ShippedModels.Nano && row.Way.Prepared && row.Way.Prewarmed)
+            if (model != ShippedModels.Nano && row.Way.Prepared && row.Way.WarmedUp)
             {
                 var warming = row.Median.Phases["ready"] - row.Median.Phases["sessions"];
                 yield return Bar($"{name}: start to ready, s, against 1.5 file reads and the warming", row.Median.Phases["ready"],

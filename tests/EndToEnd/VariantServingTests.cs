@@ -47,7 +47,7 @@ public sealed class VariantServingTests : IDisposable
         await using var server = await StartAsync();
         var running =
             await SendAsync(server, "one", "What is 12 + 30?",
-                ",\"precision\":\"fp32\",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":4000,\"n\":8");
+                ",\"precision\":\"fp32\",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":4000,\"n\":2");
         foreach (var precision in (string[])["fp32", "int4", "fp32", "int4"])
         {
             using var answer =

@@ -32,6 +32,38 @@ public sealed class AnswerReaderTests
     }
 
     [Fact]
+    public void What_came_before_an_end_of_reasoning_that_nothing_opened_was_reasoning()
+    {
+        var tokenizer = new PieceTokenizer("so", "\n", "7", " 8");
+        var (deltas, reader) = Read(tokenizer, [0, 1, tokenizer.Close, 1, 2, tokenizer.Close, 3], [], split: true, opened: false);
+        // A stream has given it as the answer by then.
+        Assert.Equal("so\n7 8", Fold(deltas, DeltaKind.Answer));
+        Assert.Equal(3, reader.UnopenedReasoning);
+        Assert.Equal(3, reader.ReasoningTokens);
+        Assert.Equal([new(DeltaKind.Reasoning, "so"), new(DeltaKind.Answer, "7 8")], Whole(deltas, reader));
+    }
+
+    [Fact]
+    public void An_end_of_reasoning_that_is_text_and_that_nothing_opened_is_never_given_out()
+    {
+        PieceTokenizer tokenizer = new("so </", "b </thi", "nk>\n\n", "7 </think>");
+        var (deltas, reader) = Read(tokenizer, [0, 1, 2, 3], ["END"], ReasoningTags.Spelled, opened: false);
+        Assert.Equal("so </b 7 </think>", Fold(deltas, DeltaKind.Answer));
+        Assert.Equal(3, reader.ReasoningTokens);
+        Assert.Equal([new(DeltaKind.Reasoning, "so </b "), new(DeltaKind.Answer, "7 </think>")], Whole(deltas, reader));
+    }
+
+    [Fact]
+    public void Where_there_was_reasoning_nothing_is_taken_back()
+    {
+        var tokenizer = new PieceTokenizer("a", "b");
+        var (_, reader) = Read(tokenizer, [0, tokenizer.Close, 1, tokenizer.Close], [], split: true, opened: true);
+        Assert.Equal(0, reader.UnopenedReasoning);
+        (_, reader) = Read(tokenizer, [tokenizer.Open, 0, tokenizer.Close, 1, tokenizer.Close], [], split: true, opened: false);
+        Assert.Equal(0, reader.UnopenedReasoning);
+    }
+
+    [Fact]
     public void Reasoning_cut_short_is_all_reasoning()
     {
         var (deltas, reader) = Read(new PieceTokenizer("hm", "\n"), [0, 1, 0, 1], [], split: true);
@@ -206,6 +238,16 @@ public sealed class AnswerReaderTests
 
         reader.Finish(deltas);
         return (deltas, reader);
+    }
+
+    /// <summary>The parts of an answer that is given as a whole.</summary>
+    private static IReadOnlyList<TextPart> Whole(IReadOnlyList<InferenceEvent.Delta> deltas, AnswerReader reader)
+    {
+        ResultFold fold = new(new RequestId("1"));
+        foreach (var delta in deltas) fold.Add(delta with { Choice = 0 });
+        fold.Add(new InferenceEvent.ChoiceFinished(0, FinishReason.Stop, reader.UnopenedReasoning));
+        fold.Add(new InferenceEvent.Finished(new Usage(0, 0, 0)));
+        return fold.Result().Choices[0].WholeParts();
     }
 
     private static string Fold(IEnumerable<InferenceEvent.Delta> deltas, DeltaKind kind) =>

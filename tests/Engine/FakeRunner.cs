@@ -35,7 +35,7 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
     public Exception? Fault { get; set; }
 
     /// <summary>Told what each prefill and decode step that ran was: its rows, and the tokens of its first.</summary>
-    public Action<PrewarmShape> OnRun { get; set; } = _ => { };
+    public Action<WarmupShape> OnRun { get; set; } = _ => { };
 
     /// <summary>What the model answers to a prompt, token by token.</summary>
     public static List<int> Expected(ReadOnlySpan<int> prompt, int count)
@@ -83,7 +83,7 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
             _next[i] = Next(prompts[i].Span);
         }
 
-        OnRun(new PrewarmShape(true, prompts.Count, prompts[0].Length));
+        OnRun(new WarmupShape(true, prompts.Count, prompts[0].Length));
     });
 
     public StepOutcome PrefillChunk(int slot, int start, ReadOnlyMemory<int> tokens)
@@ -107,7 +107,7 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
                 _next[row] = Next(_slots[row].AsSpan(0, lengths[row] + 1));
             }
 
-            OnRun(new PrewarmShape(false, news.Length, lengths[0]));
+            OnRun(new WarmupShape(false, news.Length, lengths[0]));
         });
     }
 

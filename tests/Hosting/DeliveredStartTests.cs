@@ -282,7 +282,7 @@ public sealed partial class DeliveredStartTests : IDisposable
                 DataFolder = options.DataFolder ?? _folder,
                 MemoryBytes = 1L << 30,
                 KeyValueMemoryBytes = 1 << 20,
-                Prewarms = false
+                WarmsUp = false
             };
             started.Take(await LocalModels.LoadAsync(options, _said, None));
             if (begins) started.Begin();

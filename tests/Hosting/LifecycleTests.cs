@@ -103,14 +103,14 @@ public sealed class LifecycleTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_process_that_is_told_to_stop_while_it_starts_ends_well_and_is_not_ready_again(bool isPrewarming)
+    public async Task A_process_that_is_told_to_stop_while_it_starts_ends_well_and_is_not_ready_again(bool isWarmingUp)
     {
         (HeardOutput output, HeardOutput errors) = (new(), new());
         var data = Directory.CreateTempSubdirectory("r1-stopped-").FullName;
         TaskCompletionSource begun = new(TaskCreationOptions.RunContinuationsAsynchronously),
             held = new(TaskCreationOptions.RunContinuationsAsynchronously);
         FakeInference inference = new(HeldAsync);
-        LoadedModels loaded = new(inference, () => [TestServer.Served()], () => default) { PrewarmedModel = isPrewarming ? TestServer.Model : null };
+        LoadedModels loaded = new(inference, () => [TestServer.Served()], () => default) { WarmupModel = isWarmingUp ? TestServer.Model : null };
         ServeOptions options = new() { Urls = ["http://127.0.0.1:0"], Transport = new TransportOptions { DataFolder = data } };
         // By a clock that stands, neither the grace nor the time for the process's own requests is ever over.
         var app = ServeHost.Build(options, LoadAsync, new FakeTimeProvider(TimeProvider.System.GetUtcNow()), output, errors);
@@ -132,14 +132,14 @@ public sealed class LifecycleTests
         Assert.Equal(0, await running);
         Assert.Equal(ServingPhase.Draining, serving.Phase);
         // The one that ran when the signal came.
-        Assert.Equal(isPrewarming ? 1 : 0, inference.Requests.Count);
+        Assert.Equal(isWarmingUp ? 1 : 0, inference.Requests.Count);
         Assert.True(inference.IsDisposed);
         Assert.Equal("", errors.ToString());
         Directory.Delete(data, recursive: true);
 
         async Task<LoadedModels> LoadAsync(ServeOptions asked, IStartProgress progress, CancellationToken stop)
         {
-            if (isPrewarming) return loaded;
+            if (isWarmingUp) return loaded;
             begun.SetResult();
             await held.Task;
             return loaded;

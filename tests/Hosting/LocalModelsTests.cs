@@ -37,14 +37,14 @@ public sealed class LocalModelsTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task What_is_loaded_tells_when_it_was_there_and_warm_and_is_asked_by_the_process_where_it_prewarms(bool prewarms)
+    public async Task What_is_loaded_tells_when_it_was_there_and_warm_and_is_asked_by_the_process_where_it_warms_up(bool warmsUp)
     {
         var began = TimeProvider.System.GetTimestamp();
         var loaded = await LocalModels.LoadAsync(
-            new ServeOptions { DataFolder = _data, Models = [_name], MemoryBytes = 1L << 30, KeyValueMemoryBytes = 1 << 20, Prewarms = prewarms },
+            new ServeOptions { DataFolder = _data, Models = [_name], MemoryBytes = 1L << 30, KeyValueMemoryBytes = 1 << 20, WarmsUp = warmsUp },
             new Said(), CancellationToken.None);
         await using var engine = (IAsyncDisposable)loaded.Inference;
-        Assert.Equal(prewarms ? _name : null, loaded.PrewarmedModel);
+        Assert.Equal(warmsUp ? _name : null, loaded.WarmupModel);
         Assert.Equal([StartupPhase.Sessions, StartupPhase.Warmed], loaded.Reached.Select(one => one.Phase));
         long[] moments = [began, .. loaded.Reached.Select(one => one.At), TimeProvider.System.GetTimestamp()];
         Assert.Equal(moments.Order(), moments);

@@ -14,7 +14,7 @@ internal sealed record RunLimits(TimeSpan Test, TimeSpan Stall, TimeSpan Run, Ti
     public const string Option = "--limits";
 
     public static RunLimits Default { get; } =
-        new(TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(7), TimeSpan.FromMinutes(30), TimeSpan.FromSeconds(10));
+        new(TimeSpan.FromMinutes(9), TimeSpan.FromMinutes(11), TimeSpan.FromMinutes(30), TimeSpan.FromSeconds(10));
 
     public static RunLimits Parse(string seconds)
     {

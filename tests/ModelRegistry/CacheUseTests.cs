@@ -43,7 +43,7 @@ public sealed class CacheUseTests : IDisposable
     {
         var path = await FetchModelAsync();
         ServeOptions options =
-            new() { Models = [path], DataFolder = _world.CacheFolder, MemoryBytes = 1L << 30, KeyValueMemoryBytes = 1 << 20, Prewarms = false };
+            new() { Models = [path], DataFolder = _world.CacheFolder, MemoryBytes = 1L << 30, KeyValueMemoryBytes = 1 << 20, WarmsUp = false };
 
         var loaded = await LocalModels.LoadAsync(options, new Said(), None);
 

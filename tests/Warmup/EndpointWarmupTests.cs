@@ -137,7 +137,7 @@ public sealed class EndpointWarmupTests
     public void The_process_finds_its_own_address(string address, string? expected) => Assert.Equal(expected, EndpointWarmup.Own([address])?.ToString());
 
     private static LoadedModels Loaded(FakeInference inference) =>
-        new(inference, () => [TestServer.Served()], () => default) { PrewarmedModel = TestServer.Model };
+        new(inference, () => [TestServer.Served()], () => default) { WarmupModel = TestServer.Model };
 
     private static Task<TestServer> StartAsync(FakeInference inference, TimeProvider time, ServeOptions? options = null) =>
         TestServer.StartLoadingAsync((_, _, _) => Task.FromResult(Loaded(inference)), options, time);

@@ -54,6 +54,9 @@ public static class Evaluation
                 case InferenceEvent.Delta { Kind: DeltaKind.Answer } delta:
                     text.Append(delta.Text);
                     break;
+                case InferenceEvent.ChoiceFinished ended:
+                    text.Remove(0, ended.UnopenedReasoning);
+                    break;
                 case InferenceEvent.Finished finished:
                     return new EvaluatedAnswer(task, text.ToString(), finished.Usage.CompletionTokens, Error: null);
                 case InferenceEvent.Failed failed:

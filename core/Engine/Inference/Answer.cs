@@ -94,7 +94,7 @@ internal sealed class Answer
     private void EndChoice(int choice, FinishReason reason)
     {
         _ended[choice] = true;
-        Events.Add(new InferenceEvent.ChoiceFinished(choice, reason));
+        Events.Add(new InferenceEvent.ChoiceFinished(choice, reason, _readers[choice].UnopenedReasoning));
         if (--_open > 0) return;
         IsComplete = true;
         Events.Add(new InferenceEvent.Finished(new Usage(_promptTokens, _completionTokens, _readers.Sum(r => r.ReasoningTokens))));

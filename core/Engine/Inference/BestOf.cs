@@ -33,7 +33,7 @@ internal static class BestOf
                     isLast && request.TopLogprobs is not null ? candidate.Logprobs : null);
             }
 
-            yield return new InferenceEvent.ChoiceFinished(choice++, candidate.Reason ?? FinishReason.Stop);
+            yield return new InferenceEvent.ChoiceFinished(choice++, candidate.Reason ?? FinishReason.Stop, candidate.UnopenedReasoning);
         }
 
         yield return new InferenceEvent.Finished(usage);

@@ -38,7 +38,7 @@ internal sealed class LoadedDecoder : LoadedVariant
         var warmup = default(WarmupResult);
         try
         {
-            if (options.Prewarms)
+            if (options.WarmsUp)
                 warmup = VariantWarmup.Run(runner, InferenceEngine.LimitsOf(runner, folder.Config.ContextLength, options), runner.ProofTime, time);
         }
         catch (ModelLoadException)

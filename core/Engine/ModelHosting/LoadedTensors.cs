@@ -48,7 +48,7 @@ internal sealed class LoadedTensors : LoadedVariant
         try
         {
             var batching = BatchProbe.Run(graph, layout.Session);
-            if (options.Prewarms && batching.Reason is null) layout = layout.Measured(graph, batching, time);
+            if (options.WarmsUp && batching.Reason is null) layout = layout.Measured(graph, batching, time);
             var warmed = time.GetTimestamp();
             return new OpenedVariant(
                 text => new LoadedTensors(folder, variant, (EncoderText?)text, graph, batching, layout, options, time)

@@ -57,7 +57,7 @@ internal static class VariantWarmup
 
     /// <summary>As before; a shape that has not been run may cost as much more than the last that has as there are more tokens in it, and the first
     /// as much as an earlier run.</summary>
-    private static TimeSpan Expected(IReadOnlyList<PrewarmShape> shapes, SteadyStateDetector[] steady, int shape, TimeSpan spent)
+    private static TimeSpan Expected(IReadOnlyList<WarmupShape> shapes, SteadyStateDetector[] steady, int shape, TimeSpan spent)
     {
         for (var i = shape; i >= 0; i--)
         {
@@ -67,7 +67,7 @@ internal static class VariantWarmup
         return spent / 2;
     }
 
-    private static StepOutcome Run(IModelRunner runner, PrewarmShape shape)
+    private static StepOutcome Run(IModelRunner runner, WarmupShape shape)
     {
         if (shape.IsPrefill) return runner.Prefill(0, [.. Enumerable.Repeat((ReadOnlyMemory<int>)new int[shape.Tokens], shape.Rows)]);
         var cached = new int[shape.Rows];

@@ -10,7 +10,7 @@ public sealed record EngineOptions
     public int MaxWaiting { get; init; } = 1024;
 
     /// <summary>Whether a variant does dummy runs before it is ready.</summary>
-    public bool Prewarms { get; init; } = true;
+    public bool WarmsUp { get; init; } = true;
 
     /// <summary>The longest a decode step should take; batches stay small enough for it.</summary>
     public TimeSpan StepTime { get; init; } = TimeSpan.FromMilliseconds(250);

@@ -9,8 +9,9 @@ namespace R1Serverless.Engine.Text;
 /// Reads the tokens of one choice into text increments. With reasoning tags, text between them is <see cref="DeltaKind.Reasoning"/> and the rest
 /// the answer; the tags belong to neither, newlines at the beginning of both and at the end of reasoning are dropped, and stop texts count in the
 /// answer only, so that thinking about a stop text doesn't end the thought. Tags that are text and not tokens count where they can be meant: the
-/// opening one at the very beginning, the closing one in reasoning. Without tags all text is the answer, as it was generated. Text that may turn
-/// out to be dropped, or a tag, is held back until that is known. Not thread-safe.
+/// opening one at the very beginning, the closing one in reasoning. A closing tag that nothing opened says that all before it was reasoning, which
+/// has been given out as the answer by then: <see cref="UnopenedReasoning"/>. Without tags all text is the answer, as it was generated. Text that
+/// may turn out to be dropped, or a tag, is held back until that is known. Not thread-safe.
 /// </summary>
 internal sealed class AnswerReader
 {
@@ -22,6 +23,9 @@ internal sealed class AnswerReader
 
     /// <summary>Finds the closing tag in reasoning, where tags are text.</summary>
     private readonly StopMatcher? _close;
+
+    /// <summary>Finds the first tag in an answer that may turn out to be reasoning, where tags are text.</summary>
+    private StopMatcher? _unopened;
     private readonly PendingText _held = new();
     private DeltaKind _kind;
 
@@ -31,8 +35,13 @@ internal sealed class AnswerReader
     /// <summary>Whether all that has come may be the beginning of an opening tag, where tags are text.</summary>
     private bool _opening;
 
-    /// <summary>How many tokens have come while <see cref="_opening"/>.</summary>
-    private int _openingTokens;
+    /// <summary>Whether no tag has come and the prompt opened none.</summary>
+    private bool _isUntagged;
+
+    private int _tokens;
+
+    /// <summary>Characters of the answer that were given out.</summary>
+    private int _given;
 
     /// <summary>How many newlines the reasoning ends with so far, before what may be a closing tag; all of them held.</summary>
     private int _trailing;
@@ -56,8 +65,10 @@ internal sealed class AnswerReader
         _stop = new StopMatcher(stop);
         _leading = tags is not null;
         _kind = tags is not null && opensReasoning ? DeltaKind.Reasoning : DeltaKind.Answer;
+        _isUntagged = tags is not null && !opensReasoning;
         if (tags is not { AreText: true }) return;
         _close = new StopMatcher([ReasoningMarks.Close]);
+        _unopened = new StopMatcher([ReasoningMarks.Close, ReasoningMarks.Open]);
         _opening = !opensReasoning;
     }
 
@@ -67,19 +78,24 @@ internal sealed class AnswerReader
     /// <summary>Tokens inside the tags, tags included.</summary>
     public int ReasoningTokens { get; private set; }
 
+    /// <summary>How many of the answer's first characters were reasoning after all.</summary>
+    public int UnopenedReasoning { get; private set; }
+
     /// <summary>Reads one token. What it makes certain comes with the next <see cref="Flush"/>, or with a part of the answer that ends
     /// here.</summary>
     public void Append(in SampledToken token, List<InferenceEvent.Delta> output)
     {
         if (Stopped) return;
+        _tokens++;
         if (_kind == DeltaKind.Reasoning || token.Id == _tags?.Open) ReasoningTokens++;
-        if (_opening) _openingTokens++;
         if (token.Id == _tags?.Open)
         {
             Switch(DeltaKind.Reasoning, output);
         }
         else if (token.Id == _tags?.Close)
         {
+            Finish(output);
+            if (_isUntagged) TakeBack();
             Switch(DeltaKind.Answer, output);
         }
         else
@@ -94,6 +110,7 @@ internal sealed class AnswerReader
         if (_certain == 0) return;
         var text = _held.Take(_certain, out var logprobs);
         _certain = 0;
+        if (_kind == DeltaKind.Answer) _given += text.Length;
         output.Add(new InferenceEvent.Delta(_choice, _kind, text, logprobs));
     }
 
@@ -117,6 +134,14 @@ internal sealed class AnswerReader
         _held.Drop(_trailing);
         _trailing = 0;
         _stop.Reset();
+        _unopened?.Reset();
+    }
+
+    /// <summary>What was given out as the answer so far was reasoning.</summary>
+    private void TakeBack()
+    {
+        (UnopenedReasoning, ReasoningTokens) = (_given, _tokens);
+        _isUntagged = false;
     }
 
     private void Switch(DeltaKind kind, List<InferenceEvent.Delta> output)
@@ -124,6 +149,7 @@ internal sealed class AnswerReader
         Finish(output);
         _kind = kind;
         _leading = true;
+        _isUntagged = false;
     }
 
     private void Read(string text, TokenLogprob? logprob, List<InferenceEvent.Delta> output)
@@ -159,8 +185,8 @@ internal sealed class AnswerReader
     private void Open(List<InferenceEvent.Delta> output)
     {
         _held.Drop(ReasoningMarks.Open.Length);
-        _opening = false;
-        ReasoningTokens += _openingTokens;
+        (_opening, _isUntagged) = (false, false);
+        ReasoningTokens += _tokens;
         ReadOn(DeltaKind.Reasoning, output);
     }
 
@@ -207,7 +233,25 @@ internal sealed class AnswerReader
 
     private void ReadAnswer(string text, List<InferenceEvent.Delta> output)
     {
-        if (_stop.Scan(text) is { } match)
+        var stop = _stop.Scan(text);
+        if (_isUntagged && _unopened?.Scan(text) is { } tag && !(stop?.End < tag.End))
+        {
+            if (tag.Length == ReasoningMarks.Close.Length)
+            {
+                _certain = _held.Length - text.Length + tag.End - tag.Length;
+                Flush(output);
+                _held.Drop(tag.Length);
+                TakeBack();
+                _stop.Reset();
+                ReadOn(DeltaKind.Answer, output);
+                return;
+            }
+
+            // Told of, not meant.
+            _isUntagged = false;
+        }
+
+        if (stop is { } match)
         {
             _certain = _held.Length - text.Length + match.End - match.Length;
             Flush(output);
@@ -216,7 +260,7 @@ internal sealed class AnswerReader
         }
         else
         {
-            _certain = _held.Length - _stop.Held;
+            _certain = _held.Length - Math.Max(_stop.Held, _isUntagged ? _unopened?.Held ?? 0 : 0);
         }
     }
 }

@@ -21,6 +21,7 @@ internal sealed class ForStatement(
         var loop = new LoopValue(this, turns, outer, depth);
         for (var turn = 0; turn < turns.Count; turn++)
         {
+            rendering.EnterTurn();
             loop.Turn = turn;
             var scope = new Scope(outer);
             target.Assign(scope, turns[turn]);

@@ -12,6 +12,9 @@ internal static class RenderLimits
     /// <summary>Expressions and statements evaluated; about a second of work.</summary>
     public const long MaxSteps = 10_000_000;
 
+    /// <summary>What a loop's turn costs beside its body: a scope of its own.</summary>
+    public const int StepsPerTurn = 4;
+
     /// <summary>How many characters (or elements of lists) are as much work as one step.</summary>
     public const int CharactersPerStep = 32;
 

@@ -29,6 +29,10 @@ internal sealed class Rendering(Scope scope, TimeProvider time)
     /// <summary>Ends it. A fault ends the whole rendering, so it need not be called then.</summary>
     public void Leave() => _depth--;
 
+    /// <summary>Begins a loop's turn, be its body empty.</summary>
+    /// <exception cref="TemplateException">That is too much.</exception>
+    public void EnterTurn() => Charge(RenderLimits.StepsPerTurn);
+
     /// <summary>Counts the work on a value, by its size.</summary>
     /// <exception cref="TemplateException">That is too much.</exception>
     public Value Worked(Value value)

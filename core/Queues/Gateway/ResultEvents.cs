@@ -18,7 +18,7 @@ public static class ResultEvents
                 yield return new InferenceEvent.Delta(choice, answer.Parts[part].Kind, answer.Parts[part].Text, isLast ? answer.Logprobs : null);
             }
 
-            if (answer.Reason is { } reason) yield return new InferenceEvent.ChoiceFinished(choice, reason);
+            if (answer.Reason is { } reason) yield return new InferenceEvent.ChoiceFinished(choice, reason, answer.UnopenedReasoning);
         }
 
         if (result.Outputs is { } outputs) yield return new InferenceEvent.Outputs(outputs);

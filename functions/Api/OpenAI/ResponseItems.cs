@@ -34,10 +34,11 @@ internal sealed class ResponseItems(AnswerHead head)
     {
         var choice = result.Choices[0];
         var status = StatusOf(choice.Reason);
+        var parts = choice.WholeParts();
         List<ResponseItem> output =
-            [.. choice.Parts.Select((part, index) => Item(part.Kind, index, part.Text, index == choice.Parts.Count - 1 ? status : Completed))];
+            [.. parts.Select((part, index) => Item(part.Kind, index, part.Text, index == parts.Count - 1 ? status : Completed))];
         // There is a message always, as a chat's answer has its content.
-        if (!choice.Parts.Any(part => part.Kind == DeltaKind.Answer)) output.Add(Item(DeltaKind.Answer, output.Count, "", status));
+        if (!parts.Any(part => part.Kind == DeltaKind.Answer)) output.Add(Item(DeltaKind.Answer, output.Count, "", status));
         return Answer(status, output, result.Usage, result.Variant);
     }
 

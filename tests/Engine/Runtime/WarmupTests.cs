@@ -13,7 +13,7 @@ public sealed class WarmupTests
     private static readonly TimeSpan StepTime = TimeSpan.FromMilliseconds(250);
 
     private readonly FakeTimeProvider _time = new();
-    private readonly List<PrewarmShape> _shapes = [];
+    private readonly List<WarmupShape> _shapes = [];
 
     [Theory]
     [InlineData(1, 1)]
@@ -40,7 +40,7 @@ public sealed class WarmupTests
     public void Prompts_up_to_a_chunk_and_decode_steps_up_to_a_large_batch_are_run()
     {
         var shapes = WarmupGrid.Of(new SchedulerLimits(4096, 1_000_000, StepTime));
-        Assert.Contains(new PrewarmShape(true, 1, PrefillRules.ChunkTokens), shapes);
+        Assert.Contains(new WarmupShape(true, 1, PrefillRules.ChunkTokens), shapes);
         Assert.Contains(shapes, one => one is { IsPrefill: true, Rows: > 1 });
         Assert.Equal([1, 2, 4, 8, 16, 32], shapes.Where(one => !one.IsPrefill).Select(one => one.Rows));
     }
@@ -59,14 +59,14 @@ public sealed class WarmupTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_variant_that_is_opened_is_warmed_unless_the_operator_does_not_want_it(bool prewarms)
+    public async Task A_variant_that_is_opened_is_warmed_unless_the_operator_does_not_want_it(bool warmsUp)
     {
         var variant = TestModels.Nano.Manifest.Variants[0];
         // By a clock that stands, no run takes too long to be made.
         await using var loaded =
             LoadedVariant.OpenAlone(TestModels.Nano, variant, new RuntimeOptions { Device = DeviceKind.Cpu },
-                new EngineOptions { KvMemory = 1 << 20, Prewarms = prewarms }, _time);
-        if (prewarms) Assert.InRange(loaded.Warmup.Runs, 1, VariantWarmup.MaxRuns);
+                new EngineOptions { KvMemory = 1 << 20, WarmsUp = warmsUp }, _time);
+        if (warmsUp) Assert.InRange(loaded.Warmup.Runs, 1, VariantWarmup.MaxRuns);
         else Assert.Equal(0, loaded.Warmup.Runs);
     }
 

@@ -14,7 +14,7 @@ public sealed class ReplayDeduplicatorTests
         new InferenceEvent.Admitted(3, new VariantChoice(Precision.Int8, "named")),
         Delta(0, DeltaKind.Reasoning, "think", 2), Delta(1, DeltaKind.Answer, "one ", 1), Delta(0, DeltaKind.Answer, "4", 1),
             Delta(0, DeltaKind.Answer, "2 🙂", 2),
-        Delta(1, DeltaKind.Answer, "two", 1), new InferenceEvent.ChoiceFinished(1, FinishReason.Length),
+        Delta(1, DeltaKind.Answer, "two", 1), new InferenceEvent.ChoiceFinished(1, FinishReason.Length, UnopenedReasoning: 4),
             new InferenceEvent.ChoiceFinished(0, FinishReason.Stop),
         new InferenceEvent.Finished(new Usage(3, 7, 2)),
     ];
