@@ -65,6 +65,9 @@ public static class CheckpointBuilder
         HuggingFaceTokenizer.Load(tokenizer);
         ChatTemplate.Check(checkpoint);
         var generation = GenerationDefaults.Load(checkpoint);
+        if (generation.EndTokens.FirstOrDefault(id => id >= source.Config.VocabularySize) is > 0 and var beyond)
+            throw new InvalidModelException(
+                $"{checkpoint}: eos_token_id is {beyond}, but the model has only {source.Config.VocabularySize} tokens: it would never stop there.");
         var calibration = kv == KvFormat.Int8 ? new KvCalibration(source, precisions, layout) : null;
         var graphs = precisions
             .Select(p => (Precision: p,

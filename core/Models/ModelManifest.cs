@@ -140,11 +140,15 @@ public sealed record VariantEvaluation
     /// <summary>How many problems were asked.</summary>
     public required int Tasks { get; init; }
 
-    /// <summary>Exact answers, 0 to 1.</summary>
+    /// <summary>Exact answers, 0 to 1. Of a model over tensors: how far its answers are the most exact variant's, see <see cref="Noise"/>.</summary>
     public required double Accuracy { get; init; }
 
     /// <summary>Points of percent below FP32's accuracy in the same evaluation; negative where the variant is better.</summary>
     public required double AccuracyDrop { get; init; }
+
+    /// <summary>Of a model over tensors: what inputs with noise added cost, by rising noise, the first as they came; empty where no input is an image
+    /// or a series. Null for a decoder.</summary>
+    public IReadOnlyList<NoisePoint>? Noise { get; init; }
 
     /// <summary>Greedy tokens that are FP32's, given the same tokens before them, 0 to 1.</summary>
     public required double TokenAgreement { get; init; }
@@ -155,7 +159,8 @@ public sealed record VariantEvaluation
     /// <summary>The drop that was allowed when it was measured, in points; a variant beyond it is never chosen by "auto".</summary>
     public required double Tolerance { get; init; }
 
-    /// <summary>Decoded tokens per second, all rows together, by the number of rows.</summary>
+    /// <summary>Decoded tokens per second, all rows together, by the number of rows; of a model over tensors, rows per second by requests at
+    /// once.</summary>
     public required IReadOnlyDictionary<int, double> TokensPerSecond { get; init; }
 
     /// <summary>What the process grew by when the variant was loaded and ran its largest batch, in bytes.</summary>
@@ -163,7 +168,28 @@ public sealed record VariantEvaluation
 
     [JsonIgnore]
     public bool IsWithinTolerance => AccuracyDrop <= Tolerance;
+
+    /// <summary>The accuracy drop that is to be expected of an input with so much noise, in points: between two measured ones in proportion. Null
+    /// where it has more noise than was measured.</summary>
+    /// <param name="sigma">In the input's unit; null where it was not measured.</param>
+    public double? DropAt(double? sigma)
+    {
+        if (sigma is not { } at || Noise is not [var first, _, ..] points || at <= first.Sigma) return AccuracyDrop;
+        for (var i = 1; i < points.Count; i++)
+        {
+            var (below, above) = (points[i - 1], points[i]);
+            if (at <= above.Sigma)
+                return below.AccuracyDrop + ((above.AccuracyDrop - below.AccuracyDrop) * (at - below.Sigma) / (above.Sigma - below.Sigma));
+        }
+
+        return null;
+    }
 }
+
+/// <summary>What a variant loses of the accuracy at one level of noise.</summary>
+/// <param name="Sigma">The noise's standard deviation as it is estimated of a request, in the input's unit; rising from point to point.</param>
+/// <param name="AccuracyDrop">In points of percent.</param>
+public sealed record NoisePoint(double Sigma, double AccuracyDrop);
 
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true,
     UseStringEnumConverter = true)]

@@ -21,7 +21,8 @@ internal static class EvaluateCommand
 
     private static readonly Option<FileInfo?> Tasks = new("--tasks")
     {
-        Description = $"""JSON lines of "family", "prompt" and "answer". [default: {ModelFiles.EvaluationFile} in the model's folder]""",
+        Description = $"""JSON lines of "family", "prompt" and "answer". [default: {ModelFiles.EvaluationFile} in the model's folder]"""
+            + " Of a model over tensors: bodies of /v2/models/MODEL/infer, or \"text\" for an encoder; images and series are also tried with noise.",
         HelpName = "FILE",
     };
 
@@ -60,36 +61,54 @@ internal static class EvaluateCommand
         // First: a device that can't be had is told before anything is built for it.
         var runtime = DeviceOption.ReadAndTell(arguments);
         var tasksPath = arguments.GetValue(Tasks)?.FullName;
-        var named = tasksPath is null ? null : await EvaluationTask.LoadAsync(tasksPath, cancellation);
+        if (tasksPath is not null && !File.Exists(tasksPath)) throw new FileNotFoundException($"{tasksPath} does not exist.");
         var folder = Find(arguments.GetRequiredValue(Model), arguments.GetValue(CommonOptions.Data), cancellation);
-        var tasks = named ?? await EvaluationTask.LoadAsync(FindTasks(folder), cancellation);
         EvaluationSettings settings = new()
         {
             Precisions = CommonOptions.ParsePrecisions(arguments.GetValue(Precisions)), Tolerance = arguments.GetValue(Tolerance),
             Rounds = arguments.GetValue(Rounds),
             Runtime = runtime,
         };
-        var report = await MeasureAsync(new ModelEvaluation(folder, settings, TimeProvider.System), folder, settings, tasks, cancellation);
         var isJson = arguments.GetValue(CommonOptions.Json);
+        var path = tasksPath ?? FindTasks(folder);
+        if (folder.Manifest.Kind == ModelKind.Tensors) return await RunTensorsAsync(folder, settings, path, isJson, cancellation);
+        var tasks = await EvaluationTask.LoadAsync(path, cancellation);
+        var report = await MeasureAsync(new ModelEvaluation(folder, settings, TimeProvider.System), folder, settings, tasks, cancellation);
         if (isJson) JsonAnswers.WriteIndented(Console.OpenStandardOutput(), EvaluationJson.Of(report));
         else EvaluationPrinter.WriteTable(report, TableConsole.Create(isJson: false));
         (isJson ? Console.Error : Console.Out).WriteLine(await EvaluationRecord.KeepAsync(folder, report, TimeProvider.System, cancellation));
         return report.Variants.Any(v => v.Answers.Total.Errors > 0) ? SomeAnswersFailed : 0;
     }
 
-    /// <summary>The bars go to the error stream: the output is the result alone.</summary>
+    private static async Task<int> RunTensorsAsync(ModelFolder folder, EvaluationSettings settings, string path, bool isJson,
+        CancellationToken cancellation)
+    {
+        var samples = await TensorSamples.LoadAsync(path, folder, cancellation);
+        TensorEvaluation evaluation = new(folder, settings, TimeProvider.System);
+        var report = await WatchAsync(bars => evaluation.RunAsync(samples, bars, cancellation));
+        if (isJson) JsonAnswers.WriteIndented(Console.OpenStandardOutput(), TensorEvaluationPrinter.Json(report));
+        else TensorEvaluationPrinter.WriteTable(report, TableConsole.Create(isJson: false));
+        (isJson ? Console.Error : Console.Out).WriteLine(
+            await EvaluationRecord.KeepAsync(folder, report.Variants, TimeProvider.System, cancellation));
+        return 0;
+    }
+
     private static Task<ModelReport> MeasureAsync(
         ModelEvaluation evaluation, ModelFolder folder, EvaluationSettings settings, IReadOnlyList<EvaluationTask> tasks,
         CancellationToken cancellation) =>
+        WatchAsync(bars => evaluation.RunAsync(
+            tasks,
+            async (variant,
+            stop) => (await VariantProbe.RunChildAsync(folder, variant, settings.Rows.Max(), settings.Runtime.Device, stop)).MemoryBytes,
+            bars,
+            cancellation));
+
+    /// <summary>The bars go to the error stream: the output is the result alone.</summary>
+    private static Task<T> WatchAsync<T>(Func<IProgress<EvaluationProgress>, Task<T>> work) =>
         TableConsole.Create(isJson: true)
             .Progress()
             .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
-            .StartAsync(context => evaluation.RunAsync(
-                tasks,
-                async (variant,
-                stop) => (await VariantProbe.RunChildAsync(folder, variant, settings.Rows.Max(), settings.Runtime.Device, stop)).MemoryBytes,
-                new Bars(context),
-                cancellation));
+            .StartAsync(context => work(new Bars(context)));
 
     private static ModelFolder Find(string model, string? data, CancellationToken cancellation)
     {

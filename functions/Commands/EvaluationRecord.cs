@@ -15,9 +15,17 @@ internal static class EvaluationRecord
     {
         VariantReport[] whole = [.. report.Variants.Where(v => v.Answers.Total.Errors == 0)];
         if (whole.Length < report.Variants.Count && !whole.Contains(report.Reference)) return "Nothing is kept: requests to the reference failed.";
+        var kept = await KeepAsync(folder, [.. whole.Select(variant => (variant.Variant, report.Evaluation(variant)))], time, cancellation);
+        return whole.Length == report.Variants.Count ? kept : $"{kept[..^1]}, without the variants whose requests failed.";
+    }
+
+    /// <summary>The same of a model over tensors, whose requests have all been answered.</summary>
+    public static async Task<string> KeepAsync(
+        ModelFolder folder, IReadOnlyList<(ModelVariant Variant, VariantEvaluation Evaluation)> measured, TimeProvider time,
+        CancellationToken cancellation)
+    {
         var path = await StoredEvaluations.UpdateAsync(
-            folder, now => whole.Aggregate(now, (manifest, variant) => manifest.WithEvaluation(variant.Variant.File, report.Evaluation(variant))),
-            time, cancellation);
-        return whole.Length == report.Variants.Count ? $"Kept in {path}." : $"Kept in {path}, without the variants whose requests failed.";
+            folder, now => measured.Aggregate(now, (manifest, one) => manifest.WithEvaluation(one.Variant.File, one.Evaluation)), time, cancellation);
+        return $"Kept in {path}.";
     }
 }

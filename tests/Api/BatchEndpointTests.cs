@@ -212,6 +212,7 @@ public sealed class BatchEndpointTests
         await ErrorAsync(await UploadAsync(server, Line, purpose: "fine-tune", purposeLast: true), HttpStatusCode.BadRequest, "invalid_value");
         await ErrorAsync(await UploadAsync(server, null), HttpStatusCode.BadRequest, "missing_required_parameter");
         await ErrorAsync(await UploadAsync(server, Line, purpose: null), HttpStatusCode.BadRequest, "missing_required_parameter");
+        await ErrorAsync(await UploadAsync(server, Line, unknown: "expires_in"), HttpStatusCode.BadRequest, "unknown_parameter");
         HttpRequestMessage cut =
             new(HttpMethod.Post,
             "/v1/files")
@@ -255,9 +256,10 @@ public sealed class BatchEndpointTests
         "/v1/batches", $$"""{"input_file_id":"{{file}}","endpoint":"/v1/chat/completions","completion_window":"24h"{{more}}}""");
 
     private static async Task<HttpResponseMessage> UploadAsync(TestServer server, string? content, string? purpose = "batch",
-        bool purposeLast = false, (string? Anchor, string? Seconds) expiry = default)
+        bool purposeLast = false, (string? Anchor, string? Seconds) expiry = default, string? unknown = null)
     {
         using MultipartFormDataContent form = [];
+        if (unknown is not null) form.Add(new StringContent("1"), unknown);
         if (purpose is not null && !purposeLast) form.Add(new StringContent(purpose), "purpose");
         if (expiry.Anchor is { } anchor) form.Add(new StringContent(anchor), "expires_after[anchor]");
         if (expiry.Seconds is { } seconds) form.Add(new StringContent(seconds), "expires_after[seconds]");

@@ -40,7 +40,7 @@ public sealed class EvaluateCommandTests : IDisposable
     [Theory]
     [InlineData("no tasks", "holds no tasks")]
     [InlineData("bad line", "line 1")]
-    [InlineData("absent", "Could not find file")]
+    [InlineData("absent", "absent.jsonl does not exist")]
     public async Task A_wrong_tasks_file_is_said_in_one_line(string kind, string words)
     {
         var tasks = kind switch

@@ -33,6 +33,10 @@ public sealed class CheckpointRefusalTests : IDisposable
         AssertRefused($"tensor {name} ", folder, Precision.Fp32);
     }
 
+    [Fact]
+    public void An_end_token_that_the_model_does_not_have_is_refused() => AssertRefused(
+        "eos_token_id is 56, but the model has only 56 tokens", Write(Plain, """{"model_type":"llama","eos_token_id":[2,56]}"""), Precision.Fp32);
+
     [Theory]
     [InlineData("model.layers.0.self_attn.rotary_emb.inv_freq", "F32", 1f)]
     [InlineData("model.layers.0.self_attn.mask", "BOOL", 1f)]

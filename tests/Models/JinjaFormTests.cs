@@ -80,6 +80,7 @@ public sealed class JinjaFormTests : IDisposable
     [InlineData("{")]
     [InlineData("""{"chat_template": 5}""")]
     [InlineData("""{"chat_template": [{"name": "default"}]}""")]
+    [InlineData("""{"chat_template": [{"name": "rag", "template": "r"}, {"name": "tool_use", "template": "t"}]}""")]
     public void A_damaged_file_is_said_at_once(string json)
     {
         File.WriteAllText(Path.Combine(_folder, ModelFiles.TokenizerConfigFile), json);

@@ -22,14 +22,8 @@ public sealed class ModelEvaluation
     private readonly ModelVariant[] _variants;
 
     /// <exception cref="InvalidModelException">The model has none of a precision that is asked for.</exception>
-    public ModelEvaluation(ModelFolder folder, EvaluationSettings settings, TimeProvider time)
-    {
-        (_folder, _settings, _time) = (folder, settings, time);
-        ModelVariant[] all = [.. folder.Manifest.Variants.OrderBy(v => v.Precision)];
-        foreach (var asked in settings.Precisions.Where(p => all.All(v => v.Precision != p)))
-            throw new InvalidModelException($"{folder.Name} has no {PrecisionName.Of(asked)} variant; it has {Names(all)}.");
-        _variants = [.. all.Where((v, i) => i == 0 || settings.Precisions.Count == 0 || settings.Precisions.Contains(v.Precision))];
-    }
+    public ModelEvaluation(ModelFolder folder, EvaluationSettings settings, TimeProvider time) =>
+        (_folder, _settings, _time, _variants) = (folder, settings, time, VariantsOf(folder, settings));
 
     /// <summary>What will be measured. The first is the reference, the most exact there is, whether it was asked for or not.</summary>
     public IReadOnlyList<ModelVariant> Variants => _variants;
@@ -100,6 +94,16 @@ public sealed class ModelEvaluation
     }
 
     private OrtModelRunner OpenRunner(ModelVariant variant) => VariantRunner.Open(_folder, variant, _settings.Runtime);
+
+    /// <summary>The most exact variant, and those that are asked for.</summary>
+    /// <exception cref="InvalidModelException">The model has none of a precision that is asked for.</exception>
+    internal static ModelVariant[] VariantsOf(ModelFolder folder, EvaluationSettings settings)
+    {
+        ModelVariant[] all = [.. folder.Manifest.Variants.OrderBy(v => v.Precision)];
+        foreach (var asked in settings.Precisions.Where(p => all.All(v => v.Precision != p)))
+            throw new InvalidModelException($"{folder.Name} has no {PrecisionName.Of(asked)} variant; it has {Names(all)}.");
+        return [.. all.Where((v, i) => i == 0 || settings.Precisions.Count == 0 || settings.Precisions.Contains(v.Precision))];
+    }
 
     internal static string Names(params IEnumerable<ModelVariant> variants) =>
         string.Join(", ", variants.Select(v => PrecisionName.Of(v.Precision)));

@@ -33,7 +33,8 @@ public sealed class LocalInference(ModelHost host) : IInference, IAsyncDisposabl
     {
         var error = host.Find(request.Model) is var (folder, _) && folder.Signature is null
             ? new InferenceError(InferenceErrorKind.InvalidRequest, $"'{request.Model}' generates text and takes no tensors.", "model") : null;
-        var placement = error is null ? await host.PlaceAsync(request.Model, request.Precision, cancellationToken) : new Placement(null, error);
+        var placement = error is null ? await host.PlaceAsync(request.Model, request.Precision, cancellationToken, prompt.Inputs)
+            : new Placement(null, error);
         using var lease = placement.Lease;
         IReadOnlyList<Tensor> inputs = [];
         if (lease?.Variant is not LoadedTensors variant || (error = variant.TryRead(prompt, out inputs)) is not null)

@@ -93,13 +93,17 @@ internal sealed class HostedModels
         else _held.Remove(model);
     }
 
+    /// <summary>Whether the noise of a request's inputs tells which of a model's variants serves it.</summary>
+    public bool CountsNoise(string model) => Of(model).Any(one => VariantSelection.On(one.Variant, Device)?.Noise is { Count: > 1 });
+
     public bool IsHeld(string model) => _held.Contains(model);
 
     /// <summary>The variants of a model; empty where there is none of that name.</summary>
     public IReadOnlyList<HostedVariant> Of(string model) => _models.GetValueOrDefault(model, []);
 
     /// <summary>The variant for a request and why, or the reason why it gets none.</summary>
-    public InferenceError? Choose(string model, PrecisionPreference preference, out HostedVariant? chosen, out string reason)
+    /// <param name="noise">See <see cref="VariantSelection.Choose"/>.</param>
+    public InferenceError? Choose(string model, PrecisionPreference preference, double? noise, out HostedVariant? chosen, out string reason)
     {
         (chosen, reason) = (null, "");
         if (!_models.TryGetValue(model, out var variants))
@@ -110,7 +114,7 @@ internal sealed class HostedModels
         if (usable.Length == 0) return variants.Select(Obstacle).OfType<InferenceError>().MinBy(error => error.RetryAfter ?? TimeSpan.MaxValue);
         var selection = VariantSelection.Choose(
             model, [.. usable.Select(one => one.Variant)], Device,
-            variant => Array.Exists(usable, one => one.Variant == variant && one.Loaded is not null), preference);
+            variant => Array.Exists(usable, one => one.Variant == variant && one.Loaded is not null), preference, noise);
         // One that failed to load may come up later, and be what "auto" wants.
         if (selection.Variant is null)
             return variants.Except(usable).Select(Obstacle).FirstOrDefault(error => error?.RetryAfter is not null) ?? selection.Error;

@@ -1,8 +1,10 @@
 using System.Runtime.ExceptionServices;
 using R1Serverless.Abstractions;
+using R1Serverless.Abstractions.Tensors;
 using R1Serverless.Abstractions.Threading;
 using R1Serverless.Engine.Devices;
 using R1Serverless.Engine.Steps;
+using R1Serverless.Engine.Tensors;
 using R1Serverless.Models;
 using R1Serverless.Models.Folders;
 
@@ -138,8 +140,11 @@ public sealed class ModelHost : IAsyncDisposable
     internal (ModelFolder Folder, HostedText Text)? Find(string model) => _models.Of(model) is [var first, ..] ? (first.Folder, first.Text) : null;
 
     /// <summary>Chooses the request's variant and waits until it is loaded. The caller disposes the lease when the request has ended.</summary>
-    internal async ValueTask<Placement> PlaceAsync(string model, PrecisionPreference preference, CancellationToken cancellationToken)
+    /// <param name="inputs">Whose noise counts where the model's variants were measured with noise.</param>
+    internal async ValueTask<Placement> PlaceAsync(string model, PrecisionPreference preference, CancellationToken cancellationToken,
+        IReadOnlyList<Tensor>? inputs = null)
     {
+        var noise = inputs is null || preference.Named is not null || !CountsNoise(model) ? null : InputNoise.Of(inputs);
         long? blockedSince = null;
         while (true)
         {
@@ -150,7 +155,7 @@ public sealed class ModelHost : IAsyncDisposable
             lock (_gate)
             {
                 if (_stopping) return Refused(InferenceErrorKind.Unavailable, "The worker is shutting down.");
-                if (_models.Choose(model, preference, out var chosen, out var reason) is { } error) return new Placement(null, error);
+                if (_models.Choose(model, preference, noise, out var chosen, out var reason) is { } error) return new Placement(null, error);
                 (one, choice) = (chosen!, new VariantChoice(chosen!.Variant.Precision, reason) { Version = chosen.Folder.Version });
                 var isHeld = _models.IsHeld(model);
                 if (one.Loaded is not null && !isHeld) return Claimed(one, choice);
@@ -182,6 +187,11 @@ public sealed class ModelHost : IAsyncDisposable
                 Interlocked.Decrement(ref _waiting);
             }
         }
+    }
+
+    private bool CountsNoise(string model)
+    {
+        lock (_gate) return _models.CountsNoise(model);
     }
 
     private static Placement Refused(InferenceErrorKind kind, string message) => new(null, new InferenceError(kind, message, RetryAfter: RetryLater));

@@ -16,7 +16,7 @@ internal static class PreloadFit
         var taken = 0L;
         foreach (var (model, preference) in together)
         {
-            if (models.Choose(model, preference, out var one, out _) is null && !chosen.Contains(one!))
+            if (models.Choose(model, preference, noise: null, out var one, out _) is null && !chosen.Contains(one!))
             {
                 chosen.Add(one!);
                 if (taken > 0 && taken + one!.MemoryBytes > budget)

@@ -25,10 +25,11 @@ public sealed record VariantSelection(ModelVariant? Variant, string Reason, Infe
     /// <param name="device">The execution provider: cpu or cuda.</param>
     /// <param name="isLoaded">Whether a variant is in memory.</param>
     /// <param name="preference">What the request asks for.</param>
+    /// <param name="noise">The standard deviation of the noise in the request's inputs, in their unit; null where it is not measured.</param>
     public static VariantSelection Choose(string model, IReadOnlyList<ModelVariant> variants, string device, Func<ModelVariant, bool> isLoaded,
-        PrecisionPreference preference) =>
+        PrecisionPreference preference, double? noise = null) =>
         preference.Named is { } named ? Named(model, variants, named, preference.IsServerDefault)
-        : Auto(model, variants, device, isLoaded, preference.MaxAccuracyDrop);
+        : Auto(model, variants, device, isLoaded, preference.MaxAccuracyDrop, noise);
 
     /// <summary>Tokens per second of an evaluation with <see cref="ComparedRows"/> rows or as near to that as was measured; null where nothing
     /// was.</summary>
@@ -53,14 +54,14 @@ public sealed record VariantSelection(ModelVariant? Variant, string Reason, Infe
     }
 
     private static VariantSelection Auto(string model, IReadOnlyList<ModelVariant> variants, string device, Func<ModelVariant, bool> isLoaded,
-        double maxDrop)
+        double maxDrop, double? noise)
     {
-        Measured[] measured = [.. variants.Select(variant => Measured.Of(variant, device)).OfType<Measured>()];
+        Measured[] measured = [.. variants.Select(variant => Measured.Of(variant, device, noise)).OfType<Measured>()];
         Measured[] eligible =
-            [.. measured.Where(one => one.Evaluation.IsWithinTolerance && one.Evaluation.AccuracyDrop <= maxDrop)
-                .OrderByDescending(one => one.Speed)];
+            [.. measured.Where(one => one.Evaluation.IsWithinTolerance && one.Drop <= maxDrop).OrderByDescending(one => one.Speed)];
         var best = eligible.FirstOrDefault(one => isLoaded(one.Variant)) ?? eligible.FirstOrDefault();
-        var limit = Invariant($"{maxDrop:0.##} points");
+        var noisy = noise is null ? "" : Invariant($" at noise {noise:0.###}");
+        var limit = Invariant($"{maxDrop:0.##} points{noisy}");
         if (best is null)
         {
             // Never one that was found to be beyond its tolerance.
@@ -68,11 +69,13 @@ public sealed record VariantSelection(ModelVariant? Variant, string Reason, Infe
                 .MinBy(variant => variant.Precision) is not { } exact) return BeyondTolerance(model, variants);
             return new VariantSelection(exact, measured.Length == 0
                 ? "not measured on this device: the most exact variant; `r1 model evaluate` measures"
+                : Array.TrueForAll(measured, one => one.Drop is null) ? $"more noise than was measured{noisy}: the most exact variant"
                 : $"none measured within {limit}: the most exact variant");
         }
 
         var rank = best == eligible[0] ? "fastest" : "fastest loaded";
-        return new VariantSelection(best.Variant, Invariant($"{rank} within {limit}: {best.Speed:N0} tokens/s{Drop(best)}"));
+        var unit = best.Evaluation.Noise is null ? "tokens" : "rows";
+        return new VariantSelection(best.Variant, Invariant($"{rank} within {limit}: {best.Speed:N0} {unit}/s{Drop(best)}"));
     }
 
     private static VariantSelection BeyondTolerance(string model, IReadOnlyList<ModelVariant> variants)
@@ -87,17 +90,17 @@ public sealed record VariantSelection(ModelVariant? Variant, string Reason, Infe
 
     private static string Drop(Measured one)
     {
-        var drop = Math.Round(one.Evaluation.AccuracyDrop, 1, MidpointRounding.AwayFromZero);
+        var drop = Math.Round(one.Drop!.Value, 1, MidpointRounding.AwayFromZero);
         if (one.Variant.Precision == Precision.Fp32) return "";
         return drop == 0 ? ", as accurate as fp32" : Invariant($", {Math.Abs(drop):0.0} points {(drop > 0 ? "below" : "above")} fp32");
     }
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
-    private sealed record Measured(ModelVariant Variant, VariantEvaluation Evaluation, double Speed)
+    private sealed record Measured(ModelVariant Variant, VariantEvaluation Evaluation, double Speed, double? Drop)
     {
-        public static Measured? Of(ModelVariant variant, string device) =>
-            On(variant, device) is { } evaluation && VariantSelection.Speed(evaluation) is { } speed ? new Measured(variant, evaluation, speed)
-            : null;
+        public static Measured? Of(ModelVariant variant, string device, double? noise) =>
+            On(variant, device) is { } evaluation && VariantSelection.Speed(evaluation) is { } speed
+                ? new Measured(variant, evaluation, speed, evaluation.DropAt(noise)) : null;
     }
 }

@@ -25,23 +25,23 @@ internal sealed class PackedGraph
 
     private readonly ModelProto _model;
     private readonly string _data;
-    private readonly List<TensorProto> _hollow = [];
+    private readonly List<TensorProto> _replaced = [];
 
     private PackedGraph(ModelProto model, string data) => (_model, _data) = (model, data);
 
     /// <summary>Bytes of the hole: room for the largest window, and a page for each to begin at.</summary>
     public long HoleBytes { get; private init; }
 
-    /// <summary>The hole, for sessions; null where nothing is hollow.</summary>
+    /// <summary>The hole, for sessions; null where nothing is replaced.</summary>
     public PreparedHole? Hole =>
-        HasHollow ? new(HoleBytes, Mark,
-            [.. _hollow.Select((tensor, i) => new HoleWindow(tensor.Name, tensor.DataType, [.. tensor.Dims], i * Page))]) : null;
+        HasPlaceholders ? new(HoleBytes, Mark,
+            [.. _replaced.Select((tensor, i) => new HoleWindow(tensor.Name, tensor.DataType, [.. tensor.Dims], i * Page))]) : null;
 
     /// <summary>Whether any weight is large enough to be given up.</summary>
-    public bool HasHollow => _hollow.Count > 0;
+    public bool HasPlaceholders => _replaced.Count > 0;
 
     /// <summary>Where in the hole the set byte is: inside every window, at another place in each.</summary>
-    private long Mark => _hollow.Count * Page;
+    private long Mark => _replaced.Count * Page;
 
     /// <param name="graph">Written by ONNX Runtime with packed weights.</param>
     /// <param name="data">The path of the weights' file.</param>
@@ -51,21 +51,22 @@ internal sealed class PackedGraph
         var readers = model.Graph.Node.SelectMany(node => node.Input.Select(input => (Input: input, node.OpType)))
             .ToLookup(one => one.Input, one => one.OpType, StringComparer.Ordinal);
         // The largest first, while the marks of all fit into the smallest.
-        List<TensorProto> hollow = [];
+        List<TensorProto> replaced = [];
         foreach (var tensor in model.Graph.Initializer.Where(t => IsOnlyPacked(t, readers[t.Name]) && Number(t, Length) >= Smallest)
             .OrderByDescending(t => Number(t, Length)))
         {
-            if ((hollow.Count + 1) * Page >= Number(tensor, Length)) break;
-            hollow.Add(tensor);
+            if ((replaced.Count + 1) * Page >= Number(tensor, Length)) break;
+            replaced.Add(tensor);
         }
 
-        var packed = new PackedGraph(model, data) { HoleBytes = hollow.Count == 0 ? 0 : Number(hollow[0], Length) + ((hollow.Count + 1) * Page) };
-        packed._hollow.AddRange(hollow);
+        var hole = replaced.Count == 0 ? 0 : Number(replaced[0], Length) + ((replaced.Count + 1) * Page);
+        var packed = new PackedGraph(model, data) { HoleBytes = hole };
+        packed._replaced.AddRange(replaced);
         return packed;
     }
 
     /// <summary>Writes the graph with windows of a hole, in a file of its own, and nothing packed: packing it gives the keys.</summary>
-    public void WriteHollow(string graph, string hole)
+    public void WriteWithPlaceholders(string graph, string hole)
     {
         var model = _model.Clone();
         var windows = Windows();
@@ -81,8 +82,8 @@ internal sealed class PackedGraph
         File.WriteAllBytes(graph, model.ToByteArray());
     }
 
-    /// <summary>Writes the graph with the keys of its hollow form, and the weights' file with all that is left of it, and the hole.</summary>
-    /// <param name="keys">The graph that packing the hollow form gave.</param>
+    /// <summary>Writes the graph with the keys of its replaced form, and the weights' file with all that is left of it, and the hole.</summary>
+    /// <param name="keys">The graph that packing the replaced form gave.</param>
     /// <exception cref="InvalidDataException">Two weights have one key, or one has none: they could not be told apart; or no constant is left to list
     /// packed forms with.</exception>
     public void WriteMerged(string keys, string graph, string weights)
@@ -151,7 +152,7 @@ internal sealed class PackedGraph
         graph.Node.AddRange([.. order.Select(i => packed[i]), .. others]);
     }
 
-    /// <summary>Packed forms of hollow weights with the first constant that is in the file and has none.</summary>
+    /// <summary>Packed forms of replaced weights with the first constant that is in the file and has none.</summary>
     /// <exception cref="InvalidDataException">There is none.</exception>
     private static void ListElsewhere(GraphProto graph, Dictionary<string, long> windows)
     {

@@ -10,9 +10,9 @@ namespace R1Serverless.ModelBuilder.Preparing;
 /// <summary>What preparing a variant gave.</summary>
 /// <param name="Path">The folder that has it.</param>
 /// <param name="Bytes">On the disk.</param>
-/// <param name="IsHollow">Whether plain forms of large weights could be given up; else they are there beside the packed ones.</param>
+/// <param name="HasPlaceholders">Whether plain forms of large weights could be given up; else they are there beside the packed ones.</param>
 /// <param name="IsKept">Whether it was there before, and in order: servers may be using it.</param>
-public sealed record PreparedVariant(string Path, long Bytes, bool IsHollow, bool IsKept = false);
+public sealed record PreparedVariant(string Path, long Bytes, bool HasPlaceholders, bool IsKept = false);
 
 /// <summary>
 /// Writes a variant's graph as this machine's ONNX Runtime would make it at each load: optimised, with packed weights in one file that is mapped into
@@ -62,8 +62,9 @@ public static class VariantPreparation
         OrtSession.Save(folder.GraphPath(variant), packed, Path.GetFileName(data), isOptimised: false, options);
         cancellation.ThrowIfCancellationRequested();
         var source = PackedGraph.Read(packed, data);
-        var isHollow = TryWriteHollow(source, done, work, options, cancellation) && IsSame(expected, done, source.Hole, folder, options);
-        if (!isHollow)
+        var hasPlaceholders = TryWriteWithPlaceholders(source, done, work, options, cancellation)
+            && IsSame(expected, done, source.Hole, folder, options);
+        if (!hasPlaceholders)
         {
             source.WriteWhole(Path.Combine(done, PreparedManifest.GraphFile), Path.Combine(done, PreparedManifest.WeightsFile));
             if (!IsSame(expected, done, null, folder, options))
@@ -72,15 +73,15 @@ public static class VariantPreparation
         }
 
         cancellation.ThrowIfCancellationRequested();
-        return Finish(folder, variant, key, GoldenLogitsCheck.Sample(expected), done, isHollow ? source.Hole : null);
+        return Finish(folder, variant, key, GoldenLogitsCheck.Sample(expected), done, hasPlaceholders ? source.Hole : null);
     }
 
-    private static bool TryWriteHollow(PackedGraph graph, string done, string work, RuntimeOptions options, CancellationToken cancellation)
+    private static bool TryWriteWithPlaceholders(PackedGraph graph, string done, string work, RuntimeOptions options, CancellationToken cancellation)
     {
-        if (!graph.HasHollow) return false;
-        string hollow = Path.Combine(work, "hollow.onnx"), keys = Path.Combine(work, "keys.onnx"), keyed = Path.Combine(work, "keys.bin");
-        graph.WriteHollow(hollow, Path.Combine(work, "hollow.bin"));
-        OrtSession.Save(hollow, keys, Path.GetFileName(keyed), isOptimised: true, options);
+        if (!graph.HasPlaceholders) return false;
+        string placeholders = Path.Combine(work, "placeholders.onnx"), keys = Path.Combine(work, "keys.onnx"), keyed = Path.Combine(work, "keys.bin");
+        graph.WriteWithPlaceholders(placeholders, Path.Combine(work, "placeholders.bin"));
+        OrtSession.Save(placeholders, keys, Path.GetFileName(keyed), isOptimised: true, options);
         cancellation.ThrowIfCancellationRequested();
         try
         {

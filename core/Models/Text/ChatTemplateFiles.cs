@@ -43,7 +43,13 @@ internal sealed record ChatTemplateFiles(string? Template, IReadOnlyList<KeyValu
         List<(string? Name, string? Template)> named = [.. value.EnumerateArray().Select(one => (Text(one, "name"), Text(one, "template")))];
         if (named.Exists(one => one.Name is null || one.Template is null))
             throw fields.Invalid(Field, "must have a name and a template for each");
-        return named.Find(one => one.Name == Usual).Template ?? (named.Count == 1 ? named[0].Template : null);
+        return named.Find(one => one.Name == Usual).Template ?? named switch
+        {
+            [] => null,
+            [var only] => only.Template,
+            _ => throw fields.Invalid(Field,
+                $"names {string.Join(", ", named.Select(one => one.Name))}, and none of them \"{Usual}\": call the one for conversations so"),
+        };
     }
 
     private static IEnumerable<KeyValuePair<string, Value>> TokensOf(JsonFields config)

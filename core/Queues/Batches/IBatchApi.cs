@@ -1,3 +1,4 @@
+using System.Text.Json;
 using R1Serverless.Abstractions;
 
 namespace R1Serverless.Queues.Batches;
@@ -5,12 +6,19 @@ namespace R1Serverless.Queues.Batches;
 /// <summary>The API whose requests the lines of a batch are. Safe for several threads.</summary>
 public interface IBatchApi
 {
-    /// <summary>The paths that a batch may name.</summary>
-    IReadOnlyList<string> Endpoints { get; }
+    /// <summary>The paths that a batch may name, in words.</summary>
+    string Endpoints { get; }
+
+    /// <summary>Whether a batch may name this path.</summary>
+    bool IsEndpoint(string path);
+
+    /// <summary>The path of a request that comes without one.</summary>
+    /// <param name="body">An object.</param>
+    string EndpointOf(JsonElement body);
 
     /// <summary>Reads what makes a line one of the batch, without its body.</summary>
     /// <param name="line">Without its line break.</param>
-    /// <param name="endpoint">The path that it must name; null allows each of <see cref="Endpoints"/>.</param>
+    /// <param name="endpoint">The path that it must name; null allows each.</param>
     LineCheck Check(ReadOnlyMemory<byte> line, string? endpoint);
 
     /// <summary>Reads a whole line; what is wrong with it, its body included, becomes its refusal.</summary>

@@ -38,8 +38,7 @@ internal sealed record JobMessage(string? Id, byte[]? Line, string? Input, strin
         reason = Fault(root, api);
         if (reason.Length > 0) return null;
         var input = Text(root, "input");
-        var endpoint = Text(root, "endpoint")
-            ?? (root.GetProperty("body").TryGetProperty("messages", out _) ? api.Endpoints[0] : api.Endpoints[^1]);
+        var endpoint = Text(root, "endpoint") ?? api.EndpointOf(root.GetProperty("body"));
         if (input is not null && input.StartsWith(FilesFolder, StringComparison.Ordinal)) input = FileStore.Content(input[FilesFolder.Length..]);
         return new JobMessage(Text(root, "id"), input is null ? LineOf(root, endpoint) : null, input, endpoint, Text(root, "output"),
             ParseWindow(Text(root, "completion_window"))!.Value);
@@ -66,8 +65,8 @@ internal sealed record JobMessage(string? Id, byte[]? Line, string? Input, strin
         if (Text(root, "output") is { } output && !(output.StartsWith(JobsFolder, StringComparison.Ordinal) && IsName(output)))
             return "'output' must name an object below jobs/";
         var endpoint = Text(root, "endpoint");
-        if (endpoint is null ? input is not null : !api.Endpoints.Contains(endpoint))
-            return $"'endpoint' must be {string.Join(" or ", api.Endpoints)}";
+        if (endpoint is null ? input is not null : !api.IsEndpoint(endpoint))
+            return $"'endpoint' must be {api.Endpoints}";
         return ParseWindow(Text(root, "completion_window")) is null ? "'completion_window' must be whole hours or minutes, up to 24h" : "";
     }
 

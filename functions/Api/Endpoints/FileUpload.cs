@@ -78,7 +78,8 @@ internal sealed class FileUpload(BatchLimits limits)
             while (faults.First is null && await reader.ReadNextSectionAsync(cancellationToken) is { } section)
             {
                 if (!ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out var disposition)) continue;
-                switch (HeaderUtilities.RemoveQuotes(disposition.Name).Value)
+                var name = HeaderUtilities.RemoveQuotes(disposition.Name).Value ?? "";
+                switch (name)
                 {
                     case "purpose":
                         upload.Purpose = await ReadTextAsync(section.Body, cancellationToken);
@@ -93,6 +94,9 @@ internal sealed class FileUpload(BatchLimits limits)
                         break;
                     case "file":
                         await StoreAsync(section.Body, disposition, id, files, upload, faults, cancellationToken);
+                        break;
+                    default:
+                        faults.Add(Truncated.Name(name), $"Unknown field '{Truncated.Name(name)}'.", "unknown_parameter");
                         break;
                 }
             }

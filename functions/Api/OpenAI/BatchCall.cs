@@ -3,7 +3,7 @@ using System.Globalization;
 namespace R1Serverless.Api.OpenAI;
 
 /// <summary>The body of POST /v1/batches.</summary>
-/// <param name="Endpoint">One of <see cref="CompletionPaths"/>.</param>
+/// <param name="Endpoint">A path that <see cref="CompletionPaths.Find"/> knows.</param>
 /// <param name="Metadata">At most 16 pairs; null where none was sent.</param>
 /// <param name="OutputLifetime">How long its files are kept; null until they are deleted.</param>
 internal sealed record BatchCall(
@@ -27,7 +27,7 @@ internal sealed record BatchCall(
         var file = Text(reader, "input_file_id");
         var endpoint = Text(reader, "endpoint");
         if (endpoint is not null && CompletionPaths.Find(endpoint) is null)
-            faults.Add("endpoint", $"'endpoint' must be {string.Join(" or ", CompletionPaths.All)}.");
+            faults.Add("endpoint", $"'endpoint' must be {CompletionPaths.OfBatches}.");
         var window = Text(reader, "completion_window");
         var time = window is null ? null : ParseWindow(window);
         if (window is not null && time is null)

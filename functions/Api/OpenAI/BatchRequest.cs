@@ -1,10 +1,12 @@
+using System.Text;
 using System.Text.Json;
 using R1Serverless.Abstractions;
+using R1Serverless.Api.OpenInference;
 
 namespace R1Serverless.Api.OpenAI;
 
 /// <summary>One line of a batch's input: <c>{"custom_id", "method": "POST", "url", "body"}</c>.</summary>
-/// <param name="Url">One of <see cref="CompletionPaths"/>.</param>
+/// <param name="Url">A path that <see cref="CompletionPaths.Find"/> knows.</param>
 /// <param name="Body">The request itself, not yet looked into; valid as long as the line's document is.</param>
 internal sealed record BatchRequest(string CustomId, string Url, JsonElement Body)
 {
@@ -35,7 +37,7 @@ internal sealed record BatchRequest(string CustomId, string Url, JsonElement Bod
         if (url is not null && endpoint is not null && url != endpoint)
             faults.Add("url", $"'url' must be the batch's endpoint, {endpoint}, not {Truncated.Name(url)}.", "invalid_url");
         if (url is not null && CompletionPaths.Find(url) is null)
-            faults.Add("url", $"'url' must be {string.Join(" or ", CompletionPaths.All)}.", "invalid_url");
+            faults.Add("url", $"'url' must be {CompletionPaths.OfBatches}.", "invalid_url");
         var body = reader.Required("body");
         if (body is { } given) reader.ObjectOf(given, "body");
         return faults.First is null ? new BatchRequest(id!, url!, body!.Value) : null;
@@ -46,7 +48,9 @@ internal sealed record BatchRequest(string CustomId, string Url, JsonElement Bod
     /// <param name="usualPrecision">For bodies that name none; null leaves it to the measurements.</param>
     public InferenceRequest? Request(RequestId id, Precision? usualPrecision, ValidationResult faults)
     {
-        if (CompletionCall.Read(CompletionPaths.Find(Url)!.Value, Body, faults, precisionHeader: null, usualPrecision) is not { } call) return null;
+        var read = CompletionPaths.InferModel(Url) is { } model ? ReadTensors(model, usualPrecision, faults)
+            : CompletionCall.Read(CompletionPaths.Find(Url)!.Value, Body, faults, precisionHeader: null, usualPrecision);
+        if (read is not { } call) return null;
         if (call.Texts?.IsBase64 == true)
         {
             faults.Add("encoding_format", "'encoding_format' must be \"float\" in a batch.", "unsupported_parameter");
@@ -56,6 +60,15 @@ internal sealed record BatchRequest(string CustomId, string Url, JsonElement Bod
         if (call is { Stream: false, Webhook: null }) return call.Request with { Id = id };
         if (call.Stream) faults.Add("stream", "'stream' can't be true in a batch: the answer is a line of its output.", "unsupported_parameter");
         else faults.Add("webhook", "'webhook' can't be given in a batch: the answer is a line of its output.", "unsupported_parameter");
+        return null;
+    }
+
+    private CompletionCall? ReadTensors(string model, Precision? usualPrecision, ValidationResult faults)
+    {
+        var text = Encoding.UTF8.GetBytes(Body.GetRawText());
+        if (InferBodyReader.Read(text, text.Length, out var fault) is { } read)
+            return InferFields.Read(read, model, isDecoder: false, new InferHeaders(null, null, usualPrecision, ""), faults);
+        faults.Add("inputs", fault!);
         return null;
     }
 

@@ -6,7 +6,7 @@ namespace R1Serverless.Api.OpenAI;
 /// <summary>Writes the lines of a batch's output and error files: <c>{"id", "custom_id", "response", "error"}</c>.</summary>
 internal static class BatchWriter
 {
-    /// <param name="url">One of <see cref="CompletionPaths"/>.</param>
+    /// <param name="url">A path that <see cref="CompletionPaths.Find"/> knows.</param>
     /// <param name="model">As the request named it.</param>
     /// <param name="created">In Unix seconds.</param>
     public static byte[] Write(string customId, string url, string model, InferenceResult result, long created)

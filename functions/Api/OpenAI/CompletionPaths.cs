@@ -23,16 +23,25 @@ internal static class CompletionPaths
         (Classify, CompletionApi.Classify),
     ];
 
-    /// <summary>Those that batches may name.</summary>
-    public static IReadOnlyList<string> All { get; } = [Chat, Responses, Text, Embeddings];
+    /// <summary>Those that batches may name, in words.</summary>
+    public const string OfBatches = $"{Chat}, {Responses}, {Text}, {Embeddings} or {InferBegin}MODEL{InferEnd}";
 
-    /// <summary>Null where it is none of them.</summary>
+    private const string InferBegin = "/v2/models/", InferEnd = "/infer";
+
+    /// <summary>What a batch's path is read as; null where it may name no such path.</summary>
     public static CompletionApi? Find(string path) => path switch
     {
+        _ when InferModel(path) is not null => CompletionApi.Tensors,
         Chat => CompletionApi.Chat,
         Responses => CompletionApi.Responses,
         Text => CompletionApi.Text,
         Embeddings => CompletionApi.Embeddings,
         _ => null,
     };
+
+    /// <summary>The model that a path of the Open Inference Protocol names; null where it is none.</summary>
+    public static string? InferModel(string path) =>
+        path.Length > InferBegin.Length + InferEnd.Length && path.StartsWith(InferBegin, StringComparison.Ordinal)
+            && path.EndsWith(InferEnd, StringComparison.Ordinal) && path[InferBegin.Length..^InferEnd.Length] is var model && !model.Contains('/')
+                ? Uri.UnescapeDataString(model) : null;
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using R1Serverless.Abstractions;
 using R1Serverless.Queues.Batches;
 
@@ -7,7 +8,11 @@ namespace R1Serverless.Api.OpenAI;
 /// <param name="usualPrecision">For lines that name none; null leaves it to the measurements.</param>
 internal sealed class OpenAiBatches(Precision? usualPrecision, TimeProvider time) : IBatchApi
 {
-    public IReadOnlyList<string> Endpoints => CompletionPaths.All;
+    public string Endpoints => CompletionPaths.OfBatches;
+
+    public bool IsEndpoint(string path) => CompletionPaths.Find(path) is not null;
+
+    public string EndpointOf(JsonElement body) => body.TryGetProperty("messages", out _) ? CompletionPaths.Chat : CompletionPaths.Text;
 
     public LineCheck Check(ReadOnlyMemory<byte> line, string? endpoint)
     {

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using R1Serverless.Abstractions;
 using R1Serverless.Api.OpenAI;
 
@@ -55,6 +56,48 @@ public sealed class BatchRequestTests
         ValidationResult faults = new();
         Assert.Null(Read(Line("a", more))!.Request(new RequestId("b-1"), null, faults));
         Assert.Equal((400, param), (faults.First!.Status, faults.First.Param));
+    }
+
+    [Fact]
+    public void A_line_may_be_a_request_over_tensors()
+    {
+        OpenAiBatches api = new(null, TimeProvider.System);
+        var line = api.Read(
+            """
+            {"custom_id":"a","method":"POST","url":"/v2/models/add-one/infer","body":{"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,2.5]}]}}
+            """u8.ToArray(), new RequestId("b-1"));
+        Assert.Equal(("add-one", "b-1", null), (line.Model, line.Request?.Id.Value, line.Refusal));
+        var input = Assert.Single(Assert.IsType<Prompt.Tensors>(line.Request!.Prompt).Inputs);
+        var output = api.Write(line, new InferenceResult
+        {
+            Id = line.Id, Outcome = RequestOutcome.Finished, Outputs = [input with { Name = "y" }], Usage = new Usage(0, 0, 0),
+        });
+        using var written = JsonDocument.Parse(output.Json);
+        var body = written.RootElement.GetProperty("response").GetProperty("body");
+        Assert.Equal("add-one", body.GetProperty("model_name").GetString());
+        Assert.Equal("[1,2.5]", body.GetProperty("outputs")[0].GetProperty("data").GetRawText());
+    }
+
+    [Theory]
+    [InlineData("/v2/models//infer", "url")]
+    [InlineData("/v2/models/a/b/infer", "url")]
+    [InlineData("/v2/models/a/infer", "inputs")]
+    public void What_is_no_such_request_is_said(string url, string param)
+    {
+        OpenAiBatches api = new(null, TimeProvider.System);
+        var line = api.Read(Encoding.UTF8.GetBytes($$$"""{"custom_id":"a","method":"POST","url":"{{{url}}}","body":{}}"""), new RequestId("b-1"));
+        using var written = JsonDocument.Parse(line.Refusal!.Value.Json);
+        Assert.Equal(param,
+            written.RootElement.GetProperty("response").GetProperty("body").GetProperty("error").GetProperty("param").GetString());
+    }
+
+    [Theory]
+    [InlineData("""{"messages":[]}""", Chat)]
+    [InlineData("""{"prompt":"hi"}""", "/v1/completions")]
+    public void A_request_that_comes_alone_goes_where_its_fields_belong(string body, string path)
+    {
+        using var document = JsonDocument.Parse(body);
+        Assert.Equal(path, new OpenAiBatches(null, TimeProvider.System).EndpointOf(document.RootElement));
     }
 
     [Theory]

@@ -1,6 +1,8 @@
 using Google.Protobuf;
+using R1Serverless.Abstractions;
 using R1Serverless.Abstractions.Tensors;
 using R1Serverless.ModelBuilder.Onnx;
+using R1Serverless.Models;
 using R1Serverless.Models.Folders;
 
 namespace R1Serverless.Tests.Engine.Tensors;
@@ -51,6 +53,30 @@ internal sealed class TensorFolder : IDisposable
         .Input("input_ids", Long, "N", "T").Input("token_type_ids", Long, "N", "T").Output("logits", Float, "N", labels)
         .Table(10, labels).Node("Gather", "table", "input_ids", "rows").Indices("axis", 1).Node("ReduceMean", "rows", "axis", "mean")
         .Node("Squeeze", "mean", "axis", "logits").Save();
+
+    /// <summary>Images [N,1,16,16], and how much they rise to the right, beside 0; a second variant, named int8, sees nothing beyond -1 and 1.</summary>
+    public static TensorFolder Clipped()
+    {
+        var folder = Scores("flat").Save();
+        using var clipped = Scores("seen").Constant("low", [], -1).Constant("high", [], 1).Node("Clip", "flat", "low", "high", "seen");
+        // Nodes come in the order in which they run.
+        (clipped._graph.Node[^2], clipped._graph.Node[^1]) = (clipped._graph.Node[^1], clipped._graph.Node[^2]);
+        clipped.Save();
+        File.Move(System.IO.Path.Combine(clipped.Path, "model.onnx"), System.IO.Path.Combine(folder.Path, "clipped.onnx"));
+        new ModelManifest
+        {
+            Format = ModelManifest.CurrentFormat, Name = "clipped", Created = DateTimeOffset.UnixEpoch, Fingerprint = "", Parameters = 0,
+            Kind = ModelKind.Tensors,
+            Variants = [new(Precision.Fp32, "model.onnx", null, 1), new(Precision.Int8, "clipped.onnx", null, 1)],
+        }.Save(System.IO.Path.Combine(folder.Path, ModelManifest.FileName));
+        return folder;
+
+        static TensorFolder Scores(string seen) => new TensorFolder().Input("x", Float, "N", 1, 16, 16).Output("logits", Float, "N", 2)
+            .Indices("shape", -1, 256).Constant("w", [256, 2], [.. Enumerable.Range(0, 512).Select(Weight)])
+            .Node("Reshape", "x", "shape", "flat").Node("MatMul", seen, "w", "logits");
+
+        static float Weight(int i) => i % 2 == 0 ? (i / 2 % 16) - 7.5f : 0;
+    }
 
     /// <summary>A file beside the graph.</summary>
     public TensorFolder With(string name, string content)

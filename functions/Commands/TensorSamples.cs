@@ -1,0 +1,54 @@
+using System.Text;
+using System.Text.Json;
+using R1Serverless.Abstractions;
+using R1Serverless.Api.OpenInference;
+using R1Serverless.Models;
+using R1Serverless.Models.Folders;
+
+namespace R1Serverless.Commands;
+
+/// <summary>Requests that a model over tensors is evaluated with, from a file of JSON lines.</summary>
+internal static class TensorSamples
+{
+    /// <param name="path">Each line is a body of POST /v2/models/{model}/infer, or <c>{"text"}</c> (for a ranker <c>{"text","pair"}</c>) where the
+    /// model is an encoder; empty lines are passed over.</param>
+    /// <exception cref="InvalidDataException">A line is something else, or there is none; the message names the file and the line.</exception>
+    public static async Task<IReadOnlyList<Prompt>> LoadAsync(string path, ModelFolder folder, CancellationToken cancellationToken)
+    {
+        List<Prompt> samples = [];
+        var number = 0;
+        await foreach (var line in File.ReadLinesAsync(path, cancellationToken))
+        {
+            number++;
+            if (string.IsNullOrWhiteSpace(line)) continue;
+            samples.Add(Text(line, folder) ?? Tensors(line, out var fault)
+                ?? throw new InvalidDataException($"{path}, line {number}: {fault}"));
+        }
+
+        return samples.Count > 0 ? samples : throw new InvalidDataException($"{path} holds no samples.");
+    }
+
+    private static Prompt? Tensors(string line, out string? fault)
+    {
+        var body = Encoding.UTF8.GetBytes(line);
+        return InferBodyReader.Read(body, body.Length, out fault) is { } read ? new Prompt.Tensors(read.Inputs) : null;
+    }
+
+    private static Prompt? Text(string line, ModelFolder folder)
+    {
+        if (folder.Encoder is not { } encoder) return null;
+        try
+        {
+            using var document = JsonDocument.Parse(line);
+            if (document.RootElement.ValueKind != JsonValueKind.Object) return null;
+            JsonFields fields = new("", document.RootElement);
+            return fields.FindString("text") is { } text
+                ? new Prompt.Texts(encoder.Task, [new TextInput(text, fields.FindString("pair"))]) { Truncation = TextTruncation.Right } : null;
+        }
+        catch (Exception fault) when (fault is JsonException or InvalidModelException)
+        {
+            // It is told as a body of tensors that it isn't either.
+            return null;
+        }
+    }
+}
