@@ -28,10 +28,12 @@ internal static class CrossValidation
         var parts = Enumerable.Range(0, repeats).SelectMany(repeat => Parts(set, folds, repeat)).ToArray();
         Trial? best = null, before = null;
         var (risen, number) = (0, 0);
+        var moments = Curvature.Moments(set);
         foreach (var strength in Strengths)
         {
             var loss = 0d;
-            Parallel.ForEach(parts, new ParallelOptions { CancellationToken = cancellation }, part => part.Try(set, strength));
+            var curvature = moments is null ? null : Curvature.Of(moments, set.Width, 1 / (strength * set.Count));
+            Parallel.ForEach(parts, new ParallelOptions { CancellationToken = cancellation }, part => part.Try(set, strength, curvature));
             foreach (var part in parts) loss += part.Loss;
             Trial trial = new(strength, loss / (set.Count * (double)repeats), [.. parts.Select(part => part.Given)]);
             risen = trial.Loss > before?.Loss ? risen + 1 : 0;
@@ -95,9 +97,9 @@ internal static class CrossValidation
 
         public double Loss { get; private set; }
 
-        public void Try(TrainingSet set, double strength)
+        public void Try(TrainingSet set, double strength, Curvature? curvature)
         {
-            Lbfgs.Minimise(new LogisticLoss(set, Fitted, strength).Evaluate, Head, Tolerance);
+            Lbfgs.Minimise(new LogisticLoss(set, Fitted, strength).Evaluate, Head, Tolerance, curvature);
             var (scores, given) = (new double[set.ClassCount], new int[Judged.Length]);
             Loss = 0;
             for (var i = 0; i < Judged.Length; i++)

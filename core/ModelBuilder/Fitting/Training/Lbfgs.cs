@@ -18,8 +18,9 @@ internal static class Lbfgs
 
     /// <summary>Moves the place to the least one.</summary>
     /// <param name="tolerance">The largest number that the gradient may have there.</param>
+    /// <param name="curvature">About how it bends, where that is known.</param>
     /// <returns>How many steps it took.</returns>
-    public static int Minimise(SmoothFunction function, double[] place, double tolerance)
+    public static int Minimise(SmoothFunction function, double[] place, double tolerance, Curvature? curvature = null)
     {
         var (gradient, next, nextGradient, way) = (new double[place.Length], new double[place.Length], new double[place.Length],
             new double[place.Length]);
@@ -28,10 +29,10 @@ internal static class Lbfgs
         for (var step = 0; step < MaxSteps; step++)
         {
             if (Math.Abs(TensorPrimitives.MaxMagnitude<double>(gradient)) <= tolerance) return step;
-            Direct(gradient, past, way);
+            Direct(gradient, past, curvature, way);
             var slope = TensorPrimitives.Dot<double>(way, gradient);
             // Nothing is known of the curvature yet: not farther than 1.
-            var size = past.Count > 0 ? 1 : Math.Min(1, 1 / TensorPrimitives.Norm<double>(gradient));
+            var size = past.Count > 0 ? 1 : Math.Min(1, 1 / TensorPrimitives.Norm<double>(way));
             if (!TryStep(function, place, value, way, slope, size, next, nextGradient, out var found)) return step;
             var (moved, turned) = (new double[place.Length], new double[place.Length]);
             TensorPrimitives.Subtract<double>(next, place, moved);
@@ -52,7 +53,8 @@ internal static class Lbfgs
     }
 
     /// <summary>Down the gradient, as the curvature that was met on the way bends it.</summary>
-    private static void Direct(double[] gradient, LinkedList<(double[] Moved, double[] Turned, double Curve)> past, double[] way)
+    private static void Direct(double[] gradient, LinkedList<(double[] Moved, double[] Turned, double Curve)> past, Curvature? curvature,
+        double[] way)
     {
         TensorPrimitives.Negate<double>(gradient, way);
         Stack<double> shares = new();
@@ -63,8 +65,14 @@ internal static class Lbfgs
             shares.Push(share);
         }
 
+        curvature?.Straighten(way);
         if (past.Last is { Value: var last })
-            TensorPrimitives.Multiply<double>(way, last.Curve / TensorPrimitives.SumOfSquares<double>(last.Turned), way);
+        {
+            double[] turned = [.. last.Turned];
+            curvature?.Straighten(turned);
+            TensorPrimitives.Multiply<double>(way, last.Curve / TensorPrimitives.Dot<double>(last.Turned, turned), way);
+        }
+
         for (var one = past.First; one is not null; one = one.Next)
         {
             var share = TensorPrimitives.Dot<double>(one.Value.Turned, way) / one.Value.Curve;

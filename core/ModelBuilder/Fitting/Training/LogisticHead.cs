@@ -15,7 +15,8 @@ internal sealed record LogisticHead(float[] Centre, float[] Weights, float[] Bia
     public static LogisticHead Fit(TrainingSet set, VectorScale scale, double strength)
     {
         var head = new double[LogisticLoss.Size(set)];
-        Lbfgs.Minimise(new LogisticLoss(set, [.. Enumerable.Range(0, set.Count)], strength).Evaluate, head, Tolerance);
+        var curvature = Curvature.Moments(set) is { } moments ? Curvature.Of(moments, set.Width, 1 / (strength * set.Count)) : null;
+        Lbfgs.Minimise(new LogisticLoss(set, [.. Enumerable.Range(0, set.Count)], strength).Evaluate, head, Tolerance, curvature);
         var weights = set.ClassCount * set.Width;
         return new LogisticHead(
             [.. scale.Centre.Select(one => (float)one)], [.. Enumerable.Range(0, weights).Select(i => (float)(head[i] * scale.Factors[i % set.Width]))],

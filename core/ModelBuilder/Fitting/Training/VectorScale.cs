@@ -15,16 +15,24 @@ internal sealed record VectorScale(double[] Centre, double[] Factors)
     public static VectorScale Of(ReadOnlySpan<float> values, int width, bool isByColumn)
     {
         var (centre, spread, known) = (new double[width], new double[width], new int[width]);
-        for (var i = 0; i < values.Length; i++)
+        for (var rest = values; rest.Length > 0; rest = rest[width..])
         {
-            if (float.IsNaN(values[i])) continue;
-            centre[i % width] += values[i];
-            known[i % width]++;
+            for (var c = 0; c < width; c++)
+            {
+                if (float.IsNaN(rest[c])) continue;
+                centre[c] += rest[c];
+                known[c]++;
+            }
         }
 
-        for (var c = 0; c < width; c++) centre[c] /= Math.Max(1, known[c]);
-        for (var i = 0; i < values.Length; i++)
-            if (!float.IsNaN(values[i])) spread[i % width] += Math.Pow(values[i] - (double)(float)centre[i % width], 2);
+        // As the graph has it.
+        for (var c = 0; c < width; c++) centre[c] = (float)(centre[c] / Math.Max(1, known[c]));
+        for (var rest = values; rest.Length > 0; rest = rest[width..])
+        {
+            for (var c = 0; c < width; c++)
+                if (rest[c] - centre[c] is var apart && !double.IsNaN(apart)) spread[c] += apart * apart;
+        }
+
         for (var c = 0; c < width; c++)
             spread[c] = Math.Sqrt(spread[c] / Math.Max(1, known[c])) is var one && one > Negligible * Math.Abs(centre[c]) ? one : 0;
         var varying = Math.Sqrt(Math.Max(1, spread.Count(one => one > 0)));
@@ -36,8 +44,12 @@ internal sealed record VectorScale(double[] Centre, double[] Factors)
     public TrainingSet Apply(ReadOnlySpan<float> values, int[] classes, int classCount)
     {
         var (scaled, width) = (new double[values.Length], Centre.Length);
-        for (var i = 0; i < values.Length; i++)
-            scaled[i] = float.IsNaN(values[i]) ? 0 : (values[i] - (double)(float)Centre[i % width]) * Factors[i % width];
+        for (var i = 0; i < values.Length; i += width)
+        {
+            for (var c = 0; c < width; c++)
+                if (!float.IsNaN(values[i + c])) scaled[i + c] = (values[i + c] - Centre[c]) * Factors[c];
+        }
+
         return new TrainingSet(scaled, width, classes, classCount);
     }
 }
