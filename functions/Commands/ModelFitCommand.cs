@@ -87,7 +87,8 @@ internal static class ModelFitCommand
         FitOptions options = new() { Truncates = arguments.GetValue(Truncate) };
         var fit = await AnsiConsole.Progress()
             .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
-            .StartAsync(context => ModelFitter.FitAsync(samples, encoder, target, name, TimeProvider.System, options, new Bars(context), cancellation));
+            .StartAsync(context => ModelFitter.FitAsync(
+                samples, encoder, target, name, TimeProvider.System, options, new Bars(context), cancellation));
         FitPrinter.Write(fit.Report, TableConsole.Create(isJson: false));
         foreach (var note in fit.Notes) Console.WriteLine(note);
         var size = fit.Manifest.Variants.Sum(variant => variant.Bytes);

@@ -10,7 +10,8 @@ using Spectre.Console;
 
 namespace R1Serverless.Tests.Benchmarks;
 
-/// <summary><c>bench fit</c>: how many answers are right of a head that was fitted to a few texts of each category, over texts that it has not seen.</summary>
+/// <summary><c>bench fit</c>: how many answers are right of a head that was fitted to a few texts of each category, over texts that it has not
+/// seen.</summary>
 internal static class FitCommand
 {
     private static readonly Option<DirectoryInfo> Folder = new("--wordnet")
@@ -33,7 +34,8 @@ internal static class FitCommand
             Folder, Each, Splits, Texts,
         };
         command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(() => RunAsync(
-            arguments.GetRequiredValue(Folder).FullName, arguments.GetValue(Each), arguments.GetValue(Splits), arguments.GetValue(Texts), cancellation)));
+            arguments.GetRequiredValue(Folder).FullName, arguments.GetValue(Each), arguments.GetValue(Splits), arguments.GetValue(Texts),
+            cancellation)));
         return command;
     }
 
@@ -53,14 +55,15 @@ internal static class FitCommand
         foreach (var column in (string[])["mean", "least", "greatest"]) table.AddColumn(new TableColumn(column).RightAligned());
         Row(table, "right, other texts", results, one => one.Accuracy * 100, "0.0", " %");
         Row(table, "right, as the fit expected", results, one => one.Report.Accuracy * 100, "0.0", " %");
-        Row(table, "within the fit's interval", results, one => one.Accuracy >= one.Report.Low && one.Accuracy <= one.Report.High ? 100 : 0, "0", " %");
+        Row(table, "within the fit's interval", results,
+            one => one.Accuracy >= one.Report.Low && one.Accuracy <= one.Report.High ? 100 : 0, "0", " %");
         Row(table, "strength", results, one => one.Report.Strength, "0.##", "");
         Row(table, "fit", results, one => one.Time.TotalMilliseconds, "0", " ms");
         var console = TableConsole.Create(isJson: false);
         console.Write(table);
         console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{splits} draws of {each} texts of each of {samples.Labels.Count} categories; {samples.Count - (each * samples.Labels.Count)} other texts. "
-            + $"Vectors of {samples.Count} texts: {encoded.TotalSeconds:0.0} s, the load included."));
+            $"{splits} draws of {each} texts of each of {samples.Labels.Count} categories; {samples.Count - (each * samples.Labels.Count)} other "
+            + $"texts. Vectors of {samples.Count} texts: {encoded.TotalSeconds:0.0} s, the load included."));
         return 0;
     }
 

@@ -1,6 +1,7 @@
 namespace R1Serverless.Tests.Benchmarks;
 
-/// <summary>Glosses of nouns with the categories that lexicographers filed them under, from WordNet's database file data.noun (Debian: wordnet-base).</summary>
+/// <summary>Glosses of nouns with the categories that lexicographers filed them under, from WordNet's database file data.noun (Debian:
+/// wordnet-base).</summary>
 internal static class WordNet
 {
     /// <summary>Numbers of lexicographer files, as lexnames(5WN) lists them.</summary>

@@ -40,7 +40,8 @@ public sealed class FittedModelTests : IDisposable
         foreach (var (i, answer) in answers.Index())
         {
             var expected = head.Probabilities(vectors.AsSpan(i * 4, 4));
-            var scores = answer.EnumerateArray().ToDictionary(one => one.GetProperty("label").GetString()!, one => one.GetProperty("score").GetDouble());
+            var scores = answer.EnumerateArray()
+                .ToDictionary(one => one.GetProperty("label").GetString()!, one => one.GetProperty("score").GetDouble());
             for (var c = 0; c < 2; c++) Assert.Equal(expected[c], scores[samples.Labels[c]], 1e-5);
         }
 

@@ -44,7 +44,8 @@ public static class ModelFitter
         foreach (var source in Sources(samples, encoder, options))
         {
             var began = time.GetTimestamp();
-            var vectors = await source.ReadAsync(work.Path, new Relay<int>(done => progress?.Report(new("Reading", done, samples.Count))), cancellation);
+            var relay = new Relay<int>(done => progress?.Report(new("Reading", done, samples.Count)));
+            var vectors = await source.ReadAsync(work.Path, relay, cancellation);
             var read = time.GetTimestamp();
             candidates.Add(await Task.Run(() => Judge(source, vectors, samples, progress, cancellation), cancellation));
             (encoding, fitting) = (encoding + time.GetElapsedTime(began, read), fitting + time.GetElapsedTime(read));
@@ -55,7 +56,8 @@ public static class ModelFitter
         var head = LogisticHead.Fit(best.Set, best.Scale, best.Report.Strength);
         fitting += time.GetElapsedTime(fitted);
         var manifest = Write(work, best.Source, head, samples, encoder, name, time, progress, cancellation);
-        await File.WriteAllTextAsync(Path.Combine(work.Done, ReportFile), JsonSerializer.Serialize(best.Report, FitJson.Default.FitReport), cancellation);
+        await File.WriteAllTextAsync(Path.Combine(work.Done, ReportFile), JsonSerializer.Serialize(best.Report, FitJson.Default.FitReport),
+            cancellation);
         BuiltFolder.Place(work.Done, target, () => false);
         return new ModelFit(manifest, best.Report, [.. samples.Notes, .. Notes(candidates, best)], encoding, fitting);
     }
@@ -119,7 +121,8 @@ public static class ModelFitter
     {
         if (candidates.Count > 1)
             yield return $"Vectors are {best.Report.Vectors}; " + string.Join("; ", candidates.Where(one => one != best).Select(one =>
-                string.Create(CultureInfo.InvariantCulture, $"{one.Report.Vectors} got {one.Report.Accuracy:P1} instead of {best.Report.Accuracy:P1}")))
+                string.Create(CultureInfo.InvariantCulture,
+                    $"{one.Report.Vectors} got {one.Report.Accuracy:P1} instead of {best.Report.Accuracy:P1}")))
                 + ".";
         if (best.Report.Low <= best.Report.Baseline)
             yield return "This is not certainly better than always giving the most frequent label: more samples, or others, are needed.";
@@ -129,7 +132,8 @@ public static class ModelFitter
     private static string Fingerprint(LogisticHead head, SampleSet samples, ModelFolder? encoder)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes($"r1-fit {BuilderVersion.Current}\n{encoder?.Manifest.Fingerprint}\n{string.Join('\n', samples.Labels)}\n"));
+        hash.AppendData(Encoding.UTF8.GetBytes(
+            $"r1-fit {BuilderVersion.Current}\n{encoder?.Manifest.Fingerprint}\n{string.Join('\n', samples.Labels)}\n"));
         foreach (var part in (float[][])[head.Centre, head.Weights, head.Biases]) hash.AppendData(MemoryMarshal.AsBytes<float>(part));
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }

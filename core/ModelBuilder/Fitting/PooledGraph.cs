@@ -6,8 +6,8 @@ using static R1Serverless.ModelBuilder.Onnx.TensorProto.Types;
 
 namespace R1Serverless.ModelBuilder.Fitting;
 
-/// <summary>An encoder's graph with what its folder says is done with its output as nodes: pooling over a text's tokens, and a length of 1, which every
-/// vector gets here. Tokens that the attention mask leaves out count for nothing.</summary>
+/// <summary>An encoder's graph with what its folder says is done with its output as nodes: pooling over a text's tokens, and a length of 1, which
+/// every vector gets here. Tokens that the attention mask leaves out count for nothing.</summary>
 internal static class PooledGraph
 {
     private const string Mask = "attention_mask", Ids = "input_ids";
@@ -51,8 +51,8 @@ internal static class PooledGraph
         {
             var hidden = extension.Node("Mul", "pool/hidden",
                 [extension.Node("Sub", "pool/unmasked", [extension.Number("pool/one", 1), mask]), extension.Number("pool/lowest", LeastNumber)]);
-            return extension.Greatest("pool/greatest", extension.Node("Add", "pool/shown", [tokens, extension.Reshape("pool/hides", hidden, 0, 0, 1)]),
-                1);
+            var shown = extension.Node("Add", "pool/shown", [tokens, extension.Reshape("pool/hides", hidden, 0, 0, 1)]);
+            return extension.Greatest("pool/greatest", shown, 1);
         }
 
         var places = pooling is Pooling.WeightedMean or Pooling.LastToken

@@ -32,7 +32,7 @@ public sealed class TextFitTests : IDisposable
     [InlineData("mean")]
     [InlineData("cls")]
     [InlineData("max")]
-    [InlineData("mean_sqrt_len_tokens")]
+    [InlineData("mean_sqrt_len")]
     [InlineData("weightedmean")]
     [InlineData("lasttoken")]
     [InlineData("mean\",\"max")]
@@ -89,7 +89,8 @@ public sealed class TextFitTests : IDisposable
     {
         SentenceFiles.Write(_encoder.Path, normalizes: true, maxLength: 5, """{"pooling_mode":"mean"}""");
         var fault = await Assert.ThrowsAsync<InvalidDataException>(() => _folder.FitAsync(Samples(), _encoder.Open()));
-        Assert.Equal($"line 4: The text has 6 tokens, and '{_encoder.Open().Name}' reads 5 at most: shorten it, or let such texts be cut with --truncate.",
+        Assert.Equal(
+            $"line 4: The text has 6 tokens, and '{_encoder.Open().Name}' reads 5 at most: shorten it, or let such texts be cut with --truncate.",
             fault.Message);
         await _folder.FitAsync(Samples(), _encoder.Open(), new FitOptions { Truncates = true });
         Assert.Equal(5, ModelFolder.Open(_folder.Target).Encoder!.MaxLength);

@@ -2,8 +2,8 @@ using System.Text.Json;
 
 namespace R1Serverless.ModelBuilder.Fitting.Samples;
 
-/// <summary>Samples as JSON lines: <c>{"text": …, "label": …}</c>, or <c>{"values": […], "label": …}</c> where values is a list of numbers, or of lists
-/// of numbers for a window, its oldest step first.</summary>
+/// <summary>Samples as JSON lines: <c>{"text": …, "label": …}</c>, or <c>{"values": […], "label": …}</c> where values is a list of numbers, or of
+/// lists of numbers for a window, its oldest step first.</summary>
 internal sealed class JsonSamples(SampleFields fields)
 {
     private const string Text = "text", Values = "values";
@@ -87,7 +87,8 @@ internal sealed class JsonSamples(SampleFields fields)
         JsonElement[] all = [.. value.EnumerateArray()];
         if (!Array.Exists(all, one => one.ValueKind == JsonValueKind.Array))
         {
-            numbers.Add(line, label, [all.Length], [.. all.Select((one, i) => one.ValueKind == JsonValueKind.Null ? float.NaN : Number(one, line, $"[{i}]"))]);
+            numbers.Add(line, label, [all.Length],
+                [.. all.Select((one, i) => one.ValueKind == JsonValueKind.Null ? float.NaN : Number(one, line, $"[{i}]"))]);
             return;
         }
 

@@ -32,8 +32,8 @@ public abstract record SampleSet
             throw new InvalidDataException(Count == 0 ? "There are no samples."
                 : $"All {Count} samples have the label '{Labels[0]}': samples of at least two labels are needed.");
         foreach (var group in Enumerable.Range(0, Count).GroupBy(i => Classes[i]).Where(group => group.Count() < 2))
-            throw new InvalidDataException($"line {Lines[group.First()]}: the label '{Labels[group.Key]}' has one sample only; each needs two, to fit "
-                + "with one and judge by the other. Is it misspelt?");
+            throw new InvalidDataException($"line {Lines[group.First()]}: the label '{Labels[group.Key]}' has one sample only; each needs two, to "
+                + "fit with one and judge by the other. Is it misspelt?");
     }
 }
 

@@ -42,11 +42,13 @@ internal sealed class TableSamples(SampleFields fields)
             return others.Length > 0 ? others : throw new InvalidDataException("line 1: there is no column beside that of the labels.");
         var text = Find(header, Text, "name the column of the texts with --columns");
         return others is [_] ? [text] : throw new InvalidDataException(
-            $"line 1: '{header[others.First(i => i != text)]}' is neither '{Text}' nor '{fields.Label}'; to pass over other columns, say --columns {Text}.");
+            $"line 1: '{header[others.First(i => i != text)]}' is neither '{Text}' nor '{fields.Label}'; to pass over other "
+            + $"columns, say --columns {Text}.");
     }
 
     private static int Find(string[] header, string name, string why) => Array.IndexOf(header, name) is >= 0 and var found ? found
-        : throw new InvalidDataException($"line 1: there is no column '{name}' ({why}); there are {string.Join(", ", header.Select(one => $"'{one}'"))}.");
+        : throw new InvalidDataException($"line 1: there is no column '{name}' ({why}); there are "
+            + $"{string.Join(", ", header.Select(one => $"'{one}'"))}.");
 
     private static float Number(CsvReader rows, string[] header, int column) => rows.Cells[column].Trim() switch
     {

@@ -16,7 +16,8 @@ internal sealed class TextCollection
         {
             if (before.Label != label)
                 throw new InvalidDataException(
-                    $"lines {before.Line} and {line}: the same '{field}' has the label '{before.Label}' and the label '{label}'. Keep the right one.");
+                    $"lines {before.Line} and {line}: the same '{field}' has the label '{before.Label}' and the label '{label}'. Keep "
+                    + "the right one.");
             _repeated++;
             return;
         }

@@ -4,8 +4,8 @@ namespace R1Serverless.ModelBuilder.Fitting.Training;
 
 /// <summary>
 /// Chooses the strength of the penalty, and measures what it is worth: each part of the samples is judged by a head that was fitted on the others,
-/// several times over where there are few. Strengths are tried from the weakest head to the strongest, each beginning where the one before ended, until
-/// the loss has risen twice.
+/// several times over where there are few. Strengths are tried from the weakest head to the strongest, each beginning where the one before ended,
+/// until the loss has risen twice.
 /// </summary>
 internal static class CrossValidation
 {
@@ -14,7 +14,7 @@ internal static class CrossValidation
 
     private const double Tolerance = 1e-4;
 
-    /// <summary>Half a decade apart.</summary>
+    /// <summary>Half a decade apart; of many samples, every second one is tried.</summary>
     public static readonly IReadOnlyList<double> Strengths = [.. Enumerable.Range(-3, 13).Select(i => Math.Pow(10, i / 2d))];
 
     /// <param name="set">Scaled so that the mean squared length of its vectors is about 1.</param>
@@ -24,12 +24,12 @@ internal static class CrossValidation
     {
         var counts = set.Counts();
         var folds = Math.Min(set.Count <= Few ? 10 : 5, counts.Max());
-        var repeats = set.Count <= Few ? 5 : set.Count <= Some ? 2 : 1;
+        var repeats = set.Count <= Few ? 3 : set.Count <= Some ? 2 : 1;
         var parts = Enumerable.Range(0, repeats).SelectMany(repeat => Parts(set, folds, repeat)).ToArray();
         Trial? best = null, before = null;
         var (risen, number) = (0, 0);
         var moments = Curvature.Moments(set);
-        foreach (var strength in Strengths)
+        foreach (var strength in Strengths.Where((_, i) => set.Count <= Some || i % 2 == 1))
         {
             var loss = 0d;
             var curvature = moments is null ? null : Curvature.Of(moments, set.Width, 1 / (strength * set.Count));
@@ -65,25 +65,25 @@ internal static class CrossValidation
 
     private static FitReport Report(TrainingSet set, IReadOnlyList<string> labels, int[] counts, int folds, int repeats, Trial best, Part[] parts)
     {
-        var confusion = Enumerable.Range(0, set.ClassCount).Select(_ => new double[set.ClassCount]).ToArray();
+        var found = Enumerable.Range(0, set.ClassCount).Select(_ => new int[set.ClassCount]).ToArray();
         foreach (var (part, given) in parts.Zip(best.Given))
-            foreach (var (i, label) in part.Judged.Zip(given)) confusion[set.Classes[i]][label] += 1d / repeats;
-        var right = Enumerable.Range(0, set.ClassCount).Sum(c => confusion[c][c]);
-        var (low, high) = Interval(right / set.Count, set.Count);
+            foreach (var (i, label) in part.Judged.Zip(given)) found[set.Classes[i]][label]++;
+        var accuracy = Enumerable.Range(0, set.ClassCount).Sum(c => found[c][c]) / ((double)set.Count * repeats);
+        var (low, high) = Interval(accuracy, set.Count);
         return new FitReport
         {
             Classes = [.. labels.Select((label, c) => new ClassReport(label, counts[c],
-                confusion.Sum(row => row[c]) is > 0 and var given ? confusion[c][c] / given : null, confusion[c][c] / counts[c]))],
+                found.Sum(row => row[c]) is > 0 and var given ? found[c][c] / (double)given : null, found[c][c] / ((double)counts[c] * repeats)))],
             Samples = set.Count,
             Folds = folds,
             Repeats = repeats,
-            Accuracy = right / set.Count,
+            Accuracy = accuracy,
             Low = low,
             High = high,
             Baseline = counts.Max() / (double)set.Count,
             LogLoss = best.Loss,
             Strength = best.Strength,
-            Confusion = confusion,
+            Confusion = [.. found.Select(row => (double[])[.. row.Select(count => count / (double)repeats)])],
         };
     }
 

@@ -3,8 +3,8 @@ using System.Numerics.Tensors;
 namespace R1Serverless.ModelBuilder.Fitting.Training;
 
 /// <summary>
-/// About how the loss bends, from the vectors' second moments: with it, a fit of many vectors takes some twenty steps and not two hundred. As Böhning's
-/// bound (1992) has it, but for a factor, each label's weights see <c>share · XᵀX / n + penalty</c>.
+/// About how the loss bends, from the vectors' second moments: with it, a fit of many vectors takes some twenty steps and not two hundred. As
+/// Böhning's bound (1992) has it, but for a factor, each label's weights see <c>share · XᵀX / n + penalty</c>.
 /// </summary>
 internal sealed class Curvature
 {
@@ -57,7 +57,8 @@ internal sealed class Curvature
         return new Curvature(factor, width);
     }
 
-    /// <summary>What a step along a gradient would be if the loss bent so everywhere. Replaces the gradient: [classes, width], the biases behind.</summary>
+    /// <summary>What a step along a gradient would be if the loss bent so everywhere. Replaces the gradient: [classes, width], the biases
+    /// behind.</summary>
     public void Straighten(Span<double> gradient)
     {
         var weights = gradient.Length / (_width + 1) * _width;

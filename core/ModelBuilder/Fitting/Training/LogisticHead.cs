@@ -19,7 +19,8 @@ internal sealed record LogisticHead(float[] Centre, float[] Weights, float[] Bia
         Lbfgs.Minimise(new LogisticLoss(set, [.. Enumerable.Range(0, set.Count)], strength).Evaluate, head, Tolerance, curvature);
         var weights = set.ClassCount * set.Width;
         return new LogisticHead(
-            [.. scale.Centre.Select(one => (float)one)], [.. Enumerable.Range(0, weights).Select(i => (float)(head[i] * scale.Factors[i % set.Width]))],
+            [.. scale.Centre.Select(one => (float)one)],
+            [.. Enumerable.Range(0, weights).Select(i => (float)(head[i] * scale.Factors[i % set.Width]))],
             [.. head.Skip(weights).Select(one => (float)one)]);
     }
 

@@ -6,8 +6,8 @@ using System.Runtime.InteropServices;
 namespace R1Serverless.ModelBuilder.Fitting.Training;
 
 /// <summary>
-/// What a logistic head is fitted by: the mean of -log p over the rows, and half the squared length of the weights over <c>strength · rows</c>; biases
-/// are free. Weights stand [classes, width], the biases behind them. It is smooth and convex, so that there is one answer.
+/// What a logistic head is fitted by: the mean of -log p over the rows, and half the squared length of the weights over <c>strength · rows</c>;
+/// biases are free. Weights stand [classes, width], the biases behind them. It is smooth and convex, so that there is one answer.
 /// </summary>
 /// <param name="rows">Of the set, those that count.</param>
 /// <param name="strength">How much the rows weigh against the penalty, above 0: scikit-learn's C.</param>

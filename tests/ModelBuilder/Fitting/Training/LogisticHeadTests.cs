@@ -40,6 +40,20 @@ public sealed class LogisticHeadTests
         Assert.InRange(steps, 1, 300);
     }
 
+    /// <summary>It only shortens the way.</summary>
+    [Fact]
+    public void What_is_known_of_the_curvature_does_not_move_the_least_place()
+    {
+        var (set, _) = Clouds.Scaled(Clouds.Draw(4, 3, 30, 200, 200, 200));
+        LogisticLoss loss = new(set, [.. Enumerable.Range(0, set.Count)], 100);
+        var (plain, quick) = (new double[LogisticLoss.Size(set)], new double[LogisticLoss.Size(set)]);
+        var steps = Lbfgs.Minimise(loss.Evaluate, plain, 1e-9);
+        var fewer = Lbfgs.Minimise(loss.Evaluate, quick, 1e-9, Curvature.Of(Curvature.Moments(set)!, set.Width, 1 / (100d * set.Count)));
+        Assert.Equal(plain, quick, (a, b) => Math.Abs(a - b) < 1e-5);
+        Assert.True(fewer < steps, $"{fewer} steps instead of {steps}");
+        Assert.Null(Curvature.Moments(Clouds.Scaled(Clouds.Draw(4, 3, 30, 10, 10)).Set));
+    }
+
     /// <summary>The valley of Rosenbrock's function is curved, but its least place is known.</summary>
     [Fact]
     public void The_least_place_of_a_hard_function_is_found()
