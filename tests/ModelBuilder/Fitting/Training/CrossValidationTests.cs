@@ -71,7 +71,7 @@ public sealed class CrossValidationTests
     [InlineData(new[] { 2, 3, 50 })]
     public void Two_samples_of_a_class_are_enough(int[] counts)
     {
-        var report = Run(Clouds.Draw(7, distance: 40, width: 4, counts));
+        var report = Run(Clouds.Draw(7, distance: 40, width: counts.Length, counts));
         Assert.Equal(counts, report.Classes.Select(one => one.Samples));
         Assert.Equal(1, report.Accuracy, 0.1);
     }
