@@ -55,7 +55,8 @@ internal static class ModelPrepareCommand
         }
     }
 
-    private static ModelFolder Find(string named, ModelRepository repository) => LocalModels.IsFolder(named)
+    /// <param name="named">A model's name in the data folder, or its folder.</param>
+    public static ModelFolder Find(string named, ModelRepository repository) => LocalModels.IsFolder(named)
         ? ModelFolder.Open(named)
         : repository.Find(named) ?? throw new ModelLoadException(
             $"there is no model '{named}' in {repository.Path}, and no such folder; `r1 model list` shows what there is.");

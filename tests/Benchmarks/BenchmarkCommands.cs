@@ -12,7 +12,7 @@ internal static class BenchmarkCommands
         Command bench = new(Name, "Measure the program itself. Each benchmark explains its options with --help.")
         {
             ThroughputCommand.Create(), PrecisionCommand.Create(), LayoutsCommand.Create(), QueueCommand.Create(), HotSwapCommand.Create(),
-            ColdStartCommand.Create(), TensorServingCommand.Create(), TensorPrecisionCommand.Create(),
+            ColdStartCommand.Create(), TensorServingCommand.Create(), TensorPrecisionCommand.Create(), FitCommand.Create(),
             RandomModelCommand.Create(), BuildCommand.Create(), ClientCommand.Create(),
         };
         RootCommand root = new("The tests, and the benchmarks of developers.") { bench };

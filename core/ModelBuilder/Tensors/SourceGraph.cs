@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using R1Serverless.ModelBuilder.Graphs;
 using R1Serverless.ModelBuilder.Onnx;
 using R1Serverless.Models;
@@ -84,6 +85,15 @@ internal sealed class SourceGraph
         var name = NewName(wanted);
         _constants.Add(name, StoredTensor.Create(name, type, shape, content));
         return name;
+    }
+
+    /// <returns>The name of a constant of texts, which is the one wanted, or one like it.</returns>
+    public string Add(string wanted, IReadOnlyCollection<string> texts)
+    {
+        TensorProto tensor = new() { Name = NewName(wanted), DataType = (int)DataType.String, Dims = { texts.Count } };
+        tensor.StringData.Add(texts.Select(ByteString.CopyFromUtf8));
+        _constants.Add(tensor.Name, tensor);
+        return tensor.Name;
     }
 
     public string NewName(string wanted)

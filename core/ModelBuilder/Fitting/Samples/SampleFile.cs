@@ -1,0 +1,37 @@
+using System.Globalization;
+
+namespace R1Serverless.ModelBuilder.Fitting.Samples;
+
+/// <summary>Reads samples from JSON lines, or from a table with a header: CSV, with commas, semicolons or tabs.</summary>
+public static class SampleFile
+{
+    /// <exception cref="InvalidDataException">Names the line and the field, and says what was expected.</exception>
+    /// <exception cref="IOException">It can't be read.</exception>
+    public static SampleSet Read(string path, SampleFields fields, CancellationToken cancellation)
+    {
+        if (!File.Exists(path)) throw new InvalidDataException($"{path} does not exist.");
+        try
+        {
+            using StreamReader reader = new(path);
+            var samples = IsJson(path) ? new JsonSamples(fields).Read(reader, cancellation) : new TableSamples(fields).Read(reader, cancellation);
+            samples.CheckLabels();
+            return samples;
+        }
+        catch (InvalidDataException fault)
+        {
+            throw new InvalidDataException($"{path}: {fault.Message}", fault);
+        }
+    }
+
+    /// <summary>Whether it begins with an object.</summary>
+    private static bool IsJson(string path)
+    {
+        using StreamReader reader = new(path);
+        while (reader.Peek() is var next and >= 0 && char.IsWhiteSpace((char)next)) _ = reader.Read();
+        return reader.Peek() == '{';
+    }
+
+    /// <summary>A number that float32 can hold; null where the text is none.</summary>
+    internal static float? Number(string text) =>
+        float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && float.IsFinite(number) ? number : null;
+}

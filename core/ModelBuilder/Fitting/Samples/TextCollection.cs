@@ -1,0 +1,33 @@
+namespace R1Serverless.ModelBuilder.Fitting.Samples;
+
+/// <summary>Texts as they are read: one that comes twice counts once, so that no head is judged by a text that it was fitted on.</summary>
+internal sealed class TextCollection
+{
+    private readonly Dictionary<string, (int Line, string Label)> _known = new(StringComparer.Ordinal);
+    private readonly List<int> _lines = [];
+    private readonly List<string> _labels = [], _texts = [];
+    private int _repeated;
+
+    /// <exception cref="InvalidDataException">The text is empty, or came before with another label.</exception>
+    public void Add(int line, string field, string text, string label)
+    {
+        if (string.IsNullOrWhiteSpace(text)) throw new InvalidDataException($"line {line}: '{field}' is empty.");
+        if (_known.TryGetValue(text, out var before))
+        {
+            if (before.Label != label)
+                throw new InvalidDataException(
+                    $"lines {before.Line} and {line}: the same '{field}' has the label '{before.Label}' and the label '{label}'. Keep "
+                    + "the right one.");
+            _repeated++;
+            return;
+        }
+
+        _known.Add(text, (line, label));
+        _lines.Add(line);
+        _labels.Add(label);
+        _texts.Add(text);
+    }
+
+    public TextSamples ToSamples() => new(_lines, _labels, _texts,
+        _repeated == 0 ? [] : [$"{_repeated} {(_repeated == 1 ? "text that came" : "texts that came")} before, with the same label, count once."]);
+}
