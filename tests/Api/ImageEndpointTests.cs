@@ -5,7 +5,6 @@ using System.Text.Json;
 using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
-using R1Serverless.Abstractions;
 using R1Serverless.Api.Rpc;
 using R1Serverless.Engine.Devices;
 using R1Serverless.Engine.Inference;
@@ -64,7 +63,7 @@ public sealed class ImageEndpointTests : IAsyncLifetime
 
         foreach (var list in (string[])[$"""["{DataUrl}","{DataUrl}"]""", $"""[["{DataUrl}"],["{DataUrl}"]]"""])
         {
-            var several = await AskAsync("/classify", $$"""{"inputs":{{list}},"parameters":{"top_k":2,"function_to_apply":"none"}}""");
+            var several = await AskAsync("/classify", $$$"""{"inputs":{{{list}}},"parameters":{"top_k":2,"function_to_apply":"none"}}""");
             Assert.Equal([2, 2], several.EnumerateArray().Select(one => one.GetArrayLength()));
             Assert.InRange(several[0][0].GetProperty("score").GetSingle(), 0.4f, 0.7f);
         }
@@ -118,14 +117,14 @@ public sealed class ImageEndpointTests : IAsyncLifetime
         Assert.Contains("The image is GIF", refused.Status.Detail);
     }
 
-    public static TheoryData<string, string, string?, string> Wrong => new()
+    public static TheoryData<string, string, string, string> Wrong => new()
     {
         { "/classify", """{"inputs":"data:image/png;base64,xx"}""", "inputs[0]", "base64" },
         { "/classify", $$"""{"inputs":["{{DataUrl}}","data:image/gif;base64,R0lGODlh"]}""", "inputs[1]", "Image 1 is GIF" },
         { "/classify", $$"""{"inputs":"{{DataUrl}}","top_k":0}""", "top_k", "from 1" },
-        { "/classify", $$"""{"inputs":"{{DataUrl}}","parameters":{"top_k":-1}}""", "parameters.top_k", "from 1" },
-        { "/classify", $$"""{"inputs":"{{DataUrl}}","parameters":{"function_to_apply":"sigmoid"}}""", "parameters.function_to_apply", "none" },
-        { "/classify", $$"""{"inputs":"{{DataUrl}}","parameters":{"topk":1}}""", "parameters.topk", "top_k" },
+        { "/classify", $$$"""{"inputs":"{{{DataUrl}}}","parameters":{"top_k":-1}}""", "parameters.top_k", "from 1" },
+        { "/classify", $$$"""{"inputs":"{{{DataUrl}}}","parameters":{"function_to_apply":"sigmoid"}}""", "parameters.function_to_apply", "none" },
+        { "/classify", $$$"""{"inputs":"{{{DataUrl}}}","parameters":{"topk":1}}""", "parameters.topk", "top_k" },
         { "/classify", $$"""{"inputs":"{{DataUrl}}","parameters":[]}""", "parameters", "an object" },
         { "/classify", $$"""{"model":"means","inputs":"{{DataUrl}}"}""", "model", "makes vectors of images" },
         { "/v1/embeddings", $$"""{"model":"colours","input":"{{DataUrl}}"}""", "model", "classifies images" },

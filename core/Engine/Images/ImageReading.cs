@@ -13,6 +13,12 @@ internal static class ImageReading
 
     private static readonly SemaphoreSlim Turns = new(Math.Clamp(Environment.ProcessorCount - 1, 1, MostAtOnce));
 
+    /// <summary>The smallest PNG there is: a black pixel.</summary>
+    private const string Pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==";
+
+    /// <summary>Loads the decoder and compiles what follows it, so that the first request does not wait for that.</summary>
+    public static void Warm(ImageSettings settings, TensorType type) => Read(System.Text.Encoding.ASCII.GetBytes(Pixel), settings, type, default);
+
     /// <param name="content">An image in one of the forms of <see cref="EncodedImage"/>.</param>
     /// <param name="type">Of the graph's input.</param>
     /// <param name="cancellationToken">Ends it between steps and rows; what a codec has begun goes on to its end.</param>

@@ -52,6 +52,7 @@ internal sealed class LoadedTensors : LoadedVariant
         {
             var batching = BatchProbe.Run(graph, layout.Session);
             if (options.Prewarms && batching.Reason is null) layout = layout.Measured(graph, batching, time);
+            if (options.Prewarms && folder.Images is { } images) ImageReading.Warm(images, TensorGraph.TypeOf(graph.Inputs[0]));
             var warmed = time.GetTimestamp();
             return new OpenedVariant(
                 text => new LoadedTensors(folder, variant, (EncoderText?)text, graph, batching, layout, options, time)

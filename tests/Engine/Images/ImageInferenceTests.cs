@@ -41,7 +41,8 @@ public sealed class ImageInferenceTests
         var text = Images("pixel_values", System.Text.Encoding.ASCII.GetBytes("data:image/png;base64," + Convert.ToBase64String(Pictures.Png)));
         Assert.Equal(single, TensorFolder.Floats(await MeansAsync(inference, model, text with { Shape = [1, 1] })));
         var raw = TensorFolder.Floats("pixel_values", [1, 3, 4, 4], [.. Enumerable.Repeat(0.25f, 16), .. Enumerable.Repeat(0.5f, 32)]);
-        Assert.Equal([0.25f, 0.5f, 0.5f], TensorFolder.Floats(await MeansAsync(inference, model, raw)));
+        var plain = await MeansAsync(inference, model, raw);
+        Assert.Equal([0.25f, 0.5f, 0.5f], TensorFolder.Floats(plain));
     }
 
     [Fact]
@@ -146,7 +147,7 @@ public sealed class ImageInferenceTests
     }
 
     [Fact]
-    public async Task Many_images_at_once_leave_the_caller_s_thread_and_can_be_given_up()
+    public async Task A_request_that_is_given_up_reads_no_further_image()
     {
         using var folder = TensorFolder.Picture().With("preprocessor_config.json", Plain);
         await using var inference = Open(folder, out var model);
@@ -155,12 +156,13 @@ public sealed class ImageInferenceTests
         {
             Id = RequestId.New(), Model = model, Prompt = new Prompt.Tensors([Images("pixel_values", [.. Enumerable.Repeat(Pictures.Jpeg, 256)])]),
         };
+        var before = inference.Variants[0].Load.Steps;
         await using var events = inference.RunAsync(request, stop.Token).GetAsyncEnumerator(stop.Token);
         Assert.True(await events.MoveNextAsync());
         Assert.IsType<InferenceEvent.Admitted>(events.Current);
-        var rest = events.MoveNextAsync().AsTask();
         await stop.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => rest);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await events.MoveNextAsync());
+        Assert.Equal(before, inference.Variants[0].Load.Steps);
         await MeansAsync(inference, model, Images("pixel_values", Pictures.Png));
     }
 
@@ -171,13 +173,13 @@ public sealed class ImageInferenceTests
         using var folder = new PackagedFolder(PackagedModels.ResNet18);
         folder.Write("preprocessor_config.json", """{"size":224,"resample":2,"do_rescale":false,"image_mean":[123.7,116.3,103.5],"image_std":1}""");
         await using var inference = Open(R1Serverless.Models.Folders.ModelFolder.Open(folder.Path), out var model);
-        TextInput[] inputs = [new(null, Image: Pictures.Png), new(null, Image: Pictures.Jpeg), new(null, Image: Pictures.JpegCmyk)];
+        TextInput[] inputs = [new(null, Image: Pictures.Png), new(null, Image: Pictures.Jpeg), new(null, Image: Pictures.PngBits)];
         var vectors = Assert.Single((await RunAsync(inference, model, new Prompt.Texts(TextTask.Embed, inputs))).Outputs!);
         Assert.Equal([3, PackagedModels.PictureVector], vectors.Shape);
         var rows = TensorFolder.Floats(vectors).Chunk(PackagedModels.PictureVector).ToArray();
-        // The same slope in two formats is nearer to itself than to another with other colours.
-        Assert.InRange(Cosine(rows[0], rows[1]), 0.9, 1);
-        Assert.True(Cosine(rows[0], rows[1]) > Cosine(rows[0], [.. rows[2].Reverse()]));
+        // One picture in two formats, and another one.
+        Assert.InRange(Cosine(rows[0], rows[1]), 0.9, 1.001);
+        Assert.InRange(Cosine(rows[0], rows[2]), -1, Cosine(rows[0], rows[1]) - 0.1);
 
         static double Cosine(float[] one, float[] other) => System.Numerics.Tensors.TensorPrimitives.CosineSimilarity<float>(one, other);
     }
