@@ -23,7 +23,8 @@ public sealed class ArchitectureTests
         ["Storage"] = ["Abstractions"],
         ["Models"] = ["Storage"],
         ["Scheduling"] = ["Abstractions"],
-        ["Engine"] = ["Scheduling", "Models"],
+        ["Images"] = ["Models"],
+        ["Engine"] = ["Scheduling", "Images"],
         ["ModelBuilder"] = ["Engine"],
         ["ModelRegistry"] = ["Engine"],
         ["Queues"] = ["Storage"],
@@ -61,6 +62,10 @@ public sealed class ArchitectureTests
             // The type that the queue's trigger binds, and an exporter of OpenTelemetry.
             && i.To != "Azure.Storage.Queues.Models.QueueMessage" && i.Type != "R1Serverless.Monitoring.AzureMonitorExport"
             || Within(i.To, "Microsoft.Data.Sqlite") && !Within(i.Type, "R1Serverless.Queues.Sqlite")));
+
+    [Fact]
+    public void Only_images_know_the_library_that_decodes_them() =>
+        AssertNone(Imports().Where(i => Within(i.To, "SkiaSharp") && !Within(i.Type, "R1Serverless.Images")));
 
     [Fact]
     public void Json_names_stand_only_on_wire_types_reports_and_files() =>

@@ -4,7 +4,7 @@ using R1Serverless.Abstractions.Tensors;
 namespace R1Serverless.Abstractions;
 
 /// <summary>What the model is asked: a conversation, a raw text, ready token ids, or several of the last two; of a model that is no decoder,
-/// tensors, or texts where it is an encoder.</summary>
+/// tensors, or texts or images where it is an encoder.</summary>
 public abstract record Prompt
 {
     private Prompt()
@@ -45,8 +45,8 @@ public abstract record Prompt
         public int Priority { get; init; }
     }
 
-    /// <summary>Texts that an encoder makes numbers of, each by itself. The answer is one tensor of FP32: vectors [n, dimensions], scores [n] of
-    /// pairs, or scores [n, labels], which the labels follow as BYTES.</summary>
+    /// <summary>Texts or images that an encoder makes numbers of, each by itself. The answer is one tensor of FP32: vectors [n, dimensions], scores
+    /// [n] of pairs, or scores [n, labels], which the labels follow as BYTES.</summary>
     /// <param name="Inputs">At least one.</param>
     public sealed record Texts(TextTask Task, IReadOnlyList<TextInput> Inputs) : Prompt
     {
@@ -87,11 +87,13 @@ public enum TextTruncation
     Left,
 }
 
-/// <summary>One input of an encoder: a text, two of them, or ready token ids.</summary>
-/// <param name="Text">Null where <paramref name="Tokens"/> is given.</param>
+/// <summary>One input of an encoder: a text, two of them, ready token ids, or an image. A model of images reads a text as an image's data URL or
+/// base64.</summary>
+/// <param name="Text">Null where <paramref name="Tokens"/> or <paramref name="Image"/> is given.</param>
 /// <param name="Pair">The second text; null where there is one only.</param>
 /// <param name="Tokens">Of the model's own vocabulary, run as they are: nothing is added to them.</param>
-public sealed record TextInput(string? Text, string? Pair = null, IReadOnlyList<int>? Tokens = null);
+/// <param name="Image">An encoded image, such as a PNG file.</param>
+public sealed record TextInput(string? Text, string? Pair = null, IReadOnlyList<int>? Tokens = null, ReadOnlyMemory<byte>? Image = null);
 
 public enum ChatRole
 {

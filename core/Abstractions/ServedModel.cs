@@ -17,8 +17,11 @@ public sealed record ServedModel
     /// <summary>What a model that is no decoder takes and gives; null for a decoder.</summary>
     public TensorSignature? Signature { get; init; }
 
-    /// <summary>What can be asked of it with texts, beside its tensors; null where it is no encoder.</summary>
+    /// <summary>What can be asked of it with texts or images, beside its tensors; null where it is no encoder.</summary>
     public TextTask? Task { get; init; }
+
+    /// <summary>Whether it reads images; it reads no texts then.</summary>
+    public bool TakesImages => Signature?.Inputs.Any(input => input.TakesImages) == true;
 
     /// <summary>Where it runs, such as cpu.</summary>
     public required string Device { get; init; }

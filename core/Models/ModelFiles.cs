@@ -15,6 +15,9 @@ public static class ModelFiles
 
     public const string TokenizerConfigFile = "tokenizer_config.json";
 
+    /// <summary>How images become a graph's input.</summary>
+    public const string ImageFile = "preprocessor_config.json";
+
     /// <summary>The chat template by itself, where tokenizer_config.json doesn't hold it.</summary>
     public const string ChatTemplateFile = "chat_template.jinja";
 

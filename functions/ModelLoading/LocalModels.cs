@@ -157,7 +157,8 @@ internal static class LocalModels
             OwnedBy = "r1serverless",
             ContextLength = model.First().Folder is { Signature: null, Config.ContextLength: var length } ? length : 0,
             Signature = model.Select(status => status.Loaded?.Signature).FirstOrDefault(known => known is not null) ?? model.First().Folder.Signature,
-            Task = model.Any(status => status.Loaded?.TextRefusal is not null) ? null : model.First().Folder.Encoder?.Task,
+            Task = model.Any(status => status.Loaded?.TextRefusal is not null) ? null
+                : (model.First().Folder.Encoder ?? model.First().Folder.Images?.Output)?.Task,
             Device = device.Description,
             Variants = [.. model.Select(status => Describe(status, device.Name))],
             Versions = versions(model.Key),

@@ -89,8 +89,10 @@ internal sealed partial class StartupReport(IServer server, ServeOptions options
         {
             var key = options.AreKeysRequired ? " -H \"Authorization: Bearer $R1_API_KEY\"" : "";
             lines.AppendLine("Ready. Try:");
-            lines.Append(models[0] is { Task: TextTask.Embed, Id: var embedder }
+            lines.Append(models[0] is { Task: TextTask.Embed, TakesImages: false, Id: var embedder }
                 ? $$"""  curl {{address}}/v1/embeddings -H "Content-Type: application/json"{{key}} -d '{"model":"{{embedder}}","input":"Hello"}'"""
+                : models[0] is { Task: TextTask.Classify, TakesImages: true, Id: var classifier }
+                ? $"""  curl "{address}/classify?model={Uri.EscapeDataString(classifier)}" -H "Content-Type: image/png"{key} --data-binary @picture.png"""
                 : models[0].Signature is not null ? $"  curl {address}/v2/models/{models[0].Id}{key}"
                 : $$"""  curl {{address}}/v1/chat/completions -H "Content-Type: application/json"{{key}} -d """
                 + $$"""'{"model":"{{models[0].Id}}","messages":[{"role":"user","content":"What is 127 + 45?"}]}'""");

@@ -31,4 +31,14 @@ public static class ByteElements
     /// <summary>The same of content that fits its tensor's shape, of which something is left.</summary>
     public static ReadOnlySpan<byte> Take(ref ReadOnlySpan<byte> content) => TryTake(ref content, out var element) ? element
         : throw new ArgumentException("An element is cut off.", nameof(content));
+
+    /// <summary>The same without a copy of the element.</summary>
+    public static ReadOnlyMemory<byte> Take(ref ReadOnlyMemory<byte> content)
+    {
+        var rest = content.Span;
+        var length = Take(ref rest).Length;
+        var element = content.Slice(Length, length);
+        content = content[(Length + length)..];
+        return element;
+    }
 }

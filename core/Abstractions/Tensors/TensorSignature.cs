@@ -14,4 +14,8 @@ public sealed record TensorSignature(IReadOnlyList<TensorSpec> Inputs, IReadOnly
 
 /// <summary>One input or output.</summary>
 /// <param name="Shape">-1 for a dimension that a request chooses; null where it chooses their number, too.</param>
-public sealed record TensorSpec(string Name, TensorType Type, IReadOnlyList<long>? Shape);
+public sealed record TensorSpec(string Name, TensorType Type, IReadOnlyList<long>? Shape)
+{
+    /// <summary>Whether it also takes encoded images, as <see cref="TensorType.Bytes"/> of the shape [n], which become its content here.</summary>
+    public bool TakesImages { get; init; }
+}

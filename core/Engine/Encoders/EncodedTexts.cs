@@ -27,6 +27,7 @@ internal sealed record EncodedTexts(IReadOnlyList<EncodedText> Texts)
         foreach (var input in prompt.Inputs)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            if (input.Image is not null) return Refused(texts.Count, $"'{model}' reads texts, and this is an image.");
             if (input.Pair is not null && !tokenizer.HasPairs)
                 return Refused(texts.Count, $"'{model}' takes one text at a time: its tokenizer does not say how two are put together.");
             if (input.Tokens is { } tokens && Foreign(tokens, tokenizer) is { } foreign)

@@ -44,7 +44,8 @@ internal static class TextRuns
         return error is null ? (Tensors(rows, prompt.Task, settings), null) : ([], error);
     }
 
-    private static IReadOnlyList<Tensor> Tensors(float[][] rows, TextTask task, EncoderSettings settings)
+    /// <summary>The answer of rows of equal length.</summary>
+    internal static IReadOnlyList<Tensor> Tensors(float[][] rows, TextTask task, OutputSettings settings)
     {
         var width = rows[0].Length;
         var all = new byte[rows.Length * width * sizeof(float)];

@@ -7,15 +7,15 @@ using Tensor = R1Serverless.Abstractions.Tensors.Tensor;
 
 namespace R1Serverless.Engine.Encoders;
 
-/// <summary>From what a graph gives for one text to its vector or its scores. The same numbers alone and in company, as nothing but the text's own
-/// tokens is looked at.</summary>
+/// <summary>From what a graph gives for one text or image to its vector or its scores. The same numbers alone and in company, as nothing but the
+/// text's own tokens is looked at.</summary>
 internal static class TextVectors
 {
     /// <summary>What sentence-transformers divides by where a length is 0.</summary>
     private const float LeastLength = 1e-12f;
 
-    /// <param name="output">Of one text: [1, tokens, numbers] where it is pooled, else [1, numbers]; FP32 or FP16.</param>
-    public static float[] Of(Tensor output, EncoderSettings settings, Prompt.Texts prompt)
+    /// <param name="output">Of one text or image: [1, tokens, numbers] where it is pooled, else [1, numbers]; FP32 or FP16.</param>
+    public static float[] Of(Tensor output, OutputSettings settings, Prompt.Texts prompt)
     {
         var values = Values(output);
         if (prompt.Task != TextTask.Embed) return prompt.RawScores ? values.ToArray() : Activated(values, settings.Activation);

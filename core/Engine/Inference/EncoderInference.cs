@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using R1Serverless.Abstractions;
 using R1Serverless.Engine.Encoders;
 using R1Serverless.Engine.ModelHosting;
+using R1Serverless.Models.Encoders;
 using R1Serverless.Models.Folders;
 
 namespace R1Serverless.Engine.Inference;
@@ -19,7 +20,7 @@ internal sealed class EncoderInference(ModelHost host)
         // Before a variant is loaded for it, perhaps in another's place.
         var known = host.Find(request.Model);
         EncodedTexts? texts = null;
-        var error = known is var (folder, _) ? Misfit(request.Model, prompt, folder) : null;
+        var error = known is var (folder, _) ? Misfit(request.Model, prompt, folder, folder.Encoder) : null;
         if (known is { Text: var reading } && error is null)
         {
             var text = await reading.FindAsync(cancellationToken) as EncoderText;
@@ -33,7 +34,7 @@ internal sealed class EncoderInference(ModelHost host)
         // Another version may have taken the model over meanwhile, with another tokenizer.
         if (variant is not null && (texts is null || known?.Folder != variant.Folder))
         {
-            error = Misfit(request.Model, prompt, variant.Folder);
+            error = Misfit(request.Model, prompt, variant.Folder, variant.Folder.Encoder);
             if (error is null) (texts, error) = Encode(request.Model, prompt, variant.Folder, variant.Text, cancellationToken);
         }
 
@@ -56,11 +57,14 @@ internal sealed class EncoderInference(ModelHost host)
     }
 
     /// <summary>Why a model can't be asked for this; null where it can.</summary>
-    private static InferenceError? Misfit(string model, Prompt.Texts prompt, ModelFolder folder)
+    /// <param name="output">What is made of its texts or images; null where it takes none.</param>
+    internal static InferenceError? Misfit(string model, Prompt.Texts prompt, ModelFolder folder, OutputSettings? output)
     {
-        if (folder.Encoder is not { } encoder)
-            return new InferenceError(InferenceErrorKind.InvalidRequest, folder.EncoderRefusal is { } refusal
-                ? $"'{model}' takes no texts: {refusal}." : $"'{model}' is no encoder: it {Does(folder)}.", "model");
+        if (output is not { } encoder)
+            return new InferenceError(InferenceErrorKind.InvalidRequest,
+                folder.EncoderRefusal is { } refusal ? $"'{model}' takes no texts: {refusal}."
+                : folder.ImageRefusal is { } other ? $"'{model}' takes no images: {other}." : $"'{model}' is no encoder: it {Does(folder)}.",
+                "model");
         // A model with one score is asked for its label, too.
         return prompt.Task == encoder.Task || (prompt.Task == TextTask.Classify && encoder.Task == TextTask.Rank) ? null
             : new InferenceError(InferenceErrorKind.InvalidRequest, $"'{model}' {Denied(prompt.Task)}: it {Does(folder)}.", "model");
@@ -78,6 +82,9 @@ internal sealed class EncoderInference(ModelHost host)
         { Encoder: { Task: TextTask.Embed } } => "makes vectors of texts (POST /v1/embeddings)",
         { Encoder: { Task: TextTask.Rank } } => "ranks texts (POST /rerank)",
         { Encoder: { Task: TextTask.Classify } } => "classifies texts (POST /classify)",
+        { Images: { Output: { Task: TextTask.Embed } } } => "makes vectors of images (POST /v1/embeddings)",
+        { Images: { Output: not null } } => "classifies images (POST /classify)",
+        { Images: not null } => "takes images by the Open Inference Protocol only",
         _ => "takes tensors",
     };
 

@@ -25,8 +25,12 @@ public sealed class LocalInference(ModelHost host) : IInference, IAsyncDisposabl
         request.Prompt is Prompt.List { Prompts: var prompts } ? PromptList.RunAsync(request, prompts, RunAsync, cancellationToken)
         : request.BestOf > request.Choices ? BestOf.RunAsync(request, RunAsync, cancellationToken)
         : request.Prompt is Prompt.Tensors tensors ? RunTensorsAsync(request, tensors, cancellationToken)
-        : request.Prompt is Prompt.Texts texts ? new EncoderInference(host).RunAsync(request, texts, cancellationToken)
+        : request.Prompt is Prompt.Texts texts ? RunTextsAsync(request, texts, cancellationToken)
         : RunOneAsync(request, cancellationToken);
+
+    private IAsyncEnumerable<InferenceEvent> RunTextsAsync(InferenceRequest request, Prompt.Texts prompt, CancellationToken cancellationToken) =>
+        host.Find(request.Model)?.Folder.Images is null ? new EncoderInference(host).RunAsync(request, prompt, cancellationToken)
+        : new ImageInference(host).RunAsync(request, prompt, cancellationToken);
 
     private async IAsyncEnumerable<InferenceEvent> RunTensorsAsync(InferenceRequest request, Prompt.Tensors prompt,
         [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -44,7 +48,7 @@ public sealed class LocalInference(ModelHost host) : IInference, IAsyncDisposabl
         }
 
         yield return new InferenceEvent.Admitted(0, lease.Choice);
-        (var outputs, error) = await variant.Engine.RunAsync(inputs, prompt.Priority, cancellationToken);
+        (var outputs, error) = await variant.RunAsync(inputs, prompt.Priority, cancellationToken);
         if (error is not null)
         {
             yield return new InferenceEvent.Failed(error);

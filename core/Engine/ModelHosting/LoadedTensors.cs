@@ -3,10 +3,12 @@ using R1Serverless.Abstractions;
 using R1Serverless.Abstractions.Tensors;
 using R1Serverless.Engine.Devices;
 using R1Serverless.Engine.Encoders;
+using R1Serverless.Engine.Images;
 using R1Serverless.Engine.Steps;
 using R1Serverless.Engine.Tensors;
 using R1Serverless.Models;
 using R1Serverless.Models.Folders;
+using R1Serverless.Models.Images;
 using R1Serverless.Models.Layouts;
 
 namespace R1Serverless.Engine.ModelHosting;
@@ -33,7 +35,8 @@ internal sealed class LoadedTensors : LoadedVariant
 
     public override string? TextRefusal => Text?.Refusal ?? Folder.EncoderRefusal;
 
-    public override TensorSignature? Signature => _graph.Signature with { IsBatched = _batching.Reason is null, NotBatched = _batching.Reason };
+    public override TensorSignature? Signature => ImageSettings.Mark(
+        _graph.Signature with { IsBatched = _batching.Reason is null, NotBatched = _batching.Reason }, Folder.Images);
 
     /// <summary>Loads and warms a variant. Blocks for as long as that takes.</summary>
     /// <exception cref="ModelLoadException">The graph can't be loaded.</exception>
@@ -49,6 +52,7 @@ internal sealed class LoadedTensors : LoadedVariant
         {
             var batching = BatchProbe.Run(graph, layout.Session);
             if (options.WarmsUp && batching.Reason is null) layout = layout.Measured(graph, batching, time);
+            if (options.WarmsUp && folder.Images is { } images) ImageReading.Warm(images, TensorGraph.TypeOf(graph.Inputs[0]));
             var warmed = time.GetTimestamp();
             return new OpenedVariant(
                 text => new LoadedTensors(folder, variant, (EncoderText?)text, graph, batching, layout, options, time)
@@ -72,9 +76,29 @@ internal sealed class LoadedTensors : LoadedVariant
         folder.Manifest.Layout == FolderLayout.Built && variant.Precision == Precision.Int8
             && X86Base.IsSupported && !Processors.Look().HasDotProduct;
 
-    /// <summary>Gives a request's inputs in the graph's order, or says what is wrong with them.</summary>
+    /// <summary>Gives a request's inputs in the graph's order, or its images as they came, or says what is wrong with them.</summary>
     public InferenceError? TryRead(Prompt.Tensors prompt, out IReadOnlyList<Tensor> inputs) =>
-        TensorChecks.TryOrder(_graph, _batching.Reason is null, prompt, out inputs);
+        AreImages(prompt.Inputs) ? TensorChecks.TryTakeImages(_graph, prompt, out inputs)
+        : TensorChecks.TryOrder(_graph, _batching.Reason is null, prompt, out inputs);
+
+    /// <summary>Runs the inputs of a request; the outputs are in the graph's order.</summary>
+    /// <param name="inputs">What <see cref="TryRead"/> gave.</param>
+    public async Task<(IReadOnlyList<Tensor> Outputs, InferenceError? Error)> RunAsync(IReadOnlyList<Tensor> inputs, int priority,
+        CancellationToken cancellationToken)
+    {
+        if (!AreImages(inputs)) return await Engine.RunAsync(inputs, priority, cancellationToken);
+        List<ReadOnlyMemory<byte>> images = [];
+        for (var rest = inputs[0].Data; rest.Length > 0;) images.Add(ByteElements.Take(ref rest));
+        var (rows, error) = await RunAsync(images, priority, _ => $"inputs.{inputs[0].Name}", cancellationToken);
+        return error is null ? ImageRuns.Stack(rows) : ([], error);
+    }
+
+    /// <summary>Runs encoded images; of each, the outputs in the graph's order.</summary>
+    /// <param name="field">Names an image by its number in an error.</param>
+    public Task<(IReadOnlyList<Tensor>[] Rows, InferenceError? Error)> RunAsync(
+        IReadOnlyList<ReadOnlyMemory<byte>> images, int priority, Func<int, string> field, CancellationToken cancellationToken) =>
+        new ImageRuns(Folder.Images!, TensorGraph.TypeOf(_graph.Inputs[0]), Engine, row => TryRead(new Prompt.Tensors([row]), out _))
+            .RunAsync(images, priority, field, cancellationToken);
 
     /// <summary>Runs a request's texts; the outputs are those that <see cref="Prompt.Texts"/> names.</summary>
     public Task<(IReadOnlyList<Tensor> Outputs, InferenceError? Error)> RunAsync(EncodedTexts texts, Prompt.Texts prompt,
@@ -84,6 +108,9 @@ internal sealed class LoadedTensors : LoadedVariant
         var output = _graph.Outputs.ToList().FindIndex(one => one.Name == settings.Output);
         return TextRuns.RunAsync(texts, prompt, settings, Engine, _graph.Signature, output, cancellationToken);
     }
+
+    private bool AreImages(IReadOnlyList<Tensor> inputs) =>
+        inputs is [{ Type: TensorType.Bytes } only] && only.Name == Folder.Images?.Input;
 
     /// <summary>The outputs that a request asks for, in its order; all of them where it names none.</summary>
     public static IReadOnlyList<Tensor> Select(IReadOnlyList<Tensor> outputs, IReadOnlyList<string> names) =>

@@ -81,6 +81,8 @@ internal sealed class VariantLoader(HostedModels models, ModelHostOptions option
                     + $"{Quoted(one.Folder.Path)}` prepares it for this machine.");
             if (loaded.TextRefusal is { } textless)
                 options.Warn?.Invoke($"{Name(one)} takes tensors and no texts: {textless}{(textless.EndsWith('.') ? "" : ".")}");
+            if (loaded.Folder.ImageRefusal is { } imageless)
+                options.Warn?.Invoke($"{Name(one)} takes tensors and no images: {imageless}.");
             var lone = loaded.Signature?.NotBatched is { } reason ? $" It runs one request at a time: {reason}." : "";
             options.Progress?.Report($"Loaded {Name(one)} in {(loaded.LoadTime + loaded.WarmupTime).TotalSeconds:0.00} s.{lone}");
             return true;

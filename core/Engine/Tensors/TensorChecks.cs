@@ -13,6 +13,9 @@ internal static class TensorChecks
     /// <summary>Most rows of one request along the batch axis.</summary>
     private const int MaxRows = 1024;
 
+    /// <summary>Most images of one request.</summary>
+    private const int MaxImages = 256;
+
     /// <summary>Gives the inputs in the graph's order, or says what is wrong with them.</summary>
     /// <param name="isBatched">Whether the first dimensions of all inputs are one and the same.</param>
     public static InferenceError? TryOrder(TensorGraph graph, bool isBatched, Prompt.Tensors prompt, out IReadOnlyList<Tensor> inputs)
@@ -36,13 +39,26 @@ internal static class TensorChecks
         if (isBatched && ordered[0].Shape[0] > MaxRows)
             return Refused(ordered[0].Name,
                 $"A request may have at most {MaxRows} rows, but '{ordered[0].Name}' has {ordered[0].Shape[0]}: send several.");
-        if (prompt.Outputs.FirstOrDefault(name => graph.Outputs.All(output => output.Name != name)) is { } absent)
-            return new InferenceError(InferenceErrorKind.InvalidRequest,
-                $"The model has no output '{absent}'; it gives {string.Join(", ", graph.Outputs.Select(output => $"'{output.Name}'"))}.",
-                $"outputs.{absent}");
         inputs = ordered;
-        return null;
+        return CheckOutputs(graph, prompt);
     }
+
+    /// <summary>The same of the graph's only input as encoded images, which become its content later.</summary>
+    public static InferenceError? TryTakeImages(TensorGraph graph, Prompt.Tensors prompt, out IReadOnlyList<Tensor> inputs)
+    {
+        inputs = prompt.Inputs;
+        var images = inputs[0];
+        if (images.Shape.Count is 0 or > 2 || (images.Shape.Count == 2 && images.Shape[1] != 1) || images.Shape[0] is 0 or > MaxImages)
+            return Refused(images.Name, $"Images come to '{images.Name}' as BYTES [n], 1 to {MaxImages} of them, but this is {Describe(images)}.");
+        return CheckOutputs(graph, prompt);
+    }
+
+    private static InferenceError? CheckOutputs(TensorGraph graph, Prompt.Tensors prompt) =>
+        prompt.Outputs.FirstOrDefault(name => graph.Outputs.All(output => output.Name != name)) is { } absent
+            ? new InferenceError(InferenceErrorKind.InvalidRequest,
+                $"The model has no output '{absent}'; it gives {string.Join(", ", graph.Outputs.Select(output => $"'{output.Name}'"))}.",
+                $"outputs.{absent}")
+            : null;
 
     private static InferenceError Refused(string tensor, string message) => new(InferenceErrorKind.InvalidRequest, message, $"{Field}.{tensor}");
 

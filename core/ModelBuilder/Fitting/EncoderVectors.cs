@@ -64,7 +64,7 @@ internal sealed class EncoderVectors : IVectorSource
         var model = ModelFolder.Open(place);
         List<float> vectors = [];
         await using (LocalInference inference = new([
-            LoadedVariant.OpenAlone(model, model.Manifest.Variants[0], new RuntimeOptions(), new EngineOptions { Prewarms = _samples.Count >= Many },
+            LoadedVariant.OpenAlone(model, model.Manifest.Variants[0], new RuntimeOptions(), new EngineOptions { WarmsUp = _samples.Count >= Many },
                 TimeProvider.System)]))
         {
             for (var first = 0; first < _samples.Count; first += AtOnce)

@@ -37,10 +37,10 @@ internal static class EncoderFolder
         var length = MaxLength(folder, config);
         try
         {
-            return IsClassifier(config)
+            return IsFor(config, "ForSequenceClassification")
                 ? Classifier(config!.Value, graph, tokenizer!, length) : Embedder(folder, graph, tokenizer!, length);
         }
-        catch (EncoderException fault)
+        catch (UnservableException fault)
         {
             refusal = fault.Message;
             return null;
@@ -50,7 +50,7 @@ internal static class EncoderFolder
     private static string? Tokenizer(string folder) =>
         ((string[])[ModelFiles.TokenizerFile, ModelFiles.VocabularyFile]).FirstOrDefault(file => File.Exists(Path.Combine(folder, file)));
 
-    private static JsonFields? Find(string folder, string file) =>
+    internal static JsonFields? Find(string folder, string file) =>
         Path.Combine(folder, file) is var path && File.Exists(path) ? JsonFields.Load(path) : null;
 
     private static string? Refusal(TensorGraph graph)
@@ -69,8 +69,9 @@ internal static class EncoderFolder
         return null;
     }
 
-    private static bool IsClassifier(JsonFields? config) => config?.Find("architectures") is { ValueKind: JsonValueKind.Array } names
-        && names.EnumerateArray().Any(name => name.ToString().EndsWith("ForSequenceClassification", StringComparison.Ordinal));
+    /// <summary>Whether the model was made for a purpose, by the name of its class.</summary>
+    internal static bool IsFor(JsonFields? config, string purpose) => config?.Find("architectures") is { ValueKind: JsonValueKind.Array } names
+        && names.EnumerateArray().Any(name => name.ToString().Contains(purpose, StringComparison.Ordinal));
 
     private static int MaxLength(string folder, JsonFields? config)
     {
@@ -88,7 +89,7 @@ internal static class EncoderFolder
     {
         var logits = graph.Outputs.FirstOrDefault(output => output.Name == Logits) ?? (graph.Outputs is [var only] ? only : null);
         if (logits?.Dimensions is not { Count: 2 } shape || !IsReal(logits))
-            throw new EncoderException("config.json has it classify texts, but its graph gives no scores [batch, labels]");
+            throw new UnservableException("config.json has it classify texts, but its graph gives no scores [batch, labels]");
         var labels = Labels(config, shape[1].Size);
         return new EncoderSettings
         {
@@ -106,13 +107,16 @@ internal static class EncoderFolder
         };
     }
 
-    private static string[] Labels(JsonFields config, long? scores)
+    /// <summary>The labels of config.json by number; made up where it names none.</summary>
+    /// <param name="scores">How many the graph gives; null where it does not say.</param>
+    /// <exception cref="UnservableException">There are others than the graph gives scores.</exception>
+    internal static string[] Labels(JsonFields config, long? scores)
     {
         var named = config.FindObject("id2label");
         var count = scores ?? named?.Names.Count ?? config.FindInteger("num_labels", 1) ?? 2;
         string[] labels = [.. Enumerable.Range(0, (int)count).Select(id => named?.FindString($"{id}") ?? $"LABEL_{id}")];
         return labels.Length > 0 && (named is null || named.Value.Names.Count == labels.Length) ? labels
-            : throw new EncoderException($"config.json names {named?.Names.Count ?? 0} labels, but its graph gives {count} scores");
+            : throw new UnservableException($"config.json names {named?.Names.Count ?? 0} labels, but its graph gives {count} scores");
     }
 
     private static EncoderSettings Embedder(string folder, TensorGraph graph, string tokenizer, int length)
@@ -126,7 +130,7 @@ internal static class EncoderFolder
         // What its export calls so has been through every module.
         if (graph.Outputs.FirstOrDefault(output => output.Name == WholePipeline && IsVector(output)) is { } whole)
             return settings with { Output = whole.Name, Dimensions = (int?)whole.Dimensions![1].Size };
-        if (modules?.Refusal is { } refusal) throw new EncoderException(refusal);
+        if (modules?.Refusal is { } refusal) throw new UnservableException(refusal);
         var states = graph.Outputs.FirstOrDefault(output => output.Name == LastState) ?? graph.Outputs[0];
         if (IsReal(states) && states.Dimensions is [_, _, var width])
         {
@@ -135,13 +139,13 @@ internal static class EncoderFolder
         }
 
         return IsVector(states) ? settings with { Output = states.Name, Dimensions = (int?)states.Dimensions![1].Size }
-            : throw new EncoderException($"'{states.Name}' of its graph is neither [batch, tokens, numbers] nor [batch, numbers]");
+            : throw new UnservableException($"'{states.Name}' of its graph is neither [batch, tokens, numbers] nor [batch, numbers]");
     }
 
     private static bool IsVector(OnnxValue value) => value.Dimensions is { Count: 2 } && IsReal(value);
 
-    private static bool IsReal(OnnxValue value) => TensorGraph.TypeOf(value) is TensorType.Float32 or TensorType.Float16;
+    internal static bool IsReal(OnnxValue value) => TensorGraph.TypeOf(value) is TensorType.Float32 or TensorType.Float16;
 }
 
-/// <summary>Why a folder's texts can't be served, to be said after "texts are not taken: ".</summary>
-internal sealed class EncoderException(string message) : Exception(message);
+/// <summary>Why a folder's texts or images can't be served, to be said after "takes no texts: ".</summary>
+internal sealed class UnservableException(string message) : Exception(message);

@@ -1,5 +1,6 @@
 using R1Serverless.Abstractions.Tensors;
 using R1Serverless.Models.Encoders;
+using R1Serverless.Models.Images;
 using R1Serverless.Models.Layouts;
 
 namespace R1Serverless.Models.Folders;
@@ -34,6 +35,12 @@ public sealed record ModelFolder
     /// <summary>Why texts are not taken, where it looks like an encoder and is none that can be served exactly; else null.</summary>
     public string? EncoderRefusal { get; private init; }
 
+    /// <summary>How it reads images, where its folder says so; else null.</summary>
+    public ImageSettings? Images { get; private init; }
+
+    /// <summary>Why images are not taken, where the folder says how they are read and that can't be done exactly; else null.</summary>
+    public string? ImageRefusal { get; private init; }
+
     /// <summary>What the graphs call their inputs and outputs.</summary>
     public GraphNames Names { get; private init; } = GraphNames.Default;
 
@@ -66,9 +73,15 @@ public sealed record ModelFolder
                 $"{path} lacks the file {absent}: {(manifest.Layout == FolderLayout.Built ? "build the model again" : "download it as well")}.");
         if (manifest.Kind == ModelKind.Tensors)
         {
-            var graph = TensorGraph.Read(System.IO.Path.Combine(path, manifest.Variants[0].File));
+            var file = System.IO.Path.Combine(path, manifest.Variants[0].File);
+            var graph = TensorGraph.Read(file);
             var encoder = EncoderFolder.Read(path, graph, out var refusal);
-            return new ModelFolder(path, manifest) { Signature = graph.Signature, Encoder = encoder, EncoderRefusal = refusal };
+            var images = ImageFolder.Read(path, file, graph, out var imageRefusal);
+            return new ModelFolder(path, manifest)
+            {
+                Signature = ImageSettings.Mark(graph.Signature, images), Encoder = encoder, EncoderRefusal = refusal, Images = images,
+                ImageRefusal = imageRefusal,
+            };
         }
 
         var isGenai = manifest.Layout == FolderLayout.Genai;

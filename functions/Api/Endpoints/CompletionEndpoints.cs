@@ -146,6 +146,7 @@ internal sealed class CompletionEndpoints(ServingState serving, ServeOptions opt
 
     private async ValueTask<(CompletionCall Call, CallTerms Terms)?> ReadAsync(HttpRequest request, CompletionApi api, ValidationResult faults)
     {
+        if (ImageBody.Is(request, api)) return await ImageBody.ReadAsync(request, serving, options, faults);
         if (await RequestBytes.ReadJsonAsync(request, options.MaxBodyBytes, faults) is not { } body) return null;
         // A slash in the name of a model stays encoded in the address.
         var deployment = request.RouteValues["deployment"] is string named ? Uri.UnescapeDataString(named)

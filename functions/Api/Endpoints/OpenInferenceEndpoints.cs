@@ -83,7 +83,8 @@ internal sealed class OpenInferenceEndpoints(TensorModels models, CompletionEndp
         context, await models.ControlRefusalAsync(Named(context.Request, "model")!, isUnload: true, context.RequestAborted));
 
     /// <summary>A shape that is not even known in length is told as one free dimension: the protocol has no word for it.</summary>
-    private static TensorSpecAnswer Spec(TensorSpec spec) => new(spec.Name, TensorTypes.Name(spec.Type), spec.Shape ?? [-1]);
+    private static TensorSpecAnswer Spec(TensorSpec spec) => new(
+        spec.Name, TensorTypes.Name(spec.Type), spec.Shape ?? [-1], spec.TakesImages ? ModelMetadata.ImageParameters : null);
 
     // A slash in a name stays encoded in the address.
     private static string? Named(HttpRequest request, string value) =>

@@ -14,7 +14,16 @@ internal static class UsualModel
         CancellationToken cancellationToken)
     {
         if (Task(api) is not { } task || NamesModel(body.Span)) return null;
-        var models = (await serving.ListModelsAsync(cancellationToken)).Where(model => model.Task == task).Take(2).ToArray();
+        return await FindAsync(model => model.Task == task, serving, cancellationToken);
+    }
+
+    /// <summary>The only one that classifies images.</summary>
+    public static ValueTask<string?> FindForImagesAsync(ServingState serving, CancellationToken cancellationToken) =>
+        FindAsync(model => model is { Task: TextTask.Classify, TakesImages: true }, serving, cancellationToken);
+
+    private static async ValueTask<string?> FindAsync(Func<ServedModel, bool> isMeant, ServingState serving, CancellationToken cancellationToken)
+    {
+        var models = (await serving.ListModelsAsync(cancellationToken)).Where(isMeant).Take(2).ToArray();
         return models is [var only] ? only.Id : null;
     }
 

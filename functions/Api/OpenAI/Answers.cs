@@ -101,7 +101,10 @@ internal sealed record TensorModelAnswer(
     IReadOnlyList<TensorSpecAnswer> Inputs, IReadOnlyList<TensorSpecAnswer> Outputs);
 
 /// <param name="Shape">-1 for a dimension that a request chooses.</param>
-internal sealed record TensorSpecAnswer(string Name, string Datatype, IReadOnlyList<long> Shape);
+/// <param name="Parameters">Null where the input takes nothing but such tensors.</param>
+internal sealed record TensorSpecAnswer(
+    string Name, string Datatype, IReadOnlyList<long> Shape,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyDictionary<string, string>? Parameters);
 
 internal sealed record ErrorDetail(string Message, string Type, string? Param, string? Code);
 

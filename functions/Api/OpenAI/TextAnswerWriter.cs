@@ -130,7 +130,7 @@ internal static class TextAnswerWriter
         for (var i = 0; i < numbers.Length / labels.Count; i++)
         {
             json.WriteStartArray();
-            foreach (var (label, score) in Best(numbers.Slice(i * labels.Count, labels.Count), top: null))
+            foreach (var (label, score) in Best(numbers.Slice(i * labels.Count, labels.Count), form.Top))
             {
                 json.WriteStartObject();
                 json.WritePropertyName("score");

@@ -12,7 +12,8 @@ internal static class TextFields
 
     private const int MaxDimensions = 1 << 20;
 
-    private const string Truncate = "truncate", Direction = "truncation_direction", RawScores = "raw_scores";
+    private const string Truncate = "truncate", Direction = "truncation_direction", RawScores = "raw_scores", Top = "top_k",
+        Parameters = "parameters", Function = "function_to_apply", ImageUrl = "data:image/";
 
     /// <summary>What every one of them may have.</summary>
     private static readonly string[] Shared = ["model", Truncate, Direction, "precision", "max_accuracy_drop", "deadline", "webhook"];
@@ -24,7 +25,10 @@ internal static class TextFields
     private static readonly KnownFields Rank = new(
         [.. Shared, "query", TextForm.Texts, TextForm.Documents, "top_n", RawScores, "return_text", "return_documents"], Harmless, Unsupported);
 
-    private static readonly KnownFields Classify = new([.. Shared, TextForm.Inputs, RawScores], Harmless, Unsupported);
+    private static readonly KnownFields Classify = new([.. Shared, TextForm.Inputs, RawScores, Top, Parameters], Harmless, Unsupported);
+
+    /// <summary>Hugging Face's place of what is not the input.</summary>
+    private static readonly KnownFields ClassifyParameters = new([Top, Function], [], []);
 
     private static readonly KnownFields Document = new(["text"], [], []);
 
@@ -57,7 +61,8 @@ internal static class TextFields
             _ => ReadClassify(reader),
         };
         return read is var (prompt, form)
-            ? (prompt with { Truncation = ReadTruncation(reader), RawScores = Scored(api) && reader.Flag(RawScores) == true }, form) : null;
+            ? (prompt with { Truncation = ReadTruncation(reader), RawScores = prompt.RawScores || Scored(api) && reader.Flag(RawScores) == true }, form)
+            : null;
 
         static bool Scored(CompletionApi api) => api != CompletionApi.Embeddings;
     }
@@ -123,14 +128,36 @@ internal static class TextFields
 
     private static (Prompt.Texts, TextForm)? ReadClassify(RequestReader reader)
     {
-        if (reader.Required(TextForm.Inputs) is not { } value) return null;
-        // One text, or one pair of them.
-        if (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() == 0 || value[0].ValueKind == JsonValueKind.String)
-            return ReadSequence(reader, value, TextForm.Inputs) is { } only
-                ? (new Prompt.Texts(TextTask.Classify, [only]), new TextForm(TextForm.Inputs) { IsSingle = true }) : null;
-        return ReadList(reader, value, TextForm.Inputs, ReadSequence) is { } inputs
-            ? (new Prompt.Texts(TextTask.Classify, inputs), new TextForm(TextForm.Inputs)) : null;
+        var form = new TextForm(TextForm.Inputs) { Top = ReadTop(reader) };
+        var isRaw = false;
+        if (reader.Object(Parameters) is { } parameters)
+        {
+            ClassifyParameters.Check(parameters);
+            form = form with { Top = ReadTop(parameters) ?? form.Top };
+            var function = parameters.Text(Function);
+            isRaw = function == "none";
+            if (function is not (null or "none"))
+                reader.Faults.Add(parameters.Path(Function), $"'{parameters.Path(Function)}' must be \"none\", which gives the graph's own scores.");
+        }
+
+        if (reader.Required(TextForm.Inputs) is not { } value || ReadSequences(reader, value) is not var (inputs, isSingle)) return null;
+        return (new Prompt.Texts(TextTask.Classify, inputs) { RawScores = isRaw }, form with { IsSingle = isSingle });
     }
+
+    private static int? ReadTop(RequestReader reader) => (int?)reader.Integer(Top, 1, int.MaxValue);
+
+    private static (IReadOnlyList<TextInput> Inputs, bool IsSingle)? ReadSequences(RequestReader reader, JsonElement value)
+    {
+        // Images come one by one: a list of them is no pair.
+        var areImages = value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 0 && value.EnumerateArray().All(IsImage);
+        // One text, or one pair of them.
+        if (!areImages && (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() == 0 || value[0].ValueKind == JsonValueKind.String))
+            return ReadSequence(reader, value, TextForm.Inputs) is { } only ? ([only], true) : null;
+        return ReadList(reader, value, TextForm.Inputs, ReadSequence) is { } inputs ? (inputs, false) : null;
+    }
+
+    private static bool IsImage(JsonElement value) =>
+        value.ValueKind == JsonValueKind.String && value.GetString()!.StartsWith(ImageUrl, StringComparison.Ordinal);
 
     private static TextInput? ReadSequence(RequestReader reader, JsonElement value, string at)
     {

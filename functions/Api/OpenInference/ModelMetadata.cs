@@ -15,6 +15,12 @@ internal static class ModelMetadata
     /// <summary>Its extensions that this server speaks, by Triton's names.</summary>
     public static IReadOnlyList<string> Extensions { get; } = ["binary_tensor_data", "model_repository", "parameters", "schedule_policy"];
 
+    /// <summary>Of an input that takes encoded images too, as MLServer's metadata says how an input may come.</summary>
+    public static IReadOnlyDictionary<string, string> ImageParameters { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
+    {
+        ["content_type"] = "image/png, image/jpeg, image/webp", ["content_datatype"] = TensorTypes.Name(TensorType.Bytes),
+    };
+
     private static readonly TensorSignature Decoder = new(
         [new TensorSpec(TextInput, TensorType.Bytes, [-1])], [new TensorSpec(TextOutput, TensorType.Bytes, [-1])]);
 

@@ -10,7 +10,7 @@ namespace R1Serverless.Tests.Engine.Tensors;
 /// <summary>A folder with a small graph that is no decoder.</summary>
 internal sealed class TensorFolder : IDisposable
 {
-    private const int Float = 1, Long = 7, Text = 8;
+    private const int Float = 1, Byte = 2, Long = 7, Text = 8;
 
     private readonly GraphProto _graph = new() { Name = "test" };
 
@@ -78,6 +78,22 @@ internal sealed class TensorFolder : IDisposable
         static float Weight(int i) => i % 2 == 0 ? (i / 2 % 16) - 7.5f : 0;
     }
 
+    /// <summary>The means of a picture's three channels: pixel_values [N,3,size,size], or with the channels last, to logits [N,3,1,1].</summary>
+    /// <param name="size">Null for any.</param>
+    /// <param name="batch">A name, or a fixed number.</param>
+    public static TensorFolder Picture(int? size = 4, bool isLast = false, bool isUInt8 = false, bool isSoftmax = false, object? batch = null)
+    {
+        object[] sides = size is { } side ? [side, side] : ["H", "W"];
+        object[] shape = isLast ? [batch ?? "N", .. sides, 3] : [batch ?? "N", 3, .. sides];
+        var folder = new TensorFolder().Input("pixel_values", isUInt8 ? Byte : Float, shape)
+            .Output("logits", Float, isLast ? [batch ?? "N", 1, 1, 3] : [batch ?? "N", 3, 1, 1]);
+        folder.Indices("axes", isLast ? [1, 2] : [2, 3]);
+        if (isUInt8) folder.Node("Cast", "pixel_values", "floats")._graph.Node[^1].Attribute.Add(Whole("to", Float));
+        folder.Node("ReduceMean", isUInt8 ? "floats" : "pixel_values", "axes", isSoftmax ? "means" : "logits");
+        if (isSoftmax) folder.Node("Softmax", "means", "logits")._graph.Node[^1].Attribute.Add(Whole("axis", 1));
+        return folder.Save();
+    }
+
     /// <summary>A file beside the graph.</summary>
     public TensorFolder With(string name, string content)
     {
@@ -117,6 +133,8 @@ internal sealed class TensorFolder : IDisposable
 
         return new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = tensor } };
     }
+
+    private static AttributeProto Whole(string name, long value) => new() { Name = name, Type = AttributeProto.Types.AttributeType.Int, I = value };
 
     private TensorFolder Input(string name, int type, params object[] shape)
     {

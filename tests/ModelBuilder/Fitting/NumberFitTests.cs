@@ -76,7 +76,7 @@ public sealed class NumberFitTests : IDisposable
 
         var model = ModelFolder.Open(_folder.Target);
         await using var loaded = LoadedVariant.OpenAlone(model, model.Manifest.Variants[0], new RuntimeOptions { Threads = 1 },
-            new EngineOptions { Prewarms = false }, TimeProvider.System);
+            new EngineOptions { WarmsUp = false }, TimeProvider.System);
         Assert.True(loaded.Signature!.IsBatched, loaded.Signature.NotBatched);
     }
 

@@ -167,7 +167,7 @@ public sealed class TextFitTests : IDisposable
     {
         await using LocalInference inference = new([
             LoadedVariant.OpenAlone(folder, variant ?? folder.Manifest.Variants[0], new RuntimeOptions { Threads = 1 },
-                new EngineOptions { Prewarms = false }, TimeProvider.System)]);
+                new EngineOptions { WarmsUp = false }, TimeProvider.System)]);
         InferenceRequest request = new()
         {
             Id = RequestId.New(), Model = folder.Name, Prompt = new Prompt.Texts(task, [.. texts.Select(text => new TextInput(text))]),
