@@ -20,6 +20,9 @@ public sealed record ServedModel
     /// <summary>What can be asked of it with texts, beside its tensors; null where it is no encoder.</summary>
     public TextTask? Task { get; init; }
 
+    /// <summary>Whether it takes the events of series, beside its tensors.</summary>
+    public bool IsSeries { get; init; }
+
     /// <summary>Where it runs, such as cpu.</summary>
     public required string Device { get; init; }
 

@@ -158,6 +158,7 @@ internal static class LocalModels
             ContextLength = model.First().Folder is { Signature: null, Config.ContextLength: var length } ? length : 0,
             Signature = model.Select(status => status.Loaded?.Signature).FirstOrDefault(known => known is not null) ?? model.First().Folder.Signature,
             Task = model.Any(status => status.Loaded?.TextRefusal is not null) ? null : model.First().Folder.Encoder?.Task,
+            IsSeries = model.First().Folder.Series is not null,
             Device = device.Description,
             Variants = [.. model.Select(status => Describe(status, device.Name))],
             Versions = versions(model.Key),

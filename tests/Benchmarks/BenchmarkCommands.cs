@@ -12,8 +12,8 @@ internal static class BenchmarkCommands
         Command bench = new(Name, "Measure the program itself. Each benchmark explains its options with --help.")
         {
             ThroughputCommand.Create(), PrecisionCommand.Create(), LayoutsCommand.Create(), QueueCommand.Create(), HotSwapCommand.Create(),
-            ColdStartCommand.Create(), TensorServingCommand.Create(), TensorPrecisionCommand.Create(),
-            RandomModelCommand.Create(), BuildCommand.Create(), ClientCommand.Create(),
+            ColdStartCommand.Create(), TensorServingCommand.Create(), SeriesCommand.Create(),
+            TensorPrecisionCommand.Create(), RandomModelCommand.Create(), BuildCommand.Create(), ClientCommand.Create(),
         };
         RootCommand root = new("The tests, and the benchmarks of developers.") { bench };
         return root.Parse([Name, .. arguments]).InvokeAsync();

@@ -1,6 +1,7 @@
 using R1Serverless.Abstractions.Tensors;
 using R1Serverless.Models.Encoders;
 using R1Serverless.Models.Layouts;
+using R1Serverless.Models.Series;
 
 namespace R1Serverless.Models.Folders;
 
@@ -33,6 +34,9 @@ public sealed record ModelFolder
 
     /// <summary>Why texts are not taken, where it looks like an encoder and is none that can be served exactly; else null.</summary>
     public string? EncoderRefusal { get; private init; }
+
+    /// <summary>How it takes the events of series, where it does; else null.</summary>
+    public SeriesSettings? Series { get; private init; }
 
     /// <summary>What the graphs call their inputs and outputs.</summary>
     public GraphNames Names { get; private init; } = GraphNames.Default;
@@ -68,7 +72,10 @@ public sealed record ModelFolder
         {
             var graph = TensorGraph.Read(System.IO.Path.Combine(path, manifest.Variants[0].File));
             var encoder = EncoderFolder.Read(path, graph, out var refusal);
-            return new ModelFolder(path, manifest) { Signature = graph.Signature, Encoder = encoder, EncoderRefusal = refusal };
+            return new ModelFolder(path, manifest)
+            {
+                Signature = graph.Signature, Encoder = encoder, EncoderRefusal = refusal, Series = SeriesFolder.Read(path, graph),
+            };
         }
 
         var isGenai = manifest.Layout == FolderLayout.Genai;
