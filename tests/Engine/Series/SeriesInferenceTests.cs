@@ -14,9 +14,9 @@ namespace R1Serverless.Tests.Engine.Series;
 /// <summary>Events of series through the engine, beside ONNX Runtime itself over the same windows.</summary>
 public sealed class SeriesInferenceTests
 {
-    private const int Steps = 8, Width = 16;
+    internal const int Steps = 8, Width = 16;
 
-    private const string WindowFile = """{"window":{},"threshold":0.5}""";
+    internal const string WindowFile = """{"window":{},"threshold":0.5}""";
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -215,39 +215,11 @@ public sealed class SeriesInferenceTests
         Assert.Contains("no output 'z'", error!.Message, StringComparison.Ordinal);
     }
 
-    public static TheoryData<double[][], string, string> Wrong => new()
-    {
-        { [[1, 2]], "values", "has 2 values; the model takes 16 in an event" },
-        { [new double[16], [1]], "values[1]", "has 1 values" },
-        { [[.. Enumerable.Repeat(1e300, 16)]], "values", "beyond FP32" },
-    };
-
-    [Theory]
-    [MemberData(nameof(Wrong), DisableDiscoveryEnumeration = true)]
-    public async Task Wrong_values_are_refused_by_name(double[][] events, string field, string words)
-    {
-        using var folder = TensorFolder.Window(Steps, Width).With("r1-series.json", WindowFile);
-        await using var inference = Open(folder, out var model);
-        var (_, error) = await SendAsync(inference, model.Id, "k", events);
-        Assert.Equal((InferenceErrorKind.InvalidRequest, field), (error!.Kind, error.Field));
-        Assert.Contains(words, error.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task Other_models_take_no_series()
-    {
-        using var folder = TensorFolder.AddOne();
-        await using var inference = Open(folder, out var model);
-        var (_, error) = await SendAsync(inference, model.Id, "k", [[1]]);
-        Assert.Equal((InferenceErrorKind.InvalidRequest, "model"), (error!.Kind, error.Field));
-        Assert.Equal(InferenceErrorKind.ModelNotFound, (await SendAsync(inference, "nobody", "k", [[1]])).Error!.Kind);
-    }
-
     internal static LocalInference Open(TensorFolder folder, out LoadedVariant model, SeriesLimits? limits = null)
     {
         var opened = folder.Open();
         ModelHost host = new(
-            [opened], new ModelHostOptions { MemoryBytes = 1L << 30, Series = limits ?? SeriesLimits.Default }, new RuntimeOptions { Threads = 2 },
+            [opened], new ModelHostOptions { MemoryBytes = 4L << 30, Series = limits ?? SeriesLimits.Default }, new RuntimeOptions { Threads = 2 },
             new EngineOptions { Prewarms = false }, TimeProvider.System);
         LocalInference inference = new(host);
         host.LoadAsync(opened.Name, new PrecisionPreference(), Cancellation).GetAwaiter().GetResult();
@@ -283,7 +255,7 @@ public sealed class SeriesInferenceTests
                 File.Copy(file, System.IO.Path.Combine(link, System.IO.Path.GetFileName(file)));
             return ModelFolder.Open(link) with { Version = $"{i + 1}" };
         })];
-        ModelHost host = new([versions[0]], new ModelHostOptions { MemoryBytes = 1L << 30 }, new RuntimeOptions { Threads = 1 },
+        ModelHost host = new([versions[0]], new ModelHostOptions { MemoryBytes = 4L << 30 }, new RuntimeOptions { Threads = 1 },
             new EngineOptions { Prewarms = false }, TimeProvider.System);
         LocalInference inference = new(host);
         await before(inference);
