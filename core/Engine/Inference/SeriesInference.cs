@@ -84,11 +84,8 @@ internal sealed class SeriesInference(ModelHost host)
         var threshold = prompt.Threshold ?? settings.Score?.Threshold;
         if (verdict == SeriesVerdict.Repeat)
         {
-            return (held!.Last with
-            {
-                IsRepeated = true, Threshold = threshold, Ran = default, Queued = host.Time.GetElapsedTime(arrived),
-                Total = host.Time.GetElapsedTime(arrived),
-            }, null);
+            var passed = host.Time.GetElapsedTime(arrived);
+            return (held!.Last with { IsRepeated = true, Threshold = threshold, Ran = default, Queued = passed, Total = passed }, null);
         }
 
         if (Refusal(verdict, first, held?.Progress) is { } refusal) return (null, refusal);
