@@ -42,7 +42,8 @@ internal static class SeriesBench
                 total.Add(timings.GetProperty("total_ms").GetDouble());
             }
         }, cancellation);
-        return [("HTTP request", round), ("in the server", total), ("its run", ran), ("raw run", Raw(folder.Path, rate, duration / 3, random))];
+        return [("HTTP request", round), ("in the server", total), ("its run", ran),
+            ("raw run", await RawAsync(folder.Path, rate, duration / 3, random, cancellation))];
     }
 
     /// <summary>Begins so many per second, whether or not earlier ones have ended.</summary>
@@ -79,29 +80,22 @@ internal static class SeriesBench
         return $"[{string.Join(',', values.Select(one => one.ToString(CultureInfo.InvariantCulture)))}]";
     }
 
-    private static List<double> Raw(string folder, int rate, TimeSpan duration, Random random)
+    private static async Task<List<double>> RawAsync(string folder, int rate, TimeSpan duration, Random random, CancellationToken cancellation)
     {
         using SessionOptions options = new() { IntraOpNumThreads = 1 };
         using InferenceSession session = new(System.IO.Path.Combine(folder, "model.onnx"), options);
         using RunOptions run = new();
         List<double> times = [];
         var window = new float[Steps * Width];
-        var start = Stopwatch.GetTimestamp();
-        while (Stopwatch.GetElapsedTime(start) is var passed && passed < duration)
+        await PacedAsync(rate, duration, () =>
         {
-            if (times.Count > passed.TotalSeconds * rate)
-            {
-                Thread.Sleep(1);
-                continue;
-            }
-
             for (var i = 0; i < window.Length; i++) window[i] = random.NextSingle();
             using var input = OrtValue.CreateTensorValueFromMemory(window, [1, Width, Steps]);
             var began = Stopwatch.GetTimestamp();
             using var outputs = session.Run(run, ["x"], [input], ["y"]);
             times.Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
-        }
-
+            return Task.CompletedTask;
+        }, cancellation);
         return times;
     }
 }
