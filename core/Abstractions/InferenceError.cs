@@ -13,6 +13,12 @@ public enum InferenceErrorKind
     ModelNotFound,
     ContextLengthExceeded,
 
+    /// <summary>What came before a series' events is not here; with the history it can be rebuilt.</summary>
+    WindowMissing,
+
+    /// <summary>A series' events have been taken already, and were others.</summary>
+    SequencePassed,
+
     /// <summary>The queue is full; nothing was started.</summary>
     QueueFull,
 

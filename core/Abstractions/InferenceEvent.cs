@@ -1,11 +1,13 @@
+using R1Serverless.Abstractions.Series;
 using R1Serverless.Abstractions.Tensors;
 
 namespace R1Serverless.Abstractions;
 
 /// <summary>
 /// What happens to a request, in order: <see cref="Admitted"/>, any number of <see cref="Delta"/>, one <see cref="ChoiceFinished"/> per choice (of
-/// <see cref="Prompt.Tensors"/> and <see cref="Prompt.Texts"/>, one <see cref="Outputs"/>), and <see cref="Finished"/>; or, at any point,
-/// <see cref="Failed"/> as the last. A refused request has <see cref="Failed"/> only.
+/// <see cref="Prompt.Tensors"/> and <see cref="Prompt.Texts"/>, one <see cref="Outputs"/>; of <see cref="Prompt.Series"/>, one
+/// <see cref="Decided"/>), and <see cref="Finished"/>; or, at any point, <see cref="Failed"/> as the last. A refused request has
+/// <see cref="Failed"/> only.
 /// </summary>
 public abstract record InferenceEvent
 {
@@ -28,6 +30,9 @@ public abstract record InferenceEvent
     /// <param name="UnopenedReasoning">How many characters at the answer's beginning were reasoning: its end came, though nothing had opened it.
     /// Those who were given the text as it came can't be told otherwise.</param>
     public sealed record ChoiceFinished(int Choice, FinishReason Reason, int UnopenedReasoning = 0) : InferenceEvent;
+
+    /// <summary>The answer to <see cref="Prompt.Series"/>.</summary>
+    public sealed record Decided(SeriesAnswer Answer) : InferenceEvent;
 
     public sealed record Finished(Usage Usage) : InferenceEvent;
 

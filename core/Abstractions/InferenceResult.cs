@@ -1,3 +1,4 @@
+using R1Serverless.Abstractions.Series;
 using R1Serverless.Abstractions.Tensors;
 
 namespace R1Serverless.Abstractions;
@@ -31,6 +32,9 @@ public sealed record InferenceResult
     /// <summary>The answer to <see cref="Prompt.Tensors"/> or <see cref="Prompt.Texts"/>; null for other requests, and where it did not
     /// finish.</summary>
     public IReadOnlyList<Tensor>? Outputs { get; init; }
+
+    /// <summary>The answer to <see cref="Prompt.Series"/>; null for other requests, and where it did not finish.</summary>
+    public SeriesAnswer? Series { get; init; }
 
     /// <summary>Null unless the request finished.</summary>
     public Usage? Usage { get; init; }

@@ -59,6 +59,28 @@ public abstract record Prompt
         /// <summary>Scores as the model gives them, not as probabilities.</summary>
         public bool RawScores { get; init; }
     }
+
+    /// <summary>The next events of one series, whose windows or states are kept beside the model.</summary>
+    /// <param name="Key">Names the series among those of the owner.</param>
+    /// <param name="Events">In order, each with its values; of a model that takes one number, one event's values may be that many events. Empty where
+    /// <paramref name="Key"/> is to be forgotten.</param>
+    public sealed record Series(string Key, IReadOnlyList<IReadOnlyList<double>> Events) : Prompt
+    {
+        /// <summary>The number of the first event, from 0; null for whichever is next.</summary>
+        public long? Sequence { get; init; }
+
+        /// <summary>The events before, for where they are no longer kept; null for none.</summary>
+        public IReadOnlyList<IReadOnlyList<double>>? History { get; init; }
+
+        /// <summary>In place of the model's own.</summary>
+        public double? Threshold { get; init; }
+
+        /// <summary>The outputs to answer with, beside the score.</summary>
+        public IReadOnlyList<string> Outputs { get; init; } = [];
+
+        /// <summary>Nothing is run: the series is forgotten.</summary>
+        public bool IsRemoval { get; init; }
+    }
 }
 
 /// <summary>What an encoder is asked for.</summary>

@@ -1,4 +1,5 @@
 using System.Text;
+using R1Serverless.Abstractions.Series;
 using R1Serverless.Abstractions.Tensors;
 
 namespace R1Serverless.Abstractions;
@@ -9,6 +10,7 @@ public sealed class ResultFold(RequestId id, bool hasLogprobs = false)
 {
     private readonly List<Choice> _choices = [];
     private IReadOnlyList<Tensor>? _outputs;
+    private SeriesAnswer? _series;
     private Usage? _usage;
     private VariantChoice? _variant;
     private InferenceError? _error;
@@ -32,6 +34,9 @@ public sealed class ResultFold(RequestId id, bool hasLogprobs = false)
             case InferenceEvent.Outputs outputs:
                 _outputs = outputs.Tensors;
                 break;
+            case InferenceEvent.Decided decided:
+                _series = decided.Answer;
+                break;
             case InferenceEvent.Finished finished:
                 _usage = finished.Usage;
                 break;
@@ -51,6 +56,7 @@ public sealed class ResultFold(RequestId id, bool hasLogprobs = false)
             Outcome = _error is null ? RequestOutcome.Finished : OutcomeOf(_error),
             Choices = [.. _choices.Select(choice => choice.Result())],
             Outputs = _error is null ? _outputs : null,
+            Series = _error is null ? _series : null,
             Usage = _error is null ? _usage : null,
             Variant = _variant,
             Error = _error,

@@ -23,6 +23,9 @@ public sealed record ServedModel
     /// <summary>Whether it reads images; it reads no texts then.</summary>
     public bool TakesImages => Signature?.Inputs.Any(input => input.TakesImages) == true;
 
+    /// <summary>Whether it takes the events of series, beside its tensors.</summary>
+    public bool IsSeries { get; init; }
+
     /// <summary>Where it runs, such as cpu.</summary>
     public required string Device { get; init; }
 

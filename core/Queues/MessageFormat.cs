@@ -111,6 +111,7 @@ public static class MessageFormat
                     new(typeof(Prompt.List), "list"),
                     new(typeof(Prompt.Tensors), "tensors"),
                     new(typeof(Prompt.Texts), "texts"),
+                    new(typeof(Prompt.Series), "series"),
                 },
             };
         }
@@ -124,6 +125,7 @@ public static class MessageFormat
                     new(typeof(InferenceEvent.Admitted), "admitted"),
                     new(typeof(InferenceEvent.Delta), "delta"),
                     new(typeof(InferenceEvent.Outputs), "outputs"),
+                    new(typeof(InferenceEvent.Decided), "decided"),
                     new(typeof(InferenceEvent.ChoiceFinished), "choiceFinished"),
                     new(typeof(InferenceEvent.Finished), "finished"),
                     new(typeof(InferenceEvent.Failed), "failed"),
@@ -154,9 +156,11 @@ internal sealed record QueueEnvelope<T>(int Version, T? Body);
 [JsonSerializable(typeof(Prompt.List))]
 [JsonSerializable(typeof(Prompt.Tensors))]
 [JsonSerializable(typeof(Prompt.Texts))]
+[JsonSerializable(typeof(Prompt.Series))]
 [JsonSerializable(typeof(InferenceEvent.Admitted))]
 [JsonSerializable(typeof(InferenceEvent.Delta))]
 [JsonSerializable(typeof(InferenceEvent.Outputs))]
+[JsonSerializable(typeof(InferenceEvent.Decided))]
 [JsonSerializable(typeof(InferenceEvent.ChoiceFinished))]
 [JsonSerializable(typeof(InferenceEvent.Finished))]
 [JsonSerializable(typeof(InferenceEvent.Failed))]

@@ -159,6 +159,7 @@ internal static class LocalModels
             Signature = model.Select(status => status.Loaded?.Signature).FirstOrDefault(known => known is not null) ?? model.First().Folder.Signature,
             Task = model.Any(status => status.Loaded?.TextRefusal is not null) ? null
                 : (model.First().Folder.Encoder ?? model.First().Folder.Images?.Output)?.Task,
+            IsSeries = model.First().Folder.Series is not null,
             Device = device.Description,
             Variants = [.. model.Select(status => Describe(status, device.Name))],
             Versions = versions(model.Key),

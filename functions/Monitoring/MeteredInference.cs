@@ -56,6 +56,7 @@ internal sealed class MeteredInference(IInference inner, TimeProvider time) : II
         Prompt.Texts { Task: TextTask.Embed } => "embeddings",
         Prompt.Texts { Task: TextTask.Rank } => "rerank",
         Prompt.Texts => "classify",
+        Prompt.Series => "series",
         _ => "text_completion",
     };
 

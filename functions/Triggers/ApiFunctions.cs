@@ -48,6 +48,12 @@ public static class ApiFunctions
     [Function("Classify")]
     public static void Classify([HttpTrigger(AuthorizationLevel.Anonymous, Route = "classify")] HttpRequestData request) { }
 
+    [Function("Series")]
+    public static void Series([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/series")] HttpRequestData request) { }
+
+    [Function("SeriesByKey")]
+    public static void SeriesByKey([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/series/{key}")] HttpRequestData request) { }
+
     [Function("Models")]
     public static void Models([HttpTrigger(AuthorizationLevel.Anonymous, Route = "v1/models")] HttpRequestData request) { }
 

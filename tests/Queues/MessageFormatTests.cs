@@ -1,6 +1,8 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using R1Serverless.Abstractions;
+using R1Serverless.Abstractions.Series;
+using R1Serverless.Abstractions.Tensors;
 using R1Serverless.Queues;
 
 namespace R1Serverless.Tests.Queues;
@@ -88,8 +90,38 @@ public sealed class MessageFormatTests
         {
             Dimensions = 3, Truncation = TextTruncation.Left, RawScores = true,
         };
-        var back = MessageFormat.ReadRequest(MessageFormat.Write(new QueuedRequest { Request = Full with { Prompt = sent }, Class = WorkClass.Bulk }));
+        QueuedRequest queued = new() { Request = Full with { Prompt = sent }, Class = WorkClass.Bulk };
+        var back = MessageFormat.ReadRequest(MessageFormat.Write(queued));
         Assert.Equivalent(sent, Assert.IsType<Prompt.Texts>(back.Request.Prompt), strict: true);
+    }
+
+    [Fact]
+    public void Events_of_a_series_and_its_answer_come_back_as_they_went()
+    {
+        var sent = new Prompt.Series("pump 7", [[0.1, -2], [3, 1e300]])
+        {
+            Sequence = 5, History = [[1, 2]], Threshold = 0.7, Outputs = ["y"], IsRemoval = true,
+        };
+        QueuedRequest queued = new() { Request = Full with { Prompt = sent }, Class = WorkClass.Bulk };
+        var back = MessageFormat.ReadRequest(MessageFormat.Write(queued));
+        Assert.Equivalent(sent, Assert.IsType<Prompt.Series>(back.Request.Prompt), strict: true);
+
+        SeriesAnswer answer = new()
+        {
+            Key = "pump 7", First = 5, Next = 7, Decisions = [new SeriesDecision(6, double.NaN, "ill")], Threshold = 0.7, Missing = 3, Steps = 2,
+            IsRebuilt = true, Queued = TimeSpan.FromMilliseconds(1.5),
+        };
+        InferenceResult result = new()
+        {
+            Id = new RequestId("r4"), Outcome = RequestOutcome.Finished, Series = answer, Usage = new Usage(0, 0, 0),
+        };
+        Assert.Equivalent(result, MessageFormat.ReadResult(MessageFormat.Write(result)), strict: true);
+
+        Tensor output = new("y", TensorType.UInt8, [2], new byte[] { 1, 2 });
+        result = result with { Series = answer with { Outputs = [output] } };
+        var given = Assert.Single(MessageFormat.ReadResult(MessageFormat.Write(result)).Series!.Outputs);
+        Assert.Equal((output.Name, output.Type), (given.Name, given.Type));
+        Assert.Equal(output.Data.ToArray(), given.Data.ToArray());
     }
 
     [Fact]

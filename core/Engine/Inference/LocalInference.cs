@@ -12,6 +12,8 @@ namespace R1Serverless.Engine.Inference;
 /// <param name="host">Has the variants; this takes ownership.</param>
 public sealed class LocalInference(ModelHost host) : IInference, IAsyncDisposable
 {
+    private readonly SeriesInference _series = new(host);
+
     /// <param name="variants">One or several of each model; this takes ownership.</param>
     public LocalInference(IReadOnlyList<LoadedVariant> variants)
         : this(ModelHost.Of(variants))
@@ -26,6 +28,7 @@ public sealed class LocalInference(ModelHost host) : IInference, IAsyncDisposabl
         : request.BestOf > request.Choices ? BestOf.RunAsync(request, RunAsync, cancellationToken)
         : request.Prompt is Prompt.Tensors tensors ? RunTensorsAsync(request, tensors, cancellationToken)
         : request.Prompt is Prompt.Texts texts ? RunTextsAsync(request, texts, cancellationToken)
+        : request.Prompt is Prompt.Series series ? _series.RunAsync(request, series, cancellationToken)
         : RunOneAsync(request, cancellationToken);
 
     private IAsyncEnumerable<InferenceEvent> RunTextsAsync(InferenceRequest request, Prompt.Texts prompt, CancellationToken cancellationToken) =>

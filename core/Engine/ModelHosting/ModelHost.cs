@@ -7,6 +7,7 @@ using R1Serverless.Engine.Steps;
 using R1Serverless.Engine.Tensors;
 using R1Serverless.Models;
 using R1Serverless.Models.Folders;
+using R1Serverless.Scheduling.Series;
 
 namespace R1Serverless.Engine.ModelHosting;
 
@@ -65,6 +66,11 @@ public sealed class ModelHost : IAsyncDisposable
             lock (_gate) return _models.Device;
         }
     }
+
+    /// <summary>What series may take.</summary>
+    internal SeriesLimits Series => _options.Series;
+
+    internal TimeProvider Time => _time;
 
     /// <summary>Why a host with these options would not take a version of a model; null where it would.</summary>
     /// <param name="variants">Of the version.</param>

@@ -1,3 +1,5 @@
+using R1Serverless.Scheduling.Series;
+
 namespace R1Serverless.Engine.ModelHosting;
 
 /// <summary>The limits within which a <see cref="ModelHost"/> keeps variants in memory.</summary>
@@ -27,6 +29,9 @@ public sealed record ModelHostOptions
 
     /// <summary>For so long nothing is asked of a variant that could not be loaded; then the next request tries again.</summary>
     public TimeSpan RetryLoad { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>What the windows and states of series may take, beside the models.</summary>
+    public SeriesLimits Series { get; init; } = SeriesLimits.Default;
 
     /// <summary>Takes lines for the operator: what was loaded, unloaded, and could not be loaded. Called from any thread.</summary>
     public IProgress<string>? Progress { get; init; }

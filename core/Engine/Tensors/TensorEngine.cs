@@ -53,14 +53,21 @@ internal sealed class TensorEngine : IAsyncDisposable
     public async Task<(IReadOnlyList<Tensor> Outputs, InferenceError? Error)> RunAsync(IReadOnlyList<Tensor> inputs, int priority,
         CancellationToken cancellationToken)
     {
+        var run = await RunTimedAsync(inputs, priority, cancellationToken);
+        return (run.Outputs, run.Error);
+    }
+
+    /// <summary>The same, with the time that its run took.</summary>
+    public async Task<TensorRun> RunTimedAsync(IReadOnlyList<Tensor> inputs, int priority, CancellationToken cancellationToken)
+    {
         cancellationToken.ThrowIfCancellationRequested();
         var pending = new Pending(inputs);
         var rows = _batching.RowsOf(inputs);
         WaitingTensors<Pending> waiting;
         lock (_gate)
         {
-            if (_stopping) return ([], Submission.Stopping.ToError());
-            if (_queue.Count >= _maxWaiting) return ([], Submission.Full.ToError());
+            if (_stopping) return new TensorRun([], Submission.Stopping.ToError(), default);
+            if (_queue.Count >= _maxWaiting) return new TensorRun([], Submission.Full.ToError(), default);
             var bytes = inputs.Sum(input => (long)input.Data.Length);
             waiting = _queue.Add(pending, rows is null ? null : ShapeOf(inputs), rows ?? 1, bytes, priority, _time.GetTimestamp());
         }
@@ -84,7 +91,7 @@ internal sealed class TensorEngine : IAsyncDisposable
         lock (_gate) _stopping = true;
         _wake.Release(_ended.Length);
         foreach (var lane in _ended) await lane.Task;
-        while (Take(out _) is { Count: > 0 } left) left.ForEach(one => one.Request.Done.TrySetResult(([], Submission.Stopping.ToError())));
+        while (Take(out _) is { Count: > 0 } left) left.ForEach(one => one.Request.End(Submission.Stopping.ToError()));
         _session.Dispose();
         _wake.Dispose();
     }
@@ -144,13 +151,15 @@ internal sealed class TensorEngine : IAsyncDisposable
 
     private Exception? TryRun(List<WaitingTensors<Pending>> run)
     {
+        var began = _time.GetTimestamp();
         try
         {
             var isBatched = !run[0].IsAlone;
             var parts = _session.Run(
                 [.. run.Select(one => one.Request.Inputs)], isBatched ? [.. run.Select(one => one.Rows)] : null,
                 isBatched ? _batching.MinRowsOf(run[0].Request.Inputs) : 1);
-            for (var i = 0; i < run.Count; i++) run[i].Request.Done.TrySetResult((parts[i], null));
+            var ran = _time.GetElapsedTime(began);
+            for (var i = 0; i < run.Count; i++) run[i].Request.Done.TrySetResult(new TensorRun(parts[i], null, ran));
             return null;
         }
         catch (Exception fault) when (OrtFault.IsExpected(fault) || fault is ArgumentException or OverflowException)
@@ -160,15 +169,21 @@ internal sealed class TensorEngine : IAsyncDisposable
     }
 
     /// <summary>What a graph refuses, it refuses for what is in its inputs, as their types and shapes have been checked.</summary>
-    private static void Fail(Pending pending, Exception fault) => pending.Done.TrySetResult(([], OrtFault.IsOutOfMemory(fault)
+    private static void Fail(Pending pending, Exception fault) => pending.End(OrtFault.IsOutOfMemory(fault)
         ? new InferenceError(InferenceErrorKind.OutOfMemory, "The request does not fit into the memory, even alone.")
-        : new InferenceError(InferenceErrorKind.InvalidRequest, $"The graph can't be run over these inputs: {OrtFault.Words(fault)}", "inputs")));
+        : new InferenceError(InferenceErrorKind.InvalidRequest, $"The graph can't be run over these inputs: {OrtFault.Words(fault)}", "inputs"));
 
     private sealed class Pending(IReadOnlyList<Tensor> inputs)
     {
         public IReadOnlyList<Tensor> Inputs => inputs;
 
-        public TaskCompletionSource<(IReadOnlyList<Tensor> Outputs, InferenceError? Error)> Done { get; } =
-            new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource<TensorRun> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public void End(InferenceError error) => Done.TrySetResult(new TensorRun([], error, default));
     }
 }
+
+/// <summary>How a request's run ended.</summary>
+/// <param name="Outputs">In the graph's order; empty where there is an error.</param>
+/// <param name="Ran">The run's time, which those that shared it have in common; zero where there was none.</param>
+internal readonly record struct TensorRun(IReadOnlyList<Tensor> Outputs, InferenceError? Error, TimeSpan Ran);

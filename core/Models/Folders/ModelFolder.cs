@@ -2,6 +2,7 @@ using R1Serverless.Abstractions.Tensors;
 using R1Serverless.Models.Encoders;
 using R1Serverless.Models.Images;
 using R1Serverless.Models.Layouts;
+using R1Serverless.Models.Series;
 
 namespace R1Serverless.Models.Folders;
 
@@ -40,6 +41,9 @@ public sealed record ModelFolder
 
     /// <summary>Why images are not taken, where the folder says how they are read and that can't be done exactly; else null.</summary>
     public string? ImageRefusal { get; private init; }
+
+    /// <summary>How it takes the events of series, where it does; else null.</summary>
+    public SeriesSettings? Series { get; private init; }
 
     /// <summary>What the graphs call their inputs and outputs.</summary>
     public GraphNames Names { get; private init; } = GraphNames.Default;
@@ -80,7 +84,7 @@ public sealed record ModelFolder
             return new ModelFolder(path, manifest)
             {
                 Signature = ImageSettings.Mark(graph.Signature, images), Encoder = encoder, EncoderRefusal = refusal, Images = images,
-                ImageRefusal = imageRefusal,
+                ImageRefusal = imageRefusal, Series = SeriesFolder.Read(path, graph),
             };
         }
 

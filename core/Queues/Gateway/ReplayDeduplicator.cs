@@ -75,7 +75,7 @@ internal sealed class ReplayDeduplicator
                 if (!ChoiceAt(delta.Choice).TryAdd(delta, out var fresh)) FailDifferent(given);
                 else if (fresh is not null) given.Add(fresh);
                 break;
-            case InferenceEvent.Outputs:
+            case InferenceEvent.Outputs or InferenceEvent.Decided:
                 if (!_hasOutputs) given.Add(inferenceEvent);
                 _hasOutputs = true;
                 break;

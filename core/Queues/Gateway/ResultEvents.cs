@@ -22,6 +22,7 @@ public static class ResultEvents
         }
 
         if (result.Outputs is { } outputs) yield return new InferenceEvent.Outputs(outputs);
+        if (result.Series is { } series) yield return new InferenceEvent.Decided(series);
         if (result.Outcome == RequestOutcome.Finished) yield return new InferenceEvent.Finished(result.Usage ?? new Usage(0, 0, 0));
         else yield return new InferenceEvent.Failed(result.Error ?? new InferenceError(InferenceErrorKind.Internal, "The request failed."));
     }

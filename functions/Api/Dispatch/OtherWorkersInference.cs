@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using R1Serverless.Abstractions;
+using R1Serverless.Api.OpenAI;
 using R1Serverless.Queues;
 using R1Serverless.Serving;
 using R1Serverless.Storage;
@@ -26,6 +27,12 @@ internal sealed class OtherWorkersInference(IInference own, QueueConnection conn
             {
                 // Others may have the model, though not the precision.
                 yield return refusal is { Kind: not InferenceErrorKind.ModelNotFound } ? new InferenceEvent.Failed(refusal) : inferenceEvent;
+                yield break;
+            }
+
+            if (SeriesFields.Refusal(request) is { } unnumbered)
+            {
+                yield return new InferenceEvent.Failed(unnumbered);
                 yield break;
             }
 

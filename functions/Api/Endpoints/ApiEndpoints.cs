@@ -15,7 +15,7 @@ internal static class ApiEndpoints
         .AddRoutingCore().AddSingleton<WebPageGuard>()
         .AddSingleton<TokenMeter>().AddSingleton<EventStream>().AddSingleton<StatusEndpoints>().AddSingleton<CompletionEndpoints>()
         .AddSingleton<FileUpload>().AddSingleton<FileEndpoints>().AddSingleton<BatchEndpoints>().AddSingleton<RequestEndpoints>()
-        .AddSingleton<QueueAdmin>().AddSingleton<TensorModels>().AddSingleton<OpenInferenceEndpoints>()
+        .AddSingleton<QueueAdmin>().AddSingleton<TensorModels>().AddSingleton<OpenInferenceEndpoints>().AddSingleton<SeriesEndpoints>()
         .AddSingleton<CallerLimits>().AddSingleton<OwnerQuotaCheck>().AddSingleton<RequestAdmission>().AddSingleton<RequestDispatcher>();
 
     /// <summary>Every route there is. The Functions host's ApiFunctions list the same.</summary>
@@ -36,6 +36,10 @@ internal static class ApiEndpoints
         var completions = Get<CompletionEndpoints>();
         foreach (var (path, api) in CompletionPaths.Routes)
             app.MapPost(path, (RequestDelegate)(context => completions.AnswerAsync(context, api)));
+
+        var series = Get<SeriesEndpoints>();
+        app.MapPost(SeriesEndpoints.Path, (RequestDelegate)series.AnswerAsync);
+        app.MapDelete(SeriesEndpoints.Path + "/{key}", (RequestDelegate)series.RemoveAsync);
 
         var tensors = Get<OpenInferenceEndpoints>();
         MapRead("/v2", tensors.ServerAsync);

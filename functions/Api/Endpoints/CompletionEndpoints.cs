@@ -117,6 +117,8 @@ internal sealed class CompletionEndpoints(ServingState serving, ServeOptions opt
             CompletionApi.Tensors => TensorAnswers.WriteAsync(context, call, head, result),
             CompletionApi.Embeddings or CompletionApi.Rank or CompletionApi.Classify =>
                 JsonAnswers.WriteAsync(context, Ok, TextAnswerWriter.Write(call.Api, result, head).WrittenMemory),
+            CompletionApi.Series => JsonAnswers.WriteAsync(
+                context, Ok, SeriesAnswerWriter.Write(result.Series!, head.Model, result.Variant).WrittenMemory),
             _ => JsonAnswers.WriteAsync(context, Ok, AnswerWriter.Response(result, head), WireJson.Relaxed.ResponseAnswer),
         });
     }

@@ -71,7 +71,7 @@ internal sealed class StatusEndpoints(ServingState serving, QueueConnection conn
         : [.. model.Versions.Select(one => new ModelVersionEntry(one.Version, VersionStateName.Of(one.State), one.Reason, one.Workers))]);
 
     private static string Task(ServedModel model) =>
-        model.Signature is null ? "generate" : model.Task is { } task ? $"{task}".ToLowerInvariant() : "tensors";
+        model.Signature is null ? "generate" : model.Task is { } task ? $"{task}".ToLowerInvariant() : model.IsSeries ? "series" : "tensors";
 
     private static ModelVariantEntry Entry(ServedVariant variant) => new(
         PrecisionName.Of(variant.Precision), variant.Bytes, variant.Loaded is not null, variant.Evaluation is { } measured

@@ -33,6 +33,7 @@ internal sealed record AnswerHead(string Id, long Created, string Model)
         CompletionApi.Embeddings => "embd-",
         CompletionApi.Rank => "rerank-",
         CompletionApi.Classify => "classify-",
+        CompletionApi.Series => "series-",
         _ => ResponsePrefix,
     };
 

@@ -29,6 +29,7 @@ internal static class AnswerWriter
         CompletionApi.Tensors => JsonElement.Parse(Tensors(result, head, isPart: true).WrittenSpan),
         CompletionApi.Embeddings or CompletionApi.Rank or CompletionApi.Classify =>
             JsonElement.Parse(TextAnswerWriter.Write(api, result, head).WrittenSpan),
+        CompletionApi.Series => JsonElement.Parse(SeriesAnswerWriter.Write(result.Series!, head.Model, result.Variant).WrittenSpan),
         _ => JsonSerializer.SerializeToElement(Response(result, head), WireJson.Relaxed.ResponseAnswer),
     };
 

@@ -50,7 +50,8 @@ internal sealed record CompletionTokensDetails(int ReasoningTokens);
 internal sealed record ModelList(string Object, IReadOnlyList<ModelEntry> Data);
 
 /// <summary>GET /v1/models/{id}; the fields after <c>owned_by</c> are this server's.</summary>
-/// <param name="Task">What it is for: <c>generate</c>, <c>embed</c>, <c>rank</c>, <c>classify</c> or <c>tensors</c>.</param>
+/// <param name="Task">What it is for: <c>generate</c>, <c>embed</c>, <c>rank</c>, <c>classify</c>, <c>series</c> or
+/// <c>tensors</c>.</param>
 /// <param name="Versions">Of a model that comes from a repository; else not there.</param>
 internal sealed record ModelEntry(
     string Id,

@@ -75,6 +75,8 @@ internal sealed record ApiError(
         InferenceErrorKind.ModelNotFound =>
             new(StatusCodes.Status404NotFound, InvalidRequestType, error.Message, error.Field ?? "model", "model_not_found"),
         InferenceErrorKind.ContextLengthExceeded => Invalid(error.Message, error.Field ?? promptField, "context_length_exceeded"),
+        InferenceErrorKind.WindowMissing => Conflict(error, "window_missing"),
+        InferenceErrorKind.SequencePassed => Conflict(error, "sequence_passed"),
         // Retrying would never help on this device, so it is the request that is too large, not a 5xx, which SDKs retry.
         InferenceErrorKind.OutOfMemory => Invalid(error.Message, error.Field ?? promptField, "out_of_memory"),
         InferenceErrorKind.QueueFull => new(
@@ -89,4 +91,8 @@ internal sealed record ApiError(
             new(StatusCodes.Status502BadGateway, "server_error", error.Message, error.Field, "undeliverable") { IsFinal = true },
         _ => Internal(requestId),
     };
+
+    /// <summary>The same request would be refused again, though clients take 409 for something transient.</summary>
+    private static ApiError Conflict(InferenceError error, string code) =>
+        new(StatusCodes.Status409Conflict, InvalidRequestType, error.Message, error.Field, code) { IsFinal = true };
 }

@@ -26,6 +26,9 @@ internal enum CompletionApi
 
     /// <summary>POST /classify.</summary>
     Classify,
+
+    /// <summary>POST /v1/series, DELETE /v1/series/{key}.</summary>
+    Series,
 }
 
 /// <summary>One validated call: what to run, and how the client wants the answer.</summary>
@@ -60,10 +63,12 @@ internal sealed record CompletionCall(CompletionApi Api, InferenceRequest Reques
         CompletionApi.Text => "prompt",
         CompletionApi.Tensors or CompletionApi.Classify => TextForm.Inputs,
         CompletionApi.Rank => TextForm.Texts,
+        CompletionApi.Series => SeriesFields.Values,
         _ => "input",
     };
 
-    /// <summary>The call in a body, or null with the first fault noted. Tensors are read by <see cref="InferFields"/>.</summary>
+    /// <summary>The call in a body, or null with the first fault noted. Tensors are read by <see cref="InferFields"/>, series by
+    /// <see cref="SeriesFields"/>.</summary>
     /// <param name="precisionHeader">The value of <see cref="PrecisionFields.RequestHeader"/>; null where it was not sent.</param>
     /// <param name="usualPrecision">For requests that name none; null leaves it to the measurements.</param>
     /// <param name="deadlineHeader">The value of <see cref="DeadlineFields.RequestHeader"/>; null where it was not sent.</param>
@@ -156,8 +161,9 @@ internal sealed record CompletionCall(CompletionApi Api, InferenceRequest Reques
         return new CompletionCall(api, request, Stream: false, IncludeUsage: false) { Webhook = webhook, Texts = form };
     }
 
+    /// <summary>The model's id; where it is wrong, the fault is noted.</summary>
     /// <param name="deployment">The model that the address names; null where the body does.</param>
-    private static string ReadModel(RequestReader reader, string? deployment)
+    public static string ReadModel(RequestReader reader, string? deployment)
     {
         var (model, faults) = (deployment ?? (reader.Required("model") is { } named ? reader.TextOf(named, "model") ?? "" : ""), reader.Faults);
         if (model.Length is 0 or > LongestModel) faults.Add("model", "'model' must be the id of a served model; GET /v1/models lists them.");

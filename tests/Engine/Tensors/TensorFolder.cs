@@ -94,6 +94,46 @@ internal sealed class TensorFolder : IDisposable
         return folder.Save();
     }
 
+    /// <summary>A score over windows: x [N,steps,width] to y [N,1], the sigmoid of a product, whose kernel for one row has other bits.</summary>
+    public static TensorFolder Window(int steps, int width, int seed = 5)
+    {
+        var random = new Random(seed);
+        return new TensorFolder().Input("x", Float, "N", steps, width).Output("y", Float, "N", 1)
+            .Constant("w", [steps * width, 1], [.. Enumerable.Range(0, steps * width).Select(_ => random.NextSingle() - 0.5f)])
+            .Indices("flat", 0, steps * width).Node("Reshape", "x", "flat", "row").Node("MatMul", "row", "w", "p").Node("Sigmoid", "p", "y").Save();
+    }
+
+    /// <summary>The sums of the channels, [N,width,steps] to [N,width].</summary>
+    public static TensorFolder Channels(int width, int steps) => new TensorFolder()
+        .Input("x", Float, "N", width, steps).Output("y", Float, "N", width).Indices("axis", 2)
+        .Node("ReduceSum", "x", "axis", "sums").Node("Squeeze", "sums", "axis", "y").Save();
+
+    /// <summary>Two convolutions over time and a mean of them, [N,width,steps] to a score [N,1].</summary>
+    public static TensorFolder Convolutions(int width, int steps, int channels)
+    {
+        const int Kernel = 5;
+        var random = new Random(5);
+        float[] Random(int count, int fanIn) => [.. Enumerable.Range(0, count).Select(_ => (random.NextSingle() - 0.5f) * 2 / MathF.Sqrt(fanIn))];
+        return new TensorFolder().Input("x", Float, "N", width, steps).Output("y", Float, "N", 1)
+            .Constant("a", [channels, width, Kernel], Random(channels * width * Kernel, width * Kernel))
+            .Constant("b", [channels, channels, Kernel], Random(channels * channels * Kernel, channels * Kernel))
+            .Constant("c", [channels, 1], Random(channels, 1))
+            .Node("Conv", "x", "a", "first").Node("Relu", "first", "heard").Node("Conv", "heard", "b", "second").Node("Relu", "second", "seen")
+            .Node("GlobalAveragePool", "seen", "mean").Node("Flatten", "mean", "row").Node("MatMul", "row", "c", "p")
+            .Node("Sigmoid", "p", "y").Save();
+    }
+
+    /// <summary>A state that halves and takes the event in, h [N,width] to hn; the score is its sum.</summary>
+    public static TensorFolder Recurrent(int width, string state = "h", string next = "hn") => new TensorFolder()
+        .Input("x", Float, "N", width).Input(state, Float, "N", width).Output("y", Float, "N", 1).Output(next, Float, "N", width)
+        .Constant("half", [], 0.5f).Indices("axis", 1).Node("Mul", state, "half", "less").Node("Add", "less", "x", next)
+        .Node("ReduceSum", next, "axis", "y").Save();
+
+    /// <summary>Counts windows of one number, [N,steps] to [N,1], and can't be run where the first is beyond a table of four.</summary>
+    public static TensorFolder Fragile(int steps) => new TensorFolder().Input("x", Float, "N", steps).Output("y", Float, "N", 1)
+        .Constant("table", [4, 1], 0, 1, 2, 3).Indices("axis", 1).Indices("zero", 0).Node("Gather", "x", "zero", "first", ("axis", 1))
+        .Node("Cast", "first", "index", ("to", Long)).Node("Squeeze", "index", "axis", "one").Node("Gather", "table", "one", "y").Save();
+
     /// <summary>A file beside the graph.</summary>
     public TensorFolder With(string name, string content)
     {
@@ -168,6 +208,20 @@ internal sealed class TensorFolder : IDisposable
     private TensorFolder Node(string type, params string[] names)
     {
         _graph.Node.Add(new NodeProto { OpType = type, Input = { names[..^1] }, Output = { names[^1] } });
+        return this;
+    }
+
+    private TensorFolder Node(string type, string input, string output, (string Name, int Value) attribute) =>
+        Node(type, [input, output], attribute);
+
+    private TensorFolder Node(string type, string input, string other, string output, (string Name, int Value) attribute) =>
+        Node(type, [input, other, output], attribute);
+
+    private TensorFolder Node(string type, string[] names, (string Name, int Value) attribute)
+    {
+        Node(type, names);
+        var kind = AttributeProto.Types.AttributeType.Int;
+        _graph.Node[^1].Attribute.Add(new AttributeProto { Name = attribute.Name, I = attribute.Value, Type = kind });
         return this;
     }
 
