@@ -20,7 +20,8 @@ public static class ByteElements
     public static bool TryTake(ref ReadOnlySpan<byte> content, out ReadOnlySpan<byte> element)
     {
         element = default;
-        if (content.Length < Length || BinaryPrimitives.ReadUInt32LittleEndian(content) is var length && length > content.Length - Length) return false;
+        if (content.Length < Length || BinaryPrimitives.ReadUInt32LittleEndian(content) is var length && length > content.Length - Length)
+            return false;
         element = content.Slice(Length, (int)length);
         content = content[(Length + element.Length)..];
         return true;
