@@ -33,7 +33,8 @@ public static class EncodedImage
         }
 
         if (text.Length == 0 || ImageFormat.Find(text) is not null || !Ascii.IsValid(text)) return content;
-        if (Decode(text) is { } file) return file;
+        // Words may be base64 by chance.
+        if (Decode(text) is { } file && ImageFormat.Find(file) is not null) return file;
         fault = $"is neither a file nor base64: {Forms}";
         return ReadOnlyMemory<byte>.Empty;
     }

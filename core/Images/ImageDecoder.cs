@@ -65,7 +65,9 @@ public static class ImageDecoder
         foreach (ref var pixel in pixels)
         {
             var alpha = pixel >> 24;
-            if (alpha < 255) pixel = Opaque | Over(pixel & 255, alpha) | Over((pixel >> 8) & 255, alpha) << 8 | Over((pixel >> 16) & 255, alpha) << 16;
+            if (alpha == 255) continue;
+            var (red, green, blue) = (Over(pixel & 255, alpha), Over((pixel >> 8) & 255, alpha), Over((pixel >> 16) & 255, alpha));
+            pixel = Opaque | red | green << 8 | blue << 16;
         }
     }
 

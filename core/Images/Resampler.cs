@@ -4,9 +4,9 @@ using R1Serverless.Models.Images;
 namespace R1Serverless.Images;
 
 /// <summary>
-/// Resizes as Pillow does, to the bit: Image.resize for 8-bit images, https://github.com/python-pillow/Pillow/blob/main/src/libImaging/Resample.c. Each
-/// pixel is a weighted sum of those under a window that grows with the reduction; first along rows, then along columns, with sums rounded to 8 bits
-/// after each.
+/// Resizes as Pillow does, to the bit: Image.resize for 8-bit images,
+/// https://github.com/python-pillow/Pillow/blob/main/src/libImaging/Resample.c. Each pixel is a weighted sum of those under a window that grows with
+/// the reduction; first along rows, then along columns, with sums rounded to 8 bits after each.
 /// </summary>
 public static class Resampler
 {

@@ -178,7 +178,8 @@ public sealed class ImageEndpointTests : IAsyncLifetime
         var link = Path.Combine(_links, TestServer.Model);
         Directory.CreateSymbolicLink(link, _folders[0].Path);
         var folder = ModelFolder.Open(link);
-        await using LocalInference inference = new([LoadedVariant.OpenAlone(
+        // The worker's server ends it.
+        LocalInference inference = new([LoadedVariant.OpenAlone(
             folder, folder.Manifest.Variants[0], new RuntimeOptions { Threads = 1 }, new EngineOptions(), TimeProvider.System)]);
         await using var gateway = await TestServer.StartApartAsync(inference);
         var direct = await SendAsync("/classify?model=colours", Pictures.Png, "image/png");

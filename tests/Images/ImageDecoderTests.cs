@@ -188,6 +188,7 @@ public sealed class ImageDecoderTests
     /// <summary>With a segment of EXIF behind the JPEG's first mark.</summary>
     private static byte[] WithOrientation(byte[] jpeg, int tag) =>
     [
-        .. jpeg[..2], 0xFF, 0xE1, 0, 34, .. "Exif\0\0MM\0*"u8, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, (byte)tag, 0, 0, 0, 0, 0, 0, .. jpeg[2..],
+        .. jpeg[..2], 0xFF, 0xE1, 0, 34, .. "Exif\0\0MM\0*"u8, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, (byte)tag, 0, 0, 0, 0, 0, 0,
+        .. jpeg[2..],
     ];
 }

@@ -67,7 +67,8 @@ public sealed class ImageTensorTests
         var last = Of(image, config, TensorType.UInt8, isLast: true)!;
         Assert.Equal([1, 4, 5, 3], last.Shape);
         Assert.Equal(Pictures.Rgb(image), last.Data.ToArray());
-        for (var i = 0; i < 20; i++) Assert.Equal(Convert.ToHexString(last.Data.Span.Slice(i * 3, 3)), $"{first[i]:X2}{first[20 + i]:X2}{first[40 + i]:X2}");
+        for (var i = 0; i < 20; i++)
+            Assert.Equal(Convert.ToHexString(last.Data.Span.Slice(i * 3, 3)), $"{first[i]:X2}{first[20 + i]:X2}{first[40 + i]:X2}");
         Assert.Null(Of(image, config, TensorType.UInt8)!.Misfit());
     }
 

@@ -111,7 +111,8 @@ internal static class Pictures
         {
             for (var x = 0L; x < width; x++)
             {
-                var (red, green, blue) = (((x * 7) + (y * 3)) % 256, ((x * x) + (y * y * 5)) / 7 % 256, (((x * 2654435761) + (y * 40503 * 97)) >> 5) % 256);
+                var (red, green) = (((x * 7) + (y * 3)) % 256, ((x * x) + (y * y * 5)) / 7 % 256);
+                var blue = (((x * 2654435761) + (y * 40503 * 97)) >> 5) % 256;
                 pixels[(y * width) + x] = (uint)(red | green << 8 | blue << 16);
             }
         }

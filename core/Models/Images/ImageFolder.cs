@@ -63,8 +63,8 @@ internal static class ImageFolder
                 $"'{input.Name}' of its graph is UINT8, but {ModelFiles.ImageFile} has do_rescale or do_normalize, which make other numbers");
         var (height, width) = isLast ? (input.Dimensions![1], input.Dimensions[2]) : (input.Dimensions![2], input.Dimensions[3]);
         if (steps.Size is { } size && ((height.Size ?? size.Height) != size.Height || (width.Size ?? size.Width) != size.Width))
-            throw new UnservableException($"{ModelFiles.ImageFile} makes images of {size}, but '{input.Name}' of its graph takes {width.Size ?? -1} × "
-                + $"{height.Size ?? -1}");
+            throw new UnservableException(
+                $"{ModelFiles.ImageFile} makes images of {size}, but '{input.Name}' of its graph takes {width.Size ?? -1} × {height.Size ?? -1}");
     }
 
     /// <summary>Labels where the folder names some, or else the vector; null where there is neither.</summary>

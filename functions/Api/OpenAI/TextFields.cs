@@ -61,10 +61,9 @@ internal static class TextFields
             _ => ReadClassify(reader),
         };
         return read is var (prompt, form)
-            ? (prompt with { Truncation = ReadTruncation(reader), RawScores = prompt.RawScores || Scored(api) && reader.Flag(RawScores) == true }, form)
-            : null;
+            ? (prompt with { Truncation = ReadTruncation(reader), RawScores = prompt.RawScores || IsRaw() }, form) : null;
 
-        static bool Scored(CompletionApi api) => api != CompletionApi.Embeddings;
+        bool IsRaw() => api != CompletionApi.Embeddings && reader.Flag(RawScores) == true;
     }
 
     private static (Prompt.Texts, TextForm)? ReadEmbeddings(RequestReader reader)
