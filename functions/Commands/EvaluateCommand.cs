@@ -22,7 +22,8 @@ internal static class EvaluateCommand
     private static readonly Option<FileInfo?> Tasks = new("--tasks")
     {
         Description = $"""JSON lines of "family", "prompt" and "answer". [default: {ModelFiles.EvaluationFile} in the model's folder]"""
-            + " Of a model over tensors: bodies of /v2/models/MODEL/infer, or \"text\" for an encoder; images and series are also tried with noise.",
+            + " Of a model over tensors: bodies of /v2/models/MODEL/infer, \"text\" for an encoder, or a folder of pictures; images "
+            + "and series are also tried with noise.",
         HelpName = "FILE",
     };
 
@@ -61,7 +62,7 @@ internal static class EvaluateCommand
         // First: a device that can't be had is told before anything is built for it.
         var runtime = DeviceOption.ReadAndTell(arguments);
         var tasksPath = arguments.GetValue(Tasks)?.FullName;
-        if (tasksPath is not null && !File.Exists(tasksPath)) throw new FileNotFoundException($"{tasksPath} does not exist.");
+        if (tasksPath is not null && !Path.Exists(tasksPath)) throw new FileNotFoundException($"{tasksPath} does not exist.");
         var folder = Find(arguments.GetRequiredValue(Model), arguments.GetValue(CommonOptions.Data), cancellation);
         EvaluationSettings settings = new()
         {

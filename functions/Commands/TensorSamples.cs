@@ -7,14 +7,20 @@ using R1Serverless.Models.Folders;
 
 namespace R1Serverless.Commands;
 
-/// <summary>Requests that a model over tensors is evaluated with, from a file of JSON lines.</summary>
+/// <summary>Requests that a model over tensors is evaluated with, from a file of JSON lines or a folder of pictures.</summary>
 internal static class TensorSamples
 {
+    /// <summary>Pictures are held in memory as the graph gets them: of more, so many are taken, evenly from all.</summary>
+    private const int MaxPictures = 256;
+
+    private static readonly string[] Extensions = [".png", ".jpg", ".jpeg", ".webp"];
+
     /// <param name="path">Each line is a body of POST /v2/models/{model}/infer, or <c>{"text"}</c> (for a ranker <c>{"text","pair"}</c>) where the
-    /// model is an encoder; empty lines are passed over.</param>
+    /// model is an encoder; empty lines are passed over. Or a folder of pictures, in it and below, for a model of images.</param>
     /// <exception cref="InvalidDataException">A line is something else, or there is none; the message names the file and the line.</exception>
     public static async Task<IReadOnlyList<Prompt>> LoadAsync(string path, ModelFolder folder, CancellationToken cancellationToken)
     {
+        if (Directory.Exists(path)) return await PicturesAsync(path, folder, cancellationToken);
         List<Prompt> samples = [];
         var number = 0;
         await foreach (var line in File.ReadLinesAsync(path, cancellationToken))
@@ -26,6 +32,24 @@ internal static class TensorSamples
         }
 
         return samples.Count > 0 ? samples : throw new InvalidDataException($"{path} holds no samples.");
+    }
+
+    private static async Task<IReadOnlyList<Prompt>> PicturesAsync(string path, ModelFolder folder, CancellationToken cancellationToken)
+    {
+        if (folder.Images is null) throw new InvalidDataException($"{path} is a folder, and {folder.Name} takes no images.");
+        string[] files = [.. Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories)
+            .Where(file => Extensions.Contains(Path.GetExtension(file).ToLowerInvariant())).Order(StringComparer.Ordinal)];
+        if (files.Length == 0) throw new InvalidDataException($"{path} holds no pictures ({string.Join(", ", Extensions)}).");
+        List<Prompt> samples = [];
+        var count = Math.Min(files.Length, MaxPictures);
+        for (var i = 0; i < count; i++)
+        {
+            var file = files[(int)((long)i * files.Length / count)];
+            TextInput input = new(null, Image: await File.ReadAllBytesAsync(file, cancellationToken));
+            samples.Add(new Prompt.Texts(folder.Images.Output?.Task ?? TextTask.Embed, [input]));
+        }
+
+        return samples;
     }
 
     private static Prompt? Tensors(string line, out string? fault)

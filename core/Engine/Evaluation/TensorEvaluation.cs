@@ -1,6 +1,7 @@
 using R1Serverless.Abstractions;
 using R1Serverless.Abstractions.Tensors;
 using R1Serverless.Engine.Devices;
+using R1Serverless.Engine.Images;
 using R1Serverless.Engine.Inference;
 using R1Serverless.Engine.ModelHosting;
 using R1Serverless.Engine.Steps;
@@ -30,7 +31,8 @@ public sealed class TensorEvaluation
     public TensorEvaluation(ModelFolder folder, EvaluationSettings settings, TimeProvider time) =>
         (_folder, _settings, _time, _variants) = (folder, settings, time, ModelEvaluation.VariantsOf(folder, settings));
 
-    /// <param name="samples">At least one request, each <see cref="Prompt.Tensors"/> or <see cref="Prompt.Texts"/>.</param>
+    /// <param name="samples">At least one request, each <see cref="Prompt.Tensors"/> or <see cref="Prompt.Texts"/>, of texts or of one image
+    /// each.</param>
     /// <param name="progress">Told how far each piece of work is; null if nobody watches.</param>
     /// <param name="cancellation">Stops the evaluation.</param>
     /// <exception cref="ModelLoadException">A variant can't be loaded.</exception>
@@ -38,6 +40,7 @@ public sealed class TensorEvaluation
     public async Task<TensorReport> RunAsync(IReadOnlyList<Prompt> samples, IProgress<EvaluationProgress>? progress, CancellationToken cancellation)
     {
         List<(ModelVariant, VariantEvaluation)> measured = [];
+        samples = await ReadImagesAsync(samples, cancellation);
         var exact = Open(_variants[0]);
         await using var first = exact;
         var isOfLabels = await IsOfLabelsAsync(exact, samples[0], cancellation);
@@ -72,6 +75,26 @@ public sealed class TensorEvaluation
         rates ??= (await RatesAsync(exact, exact, samples, progress, cancellation)).Own;
         measured.Insert(0, (_variants[0], Of(exact, samples.Count, [.. levels.Select(_ => 0.0)], sigmas, rates)));
         return new TensorReport(_folder.Name, samples.Count, isOfLabels, measured);
+    }
+
+    /// <summary>Images as the rows that the graph gets of them: noise is added there.</summary>
+    private async Task<IReadOnlyList<Prompt>> ReadImagesAsync(IReadOnlyList<Prompt> samples, CancellationToken cancellation)
+    {
+        if (_folder is not { Images: { } settings, Signature.Inputs: [{ Type: var type }] }) return samples;
+        List<Prompt> read = [];
+        foreach (var sample in samples)
+        {
+            if (sample is not Prompt.Texts { Inputs: [{ Image: { } image }] })
+            {
+                read.Add(sample);
+                continue;
+            }
+
+            var (row, fault) = await ImageReading.ReadAsync(image, settings, type, cancellation);
+            read.Add(new Prompt.Tensors([row ?? throw new InvalidDataException($"Sample {read.Count + 1}: the image {fault}.")]));
+        }
+
+        return read;
     }
 
     private static bool IsNoisy(Prompt sample) => sample is Prompt.Tensors { Inputs: var inputs } && inputs.Any(InputNoise.IsMeasured);
@@ -117,6 +140,7 @@ public sealed class TensorEvaluation
     private async Task<bool> IsOfLabelsAsync(LocalInference inference, Prompt sample, CancellationToken cancellation)
     {
         if (_folder.Encoder is { } encoder && sample is Prompt.Texts) return encoder.Task == TextTask.Classify;
+        if (_folder.Images?.Output is { } made) return made.Task == TextTask.Classify;
         var output = (await AnswerAsync(inference, sample, 0, cancellation))[0];
         return output.Shape is [_, > 1] && (output.Name.Contains("logits", StringComparison.OrdinalIgnoreCase)
             || output.Name.Contains("prob", StringComparison.OrdinalIgnoreCase) || output.Name.Contains("score", StringComparison.OrdinalIgnoreCase));

@@ -16,8 +16,10 @@ internal sealed class ImageRuns(ImageSettings settings, TensorType type, TensorE
 
     /// <summary>The outputs of each image, in the graph's order.</summary>
     /// <param name="field">Names an image by its number in an error.</param>
+    /// <param name="read">Gives the row of an image that was read already, by its number; else null.</param>
     public async Task<(IReadOnlyList<Tensor>[] Rows, InferenceError? Error)> RunAsync(
-        IReadOnlyList<ReadOnlyMemory<byte>> images, int priority, Func<int, string> field, CancellationToken cancellationToken)
+        IReadOnlyList<ReadOnlyMemory<byte>> images, int priority, Func<int, string> field, Func<int, Tensor?> read,
+        CancellationToken cancellationToken)
     {
         var rows = new IReadOnlyList<Tensor>[images.Count];
         InferenceError? error = null;
@@ -27,7 +29,7 @@ internal sealed class ImageRuns(ImageSettings settings, TensorType type, TensorE
             await Parallel.ForAsync(0, images.Count, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = stop.Token },
                 async (i, token) =>
                 {
-                    var (outputs, fault) = await RunAsync(i, images, priority, field, token);
+                    var (outputs, fault) = await RunAsync(i, images, priority, field, read(i), token);
                     if (fault is null) rows[i] = outputs;
                     else if (Interlocked.CompareExchange(ref error, fault, null) is null) await stop.CancelAsync();
                 });
@@ -66,9 +68,10 @@ internal sealed class ImageRuns(ImageSettings settings, TensorType type, TensorE
     }
 
     private async Task<(IReadOnlyList<Tensor> Outputs, InferenceError? Error)> RunAsync(
-        int number, IReadOnlyList<ReadOnlyMemory<byte>> images, int priority, Func<int, string> field, CancellationToken cancellationToken)
+        int number, IReadOnlyList<ReadOnlyMemory<byte>> images, int priority, Func<int, string> field, Tensor? read,
+        CancellationToken cancellationToken)
     {
-        var (row, fault) = await ImageReading.ReadAsync(images[number], settings, type, cancellationToken);
+        var (row, fault) = read is null ? await ImageReading.ReadAsync(images[number], settings, type, cancellationToken) : (read, null);
         if (row is null)
         {
             var name = images.Count == 1 ? "The image" : $"Image {number}";

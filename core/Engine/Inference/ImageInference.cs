@@ -18,7 +18,9 @@ internal sealed class ImageInference(ModelHost host)
         var error = host.Find(request.Model) is var (known, _) ? Misfit(request.Model, prompt, known) : null;
         IReadOnlyList<ReadOnlyMemory<byte>> images = [];
         if (error is null) (images, error) = Images(request.Model, prompt);
-        var placement = error is null ? await host.PlaceAsync(request.Model, request.Precision, cancellationToken) : new Placement(null, error);
+        var noise = await RequestNoise.OfAsync(host, request, [], images, cancellationToken);
+        var placement = error is null ? await host.PlaceAsync(request.Model, request.Precision, cancellationToken, noise.Sigma)
+            : new Placement(null, error);
         using var lease = placement.Lease;
         error ??= placement.Error;
         // Another version may have taken the model over meanwhile.
@@ -34,7 +36,8 @@ internal sealed class ImageInference(ModelHost host)
 
         yield return new InferenceEvent.Admitted(0, lease!.Choice);
         var variant = (LoadedTensors)lease.Variant;
-        var (rows, fault) = await variant.RunAsync(images, 0, number => $"input[{number}]", cancellationToken);
+        var (rows, fault) = await variant.RunAsync(
+            images, 0, number => $"input[{number}]", image => noise.Row(image, variant.Folder), cancellationToken);
         if (fault is not null)
         {
             yield return new InferenceEvent.Failed(fault);

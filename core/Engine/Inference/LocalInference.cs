@@ -38,9 +38,12 @@ public sealed class LocalInference(ModelHost host) : IInference, IAsyncDisposabl
     private async IAsyncEnumerable<InferenceEvent> RunTensorsAsync(InferenceRequest request, Prompt.Tensors prompt,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var error = host.Find(request.Model) is var (folder, _) && folder.Signature is null
+        var folder = host.Find(request.Model)?.Folder;
+        var error = folder is { Signature: null }
             ? new InferenceError(InferenceErrorKind.InvalidRequest, $"'{request.Model}' generates text and takes no tensors.", "model") : null;
-        var placement = error is null ? await host.PlaceAsync(request.Model, request.Precision, cancellationToken, prompt.Inputs)
+        var images = folder is null || error is not null ? [] : LoadedTensors.Images(folder, prompt.Inputs);
+        var noise = await RequestNoise.OfAsync(host, request, prompt.Inputs, images, cancellationToken);
+        var placement = error is null ? await host.PlaceAsync(request.Model, request.Precision, cancellationToken, noise.Sigma)
             : new Placement(null, error);
         using var lease = placement.Lease;
         IReadOnlyList<Tensor> inputs = [];
@@ -51,7 +54,7 @@ public sealed class LocalInference(ModelHost host) : IInference, IAsyncDisposabl
         }
 
         yield return new InferenceEvent.Admitted(0, lease.Choice);
-        (var outputs, error) = await variant.RunAsync(inputs, prompt.Priority, cancellationToken);
+        (var outputs, error) = await variant.RunAsync(inputs, prompt.Priority, image => noise.Row(image, variant.Folder), cancellationToken);
         if (error is not null)
         {
             yield return new InferenceEvent.Failed(error);

@@ -78,27 +78,28 @@ internal sealed class LoadedTensors : LoadedVariant
 
     /// <summary>Gives a request's inputs in the graph's order, or its images as they came, or says what is wrong with them.</summary>
     public InferenceError? TryRead(Prompt.Tensors prompt, out IReadOnlyList<Tensor> inputs) =>
-        AreImages(prompt.Inputs) ? TensorChecks.TryTakeImages(_graph, prompt, out inputs)
+        AreImages(Folder, prompt.Inputs) ? TensorChecks.TryTakeImages(_graph, prompt, out inputs)
         : TensorChecks.TryOrder(_graph, _batching.Reason is null, prompt, out inputs);
 
     /// <summary>Runs the inputs of a request; the outputs are in the graph's order.</summary>
     /// <param name="inputs">What <see cref="TryRead"/> gave.</param>
+    /// <param name="read">Gives the row of an image that was read already, by its number; else null.</param>
     public async Task<(IReadOnlyList<Tensor> Outputs, InferenceError? Error)> RunAsync(IReadOnlyList<Tensor> inputs, int priority,
-        CancellationToken cancellationToken)
+        Func<int, Tensor?> read, CancellationToken cancellationToken)
     {
-        if (!AreImages(inputs)) return await Engine.RunAsync(inputs, priority, cancellationToken);
-        List<ReadOnlyMemory<byte>> images = [];
-        for (var rest = inputs[0].Data; rest.Length > 0;) images.Add(ByteElements.Take(ref rest));
-        var (rows, error) = await RunAsync(images, priority, _ => $"inputs.{inputs[0].Name}", cancellationToken);
+        if (!AreImages(Folder, inputs)) return await Engine.RunAsync(inputs, priority, cancellationToken);
+        var (rows, error) = await RunAsync(Images(Folder, inputs), priority, _ => $"inputs.{inputs[0].Name}", read, cancellationToken);
         return error is null ? ImageRuns.Stack(rows) : ([], error);
     }
 
     /// <summary>Runs encoded images; of each, the outputs in the graph's order.</summary>
     /// <param name="field">Names an image by its number in an error.</param>
+    /// <param name="read">Gives the row of an image that was read already, by its number; else null.</param>
     public Task<(IReadOnlyList<Tensor>[] Rows, InferenceError? Error)> RunAsync(
-        IReadOnlyList<ReadOnlyMemory<byte>> images, int priority, Func<int, string> field, CancellationToken cancellationToken) =>
+        IReadOnlyList<ReadOnlyMemory<byte>> images, int priority, Func<int, string> field, Func<int, Tensor?> read,
+        CancellationToken cancellationToken) =>
         new ImageRuns(Folder.Images!, TensorGraph.TypeOf(_graph.Inputs[0]), Engine, row => TryRead(new Prompt.Tensors([row]), out _))
-            .RunAsync(images, priority, field, cancellationToken);
+            .RunAsync(images, priority, field, read, cancellationToken);
 
     /// <summary>Runs a request's texts; the outputs are those that <see cref="Prompt.Texts"/> names.</summary>
     public Task<(IReadOnlyList<Tensor> Outputs, InferenceError? Error)> RunAsync(EncodedTexts texts, Prompt.Texts prompt,
@@ -109,8 +110,17 @@ internal sealed class LoadedTensors : LoadedVariant
         return TextRuns.RunAsync(texts, prompt, settings, Engine, _graph.Signature, output, cancellationToken);
     }
 
-    private bool AreImages(IReadOnlyList<Tensor> inputs) =>
-        inputs is [{ Type: TensorType.Bytes } only] && only.Name == Folder.Images?.Input;
+    /// <summary>The encoded images of a request that come in the place of its tensors; empty where none do.</summary>
+    public static IReadOnlyList<ReadOnlyMemory<byte>> Images(ModelFolder folder, IReadOnlyList<Tensor> inputs)
+    {
+        List<ReadOnlyMemory<byte>> images = [];
+        if (!AreImages(folder, inputs)) return images;
+        for (var rest = inputs[0].Data; rest.Length > 0;) images.Add(ByteElements.Take(ref rest));
+        return images;
+    }
+
+    private static bool AreImages(ModelFolder folder, IReadOnlyList<Tensor> inputs) =>
+        inputs is [{ Type: TensorType.Bytes } only] && only.Name == folder.Images?.Input;
 
     /// <summary>The outputs that a request asks for, in its order; all of them where it names none.</summary>
     public static IReadOnlyList<Tensor> Select(IReadOnlyList<Tensor> outputs, IReadOnlyList<string> names) =>

@@ -1,10 +1,8 @@
 using System.Runtime.ExceptionServices;
 using R1Serverless.Abstractions;
-using R1Serverless.Abstractions.Tensors;
 using R1Serverless.Abstractions.Threading;
 using R1Serverless.Engine.Devices;
 using R1Serverless.Engine.Steps;
-using R1Serverless.Engine.Tensors;
 using R1Serverless.Models;
 using R1Serverless.Models.Folders;
 using R1Serverless.Scheduling.Series;
@@ -145,12 +143,17 @@ public sealed class ModelHost : IAsyncDisposable
     /// <summary>A model's folder, and its tokenizer and template, loaded or not; null where there is no such model.</summary>
     internal (ModelFolder Folder, HostedText Text)? Find(string model) => _models.Of(model) is [var first, ..] ? (first.Folder, first.Text) : null;
 
-    /// <summary>Chooses the request's variant and waits until it is loaded. The caller disposes the lease when the request has ended.</summary>
-    /// <param name="inputs">Whose noise counts where the model's variants were measured with noise.</param>
-    internal async ValueTask<Placement> PlaceAsync(string model, PrecisionPreference preference, CancellationToken cancellationToken,
-        IReadOnlyList<Tensor>? inputs = null)
+    /// <summary>Whether the noise in a request's inputs tells which variant serves it.</summary>
+    internal bool CountsNoise(string model, PrecisionPreference preference)
     {
-        var noise = inputs is null || preference.Named is not null || !CountsNoise(model) ? null : InputNoise.Of(inputs);
+        lock (_gate) return preference.Named is null && _models.CountsNoise(model);
+    }
+
+    /// <summary>Chooses the request's variant and waits until it is loaded. The caller disposes the lease when the request has ended.</summary>
+    /// <param name="noise">Of the request's inputs, where it <see cref="CountsNoise"/>.</param>
+    internal async ValueTask<Placement> PlaceAsync(string model, PrecisionPreference preference, CancellationToken cancellationToken,
+        double? noise = null)
+    {
         long? blockedSince = null;
         while (true)
         {
@@ -193,11 +196,6 @@ public sealed class ModelHost : IAsyncDisposable
                 Interlocked.Decrement(ref _waiting);
             }
         }
-    }
-
-    private bool CountsNoise(string model)
-    {
-        lock (_gate) return _models.CountsNoise(model);
     }
 
     private static Placement Refused(InferenceErrorKind kind, string message) => new(null, new InferenceError(kind, message, RetryAfter: RetryLater));
