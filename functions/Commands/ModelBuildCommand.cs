@@ -1,10 +1,13 @@
 using System.CommandLine;
+using R1Serverless.Abstractions.Tensors;
 using R1Serverless.Abstractions;
 using R1Serverless.Engine.Devices;
-using R1Serverless.ModelBuilder;
+using R1Serverless.Engine.Evaluation;
 using R1Serverless.ModelBuilder.Tensors;
-using R1Serverless.Models;
+using R1Serverless.ModelBuilder;
 using R1Serverless.Models.Folders;
+using R1Serverless.Models.Layouts;
+using R1Serverless.Models;
 using R1Serverless.Serving;
 using Spectre.Console;
 
@@ -50,19 +53,29 @@ internal static class ModelBuildCommand
         {
             Description = "Leave out what `r1 model prepare` does, for models that will run on another kind of machine.",
         };
+        Option<FileSystemInfo?> calibration = new("--calibration")
+        {
+            Description = "Samples by which the int8 variant of an ONNX file rounds what its convolutions take, some dozens: a folder of pictures, "
+                + "where preprocessor_config.json lies beside the file, or JSON lines as `r1 model evaluate` reads them. Without them convolutions "
+                + "stay fp32.",
+            HelpName = "PATH",
+        };
         Command command = new("build", "Build a checkpoint from Hugging Face into ONNX, or variants of an ONNX file.")
         {
-            source, output, CommonOptions.Data, name, precision, Kv, preload, noPrepare,
+            source, output, CommonOptions.Data, name, precision, Kv, preload, noPrepare, calibration,
         };
-        command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(() => Task.FromResult(Run(
+        command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(async () => Run(
             arguments.GetRequiredValue(source).FullName, arguments.GetValue(output)?.FullName, CommonOptions.Models(arguments),
             arguments.GetValue(name), CommonOptions.ParsePrecisions(arguments.GetValue(precision)), arguments.GetValue(Kv),
-            CommonOptions.ParsePrecisions(arguments.GetValue(preload)), !arguments.GetValue(noPrepare), cancellation))));
+            CommonOptions.ParsePrecisions(arguments.GetValue(preload)), !arguments.GetValue(noPrepare),
+            await CalibrationAsync(arguments.GetRequiredValue(source).FullName, arguments.GetValue(calibration)?.FullName, cancellation),
+            cancellation)));
         return command;
     }
 
     private static int Run(string source, string? output, ModelRepository repository, string? name, IReadOnlyList<Precision> precisions,
-        KvFormat kv, IReadOnlyList<Precision> preloaded, bool prepares, CancellationToken cancellation)
+        KvFormat kv, IReadOnlyList<Precision> preloaded, bool prepares, IReadOnlyList<IReadOnlyList<Tensor>> calibration,
+        CancellationToken cancellation)
     {
         var isGraph = File.Exists(source);
         if (precisions.Count == 0) precisions = isGraph ? [Precision.Fp32] : [Precision.Fp32, Precision.Int8];
@@ -81,7 +94,7 @@ internal static class ModelBuildCommand
                 var bar = context.AddTask(Markup.Escape($"Building {name}"));
                 if (!isGraph)
                     return CheckpointBuilder.Build(source, target, name, TimeProvider.System, precisions, new Bar(bar), cancellation, kv, preloaded);
-                var options = new TensorBuildOptions { Precisions = precisions, Preloaded = preloaded };
+                var options = new TensorBuildOptions { Precisions = precisions, Preloaded = preloaded, Calibration = calibration };
                 notes = TensorModelBuilder.Build(source, target, name, TimeProvider.System, options, new Bar(bar), cancellation).Notes;
                 return ModelFolder.Open(target);
             });
@@ -96,6 +109,16 @@ internal static class ModelBuildCommand
         Console.WriteLine($"  in     {model.Path}");
         Console.WriteLine($"  serve  r1 serve --model {(target == DataFolder.Repository(null).FolderOf(name) ? name : model.Path)}");
         return 0;
+    }
+
+    private static async Task<IReadOnlyList<IReadOnlyList<Tensor>>> CalibrationAsync(string source, string? path, CancellationToken cancellation)
+    {
+        if (path is null) return [];
+        if (!File.Exists(source)) throw new InvalidModelException("--calibration: only an ONNX file is calibrated.");
+        var folder = ModelFolder.Open(TensorCompanions.FolderOf(source));
+        var samples = await SampleInputs.ReadAsync(folder, await TensorSamples.LoadAsync(path, folder, cancellation), cancellation);
+        return [.. samples.Select((sample, i) => sample is Prompt.Tensors { Inputs: var inputs } ? inputs
+            : throw new InvalidDataException($"{path}: sample {i + 1} must be tensors or a picture."))];
     }
 
     private sealed class Bar(ProgressTask task) : IProgress<BuildProgress>

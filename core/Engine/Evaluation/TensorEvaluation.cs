@@ -1,7 +1,6 @@
 using R1Serverless.Abstractions;
 using R1Serverless.Abstractions.Tensors;
 using R1Serverless.Engine.Devices;
-using R1Serverless.Engine.Images;
 using R1Serverless.Engine.Inference;
 using R1Serverless.Engine.ModelHosting;
 using R1Serverless.Engine.Steps;
@@ -40,7 +39,7 @@ public sealed class TensorEvaluation
     public async Task<TensorReport> RunAsync(IReadOnlyList<Prompt> samples, IProgress<EvaluationProgress>? progress, CancellationToken cancellation)
     {
         List<(ModelVariant, VariantEvaluation)> measured = [];
-        samples = await ReadImagesAsync(samples, cancellation);
+        samples = await SampleInputs.ReadAsync(_folder, samples, cancellation);
         var exact = Open(_variants[0]);
         await using var first = exact;
         var isOfLabels = await IsOfLabelsAsync(exact, samples[0], cancellation);
@@ -77,26 +76,6 @@ public sealed class TensorEvaluation
         return new TensorReport(_folder.Name, samples.Count, isOfLabels, measured);
     }
 
-    /// <summary>Images as the rows that the graph gets of them: noise is added there.</summary>
-    private async Task<IReadOnlyList<Prompt>> ReadImagesAsync(IReadOnlyList<Prompt> samples, CancellationToken cancellation)
-    {
-        if (_folder is not { Images: { } settings, Signature.Inputs: [{ Type: var type }] }) return samples;
-        List<Prompt> read = [];
-        foreach (var sample in samples)
-        {
-            if (sample is not Prompt.Texts { Inputs: [{ Image: { } image }] })
-            {
-                read.Add(sample);
-                continue;
-            }
-
-            var (row, fault) = await ImageReading.ReadAsync(image, settings, type, cancellation);
-            read.Add(new Prompt.Tensors([row ?? throw new InvalidDataException($"Sample {read.Count + 1}: the image {fault}.")]));
-        }
-
-        return read;
-    }
-
     private static bool IsNoisy(Prompt sample) => sample is Prompt.Tensors { Inputs: var inputs } && inputs.Any(InputNoise.IsMeasured);
 
     private static Prompt Noisy(Prompt sample, double level, int seed) =>
@@ -111,19 +90,19 @@ public sealed class TensorEvaluation
 
     private VariantEvaluation Of(LocalInference inference, int samples, IReadOnlyList<double> drops, IReadOnlyList<double> sigmas,
         IReadOnlyDictionary<int, double> rates) => new()
-    {
-        Device = inference.Variants[0].Provider.Name,
-        Measured = _time.GetUtcNow(),
-        Tasks = samples,
-        Accuracy = 1 - (drops[0] / 100),
-        AccuracyDrop = drops[0],
-        TokenAgreement = 1 - (drops[0] / 100),
-        KlDivergence = 0,
-        Tolerance = _settings.Tolerance,
-        TokensPerSecond = rates,
-        MemoryBytes = 0,
-        Noise = Rising(sigmas, drops),
-    };
+        {
+            Device = inference.Variants[0].Provider.Name,
+            Measured = _time.GetUtcNow(),
+            Tasks = samples,
+            Accuracy = 1 - (drops[0] / 100),
+            AccuracyDrop = drops[0],
+            TokenAgreement = 1 - (drops[0] / 100),
+            KlDivergence = 0,
+            Tolerance = _settings.Tolerance,
+            TokensPerSecond = rates,
+            MemoryBytes = 0,
+            Noise = Rising(sigmas, drops),
+        };
 
     /// <summary>Where the samples' own details hide what was added, there is nothing to tell levels apart by.</summary>
     private static List<NoisePoint> Rising(IReadOnlyList<double> sigmas, IReadOnlyList<double> drops)
@@ -156,7 +135,7 @@ public sealed class TensorEvaluation
         IReadOnlyList<Tensor>? outputs = null;
         await foreach (var inferenceEvent in inference.RunAsync(request, cancellation))
         {
-            if (inferenceEvent is InferenceEvent.Failed { Error: var error})
+            if (inferenceEvent is InferenceEvent.Failed { Error: var error })
                 throw new InvalidDataException($"Sample {number + 1} was refused: {error.Message}");
             if (inferenceEvent is InferenceEvent.Outputs given) outputs = given.Tensors;
         }

@@ -14,7 +14,7 @@ public sealed record TensorBuildOptions
     /// variant.</summary>
     public IReadOnlyList<IReadOnlyList<Tensor>> Calibration { get; init; } = [];
 
-    /// <summary>Paths of files that the folder gets too: labels, tokenizer, what says how inputs are prepared.</summary>
+    /// <summary>Paths of files that the folder gets beside those that <see cref="Models.Layouts.TensorCompanions"/> finds.</summary>
     public IReadOnlyList<string> Files { get; init; } = [];
 
     /// <summary>The variants that servers load at their start.</summary>

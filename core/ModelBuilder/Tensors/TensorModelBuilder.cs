@@ -3,6 +3,7 @@ using System.Text;
 using R1Serverless.Abstractions;
 using R1Serverless.ModelBuilder.Graphs;
 using R1Serverless.Models;
+using R1Serverless.Models.Layouts;
 using R1Serverless.Storage.Files;
 
 namespace R1Serverless.ModelBuilder.Tensors;
@@ -59,7 +60,8 @@ public static class TensorModelBuilder
                 relay.Finished(precision);
             }
 
-            foreach (var file in options.Files) File.Copy(file, Path.Combine(work.Done, Path.GetFileName(file)));
+            foreach (var file in TensorCompanions.Of(source)) Copy(Path.Combine(TensorCompanions.FolderOf(source), file), work.Done, file);
+            foreach (var file in options.Files) Copy(file, work.Done, Path.GetFileName(file));
             var manifest = new ModelManifest
             {
                 Format = ModelManifest.CurrentFormat,
@@ -93,6 +95,13 @@ public static class TensorModelBuilder
         }
 
         return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    private static void Copy(string file, string folder, string name)
+    {
+        var copy = Path.Combine(folder, name);
+        Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+        File.Copy(file, copy, overwrite: true);
     }
 
     /// <summary>Progress in bytes of the source: each variant's share of them, and as many for its calibration.</summary>

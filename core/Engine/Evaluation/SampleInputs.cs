@@ -1,0 +1,31 @@
+using R1Serverless.Abstractions;
+using R1Serverless.Engine.Images;
+using R1Serverless.Models.Folders;
+
+namespace R1Serverless.Engine.Evaluation;
+
+/// <summary>Samples of requests as the graph gets them.</summary>
+public static class SampleInputs
+{
+    /// <summary>Images become the rows that the graph gets of them; other samples stay.</summary>
+    /// <param name="samples">Of images one each.</param>
+    /// <exception cref="InvalidDataException">An image can't be read; the message names the sample by its number from 1.</exception>
+    public static async Task<IReadOnlyList<Prompt>> ReadAsync(ModelFolder folder, IReadOnlyList<Prompt> samples, CancellationToken cancellation)
+    {
+        if (folder is not { Images: { } settings, Signature.Inputs: [{ Type: var type }] }) return samples;
+        List<Prompt> read = [];
+        foreach (var sample in samples)
+        {
+            if (sample is not Prompt.Texts { Inputs: [{ Image: { } image }] })
+            {
+                read.Add(sample);
+                continue;
+            }
+
+            var (row, fault) = await ImageReading.ReadAsync(image, settings, type, cancellation);
+            read.Add(new Prompt.Tensors([row ?? throw new InvalidDataException($"Sample {read.Count + 1}: the image {fault}.")]));
+        }
+
+        return read;
+    }
+}
