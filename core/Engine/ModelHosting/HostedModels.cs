@@ -1,11 +1,12 @@
 using R1Serverless.Abstractions;
+using R1Serverless.Abstractions.Threading;
 using R1Serverless.Engine.Devices;
 using R1Serverless.Models;
 using R1Serverless.Models.Folders;
 
 namespace R1Serverless.Engine.ModelHosting;
 
-/// <summary>The models of a host with their variants, and which of them a request gets. Asked under the host's lock.</summary>
+/// <summary>The models of a host with their variants, and which of them a request gets. Asked under <see cref="Gate"/>.</summary>
 internal sealed class HostedModels
 {
     private readonly Dictionary<string, HostedVariant[]> _models;
@@ -22,6 +23,12 @@ internal sealed class HostedModels
         _models = variants.GroupBy(one => one.Folder.Name, StringComparer.Ordinal)
             .ToDictionary(group => group.Key, group => group.ToArray(), StringComparer.Ordinal);
     }
+
+    /// <summary>Guards everything here, and what changes of the variants.</summary>
+    public Lock Gate { get; } = new();
+
+    /// <summary>Set when there may be room: a load has ended, well or not, or a variant has left or is idle.</summary>
+    public AsyncSignal Room { get; } = new();
 
     /// <summary>Every variant, in the order of the models and of their manifests; after them those of versions that come and go.</summary>
     public IEnumerable<HostedVariant> All => _models.Values.SelectMany(variants => variants).Concat(_beside);

@@ -1,6 +1,5 @@
 using System.Runtime.ExceptionServices;
 using R1Serverless.Abstractions;
-using R1Serverless.Abstractions.Threading;
 using R1Serverless.Engine.Devices;
 using R1Serverless.Engine.Steps;
 using R1Serverless.Models;
@@ -21,10 +20,8 @@ public sealed class ModelHost : IAsyncDisposable
 {
     private static readonly TimeSpan RetryLater = TimeSpan.FromSeconds(5);
 
-    private readonly Lock _gate = new();
     private readonly HostedModels _models;
     private readonly ModelHostOptions _options;
-    private readonly AsyncSignal _room = new();
     private readonly VariantLoader _loads;
     private readonly VersionSwap _swap;
     private readonly TimeProvider _time;
@@ -43,8 +40,8 @@ public sealed class ModelHost : IAsyncDisposable
 
     internal ModelHost(HostedModels models, ModelHostOptions options, VariantOpener open, TimeProvider time)
     {
-        (_models, _options, _time, _loads) = (models, options, time, new VariantLoader(models, options, open, _room, _gate, time));
-        _swap = new VersionSwap(models, options, _loads, _room, _gate, time);
+        (_models, _options, _time, _loads) = (models, options, time, new VariantLoader(models, options, open, time));
+        _swap = new VersionSwap(models, options, _loads, time);
     }
 
     /// <summary>Every variant, in the order of the models and of their manifests; after them those of versions that come and go.</summary>
@@ -52,7 +49,7 @@ public sealed class ModelHost : IAsyncDisposable
     {
         get
         {
-            lock (_gate) return [.. _models.All.Select(one => one.Status)];
+            lock (_models.Gate) return [.. _models.All.Select(one => one.Status)];
         }
     }
 
@@ -61,7 +58,7 @@ public sealed class ModelHost : IAsyncDisposable
     {
         get
         {
-            lock (_gate) return _models.Device;
+            lock (_models.Gate) return _models.Device;
         }
     }
 
@@ -90,7 +87,7 @@ public sealed class ModelHost : IAsyncDisposable
     /// <summary>To be asked before several are loaded that are to stay: one that left for another would not be missed before a request is.</summary>
     public StartFit Fit(IReadOnlyList<(string Model, PrecisionPreference Wish)> together)
     {
-        lock (_gate) return PreloadFit.Choose(_models, together, _options.MemoryBytes);
+        lock (_models.Gate) return PreloadFit.Choose(_models, together, _options.MemoryBytes);
     }
 
     /// <summary>Loads the variant that a request with this wish would get, unless it is loaded.</summary>
@@ -101,7 +98,7 @@ public sealed class ModelHost : IAsyncDisposable
         placement.Lease?.Dispose();
         if (placement.Error is not { } error) return;
         Exception? fault;
-        lock (_gate) fault = _models.Of(model).Where(one => preference.Named is not { } named || one.Variant.Precision == named)
+        lock (_models.Gate) fault = _models.Of(model).Where(one => preference.Named is not { } named || one.Variant.Precision == named)
             .Select(one => one.Failure).OfType<Exception>().FirstOrDefault();
         if (fault is not null) ExceptionDispatchInfo.Throw(fault);
         throw new ModelLoadException(error.Message);
@@ -124,16 +121,16 @@ public sealed class ModelHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Task[] pending;
-        lock (_gate)
+        lock (_models.Gate)
         {
             _stopping = true;
             pending = [.. _models.All.SelectMany(one => new[] { one.Loading, one.Unloading }).OfType<Task>()];
-            _room.Set();
+            _models.Room.Set();
         }
 
         await Task.WhenAll(pending);
         HostedVariant[] left;
-        lock (_gate) left = [.. _models.All];
+        lock (_models.Gate) left = [.. _models.All];
         foreach (var one in left)
         {
             if (one.Loaded is { } loaded) await loaded.DisposeAsync();
@@ -146,7 +143,7 @@ public sealed class ModelHost : IAsyncDisposable
     /// <summary>Whether the noise in a request's inputs tells which variant serves it.</summary>
     internal bool CountsNoise(string model, PrecisionPreference preference)
     {
-        lock (_gate) return preference.Named is null && _models.CountsNoise(model);
+        lock (_models.Gate) return preference.Named is null && _models.CountsNoise(model);
     }
 
     /// <summary>Chooses the request's variant and waits until it is loaded. The caller disposes the lease when the request has ended.</summary>
@@ -160,8 +157,8 @@ public sealed class ModelHost : IAsyncDisposable
             HostedVariant one;
             VariantChoice choice;
             Task<bool>? loading;
-            var seen = _room.Version;
-            lock (_gate)
+            var seen = _models.Room.Version;
+            lock (_models.Gate)
             {
                 if (_stopping) return Refused(InferenceErrorKind.Unavailable, "The worker is shutting down.");
                 if (_models.Choose(model, preference, noise, out var chosen, out var reason) is { } error) return new Placement(null, error);
@@ -183,7 +180,7 @@ public sealed class ModelHost : IAsyncDisposable
                 {
                     blockedSince ??= _time.GetTimestamp();
                     var left = _options.Patience - _time.GetElapsedTime(blockedSince.Value);
-                    if (!await _room.WaitAsync(seen, left > TimeSpan.Zero ? left : TimeSpan.Zero, _time, cancellationToken))
+                    if (!await _models.Room.WaitAsync(seen, left > TimeSpan.Zero ? left : TimeSpan.Zero, _time, cancellationToken))
                         return Refused(InferenceErrorKind.Unavailable, "Other models are busy and hold the memory that this one needs. Retry later.");
                 }
                 else if (await UntilLoadedAsync(one, loading, cancellationToken))
@@ -214,12 +211,12 @@ public sealed class ModelHost : IAsyncDisposable
 
     private void Release(HostedVariant one)
     {
-        lock (_gate)
+        lock (_models.Gate)
         {
             one.LastUse = ++_uses;
             if (--one.Leases > 0) return;
             _loads.Retire(one);
-            _room.Set();
+            _models.Room.Set();
         }
     }
 

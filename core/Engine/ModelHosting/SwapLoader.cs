@@ -1,5 +1,4 @@
 using R1Serverless.Abstractions;
-using R1Serverless.Abstractions.Threading;
 
 namespace R1Serverless.Engine.ModelHosting;
 
@@ -8,11 +7,10 @@ namespace R1Serverless.Engine.ModelHosting;
 /// only while its end, and that of whatever is idle, would make room enough, and no longer than <see cref="ModelHostOptions.RunDry"/>: what others
 /// hold does not come free by holding requests back.
 /// </summary>
-/// <param name="gate">The host's lock.</param>
 /// <param name="wanted">Leased, so that none leaves for another's load.</param>
 /// <param name="old">The variants of the version that serves.</param>
 internal sealed class SwapLoader(
-    HostedModels models, ModelHostOptions options, VariantLoader loads, AsyncSignal room, Lock gate, TimeProvider time,
+    HostedModels models, ModelHostOptions options, VariantLoader loads, TimeProvider time,
     HostedVariant[] wanted, HostedVariant[] old, Action<string> onWaiting)
 {
     private readonly string _model = wanted[0].Folder.Name;
@@ -62,7 +60,7 @@ internal sealed class SwapLoader(
             said = wait;
             since ??= time.GetTimestamp();
             var left = (wait == Wait.Dry ? options.RunDry : options.Patience) - time.GetElapsedTime(since.Value);
-            if (await room.WaitAsync(seen, left > TimeSpan.Zero ? left : TimeSpan.Zero, time, cancellationToken)) continue;
+            if (await models.Room.WaitAsync(seen, left > TimeSpan.Zero ? left : TimeSpan.Zero, time, cancellationToken)) continue;
             return wait == Wait.Dry
                 ? SwapOutcome.Later(
                     $"{Unfit()}, whose requests did not end within {options.RunDry.TotalMinutes:0.#} minutes: "
@@ -74,7 +72,7 @@ internal sealed class SwapLoader(
 
     private (Task<bool>? Loading, Wait Wait, long Seen) Begin(HostedVariant one)
     {
-        lock (gate)
+        lock (models.Gate)
         {
             var isHeld = models.IsHeld(_model);
             if (!isHeld) loads.TryBegin(one, staying: old);
@@ -82,11 +80,11 @@ internal sealed class SwapLoader(
             {
                 models.Hold(_model, isHeld = !isHeld);
                 // What was held goes on.
-                if (!isHeld) room.Set();
+                if (!isHeld) models.Room.Set();
             }
 
             if (one.Loading is null && isHeld) loads.TryBegin(one);
-            return (one.Loading, isHeld ? Wait.Dry : Wait.Others, room.Version);
+            return (one.Loading, isHeld ? Wait.Dry : Wait.Others, models.Room.Version);
         }
     }
 

@@ -1,5 +1,4 @@
 using R1Serverless.Abstractions;
-using R1Serverless.Abstractions.Threading;
 using R1Serverless.Engine.Devices;
 using R1Serverless.Engine.Runtime;
 
@@ -7,10 +6,8 @@ namespace R1Serverless.Engine.ModelHosting;
 
 /// <summary>Loads and unloads variants within the memory budget: one load per variant at a time and on a thread of its own; idle variants leave for
 /// it, the least recently used first.</summary>
-/// <param name="models">All there are; what changes of them is guarded by <paramref name="gate"/>.</param>
-/// <param name="room">Told when a load has ended, well or not.</param>
-/// <param name="gate">The host's lock.</param>
-internal sealed class VariantLoader(HostedModels models, ModelHostOptions options, VariantOpener open, AsyncSignal room, Lock gate, TimeProvider time)
+/// <param name="models">All there are; what changes of them is guarded by their <see cref="HostedModels.Gate"/>.</param>
+internal sealed class VariantLoader(HostedModels models, ModelHostOptions options, VariantOpener open, TimeProvider time)
 {
     /// <summary>Starts loading, if there is room or idle variants can make it. Under the lock.</summary>
     /// <param name="one">Not loaded, and no load of it under way.</param>
@@ -60,19 +57,19 @@ internal sealed class VariantLoader(HostedModels models, ModelHostOptions option
             var opened = await DedicatedThread.Start($"load {Name(one)}", () => open(one.Folder, one.Variant));
             var loaded = await CompleteAsync(opened, reading);
             string? misplaced;
-            lock (gate) misplaced = models.Settle(loaded.Provider.Name);
+            lock (models.Gate) misplaced = models.Settle(loaded.Provider.Name);
             if (misplaced is not null)
             {
                 await loaded.DisposeAsync();
                 throw new ModelLoadException(misplaced);
             }
 
-            lock (gate)
+            lock (models.Gate)
             {
                 (one.Loaded, one.Loading, one.Failure, models.Device) = (loaded, null, null, loaded.Provider.Name);
                 // Those who asked for it may have left meanwhile: then it can make room for others at once.
                 Retire(one);
-                room.Set();
+                models.Room.Set();
             }
 
             if (loaded.PreparedRefusal is { } refusal)
@@ -90,11 +87,11 @@ internal sealed class VariantLoader(HostedModels models, ModelHostOptions option
         catch (Exception fault)
         {
             FreedMemory.Return();
-            lock (gate)
+            lock (models.Gate)
             {
                 (one.Loading, one.Failure, one.FailedAt) = (null, fault, time.GetTimestamp());
                 Retire(one);
-                room.Set();
+                models.Room.Set();
             }
 
             options.Progress?.Report($"{Name(one)} could not be loaded: {fault.Message}");
@@ -126,11 +123,11 @@ internal sealed class VariantLoader(HostedModels models, ModelHostOptions option
         }
         finally
         {
-            lock (gate)
+            lock (models.Gate)
             {
                 one.Unloading = null;
                 Retire(one);
-                room.Set();
+                models.Room.Set();
             }
         }
 

@@ -1,5 +1,4 @@
 using R1Serverless.Abstractions;
-using R1Serverless.Abstractions.Threading;
 using R1Serverless.Models.Folders;
 
 namespace R1Serverless.Engine.ModelHosting;
@@ -8,8 +7,7 @@ namespace R1Serverless.Engine.ModelHosting;
 /// Takes a model from one version to another. Beside the old one where both fit; else the old one is let run dry first, while new requests wait as
 /// they do for any variant that has no room yet. Until the newcomer is warm nothing of the old one is given up that could not be loaded again.
 /// </summary>
-/// <param name="gate">The host's lock.</param>
-internal sealed class VersionSwap(HostedModels models, ModelHostOptions options, VariantLoader loads, AsyncSignal room, Lock gate, TimeProvider time)
+internal sealed class VersionSwap(HostedModels models, ModelHostOptions options, VariantLoader loads, TimeProvider time)
 {
     // Two models that change at once would each hold the room that the other waits for.
     private readonly SemaphoreSlim _turn = new(1);
@@ -33,7 +31,7 @@ internal sealed class VersionSwap(HostedModels models, ModelHostOptions options,
         CancellationToken cancellationToken)
     {
         HostedVariant[] old, candidates, wanted;
-        lock (gate)
+        lock (models.Gate)
         {
             old = [.. models.Of(next.Name)];
             Precision[] loaded = [.. old.Where(one => one.TakesMemory).Select(one => one.Variant.Precision)];
@@ -50,15 +48,15 @@ internal sealed class VersionSwap(HostedModels models, ModelHostOptions options,
         SwapOutcome? refused;
         try
         {
-            refused = await new SwapLoader(models, options, loads, room, gate, time, wanted, old, onWaiting).RunAsync(cancellationToken);
+            refused = await new SwapLoader(models, options, loads, time, wanted, old, onWaiting).RunAsync(cancellationToken);
         }
         catch (OperationCanceledException)
         {
-            lock (gate) GiveUp(next.Name, candidates, wanted);
+            lock (models.Gate) GiveUp(next.Name, candidates, wanted);
             throw;
         }
 
-        lock (gate)
+        lock (models.Gate)
         {
             if (refused is not null)
             {
@@ -70,7 +68,7 @@ internal sealed class VersionSwap(HostedModels models, ModelHostOptions options,
             models.Hold(next.Name, isHeld: false);
             foreach (var one in wanted) one.Leases--;
             foreach (var one in old) loads.Retire(one);
-            room.Set();
+            models.Room.Set();
             return new SwapOutcome(null, GoneAsync(old));
         }
     }
@@ -102,7 +100,7 @@ internal sealed class VersionSwap(HostedModels models, ModelHostOptions options,
         }
 
         models.Hold(model, isHeld: false);
-        room.Set();
+        models.Room.Set();
     }
 
     private async Task GoneAsync(HostedVariant[] old)
@@ -110,13 +108,13 @@ internal sealed class VersionSwap(HostedModels models, ModelHostOptions options,
         while (true)
         {
             long seen;
-            lock (gate)
+            lock (models.Gate)
             {
                 if (!models.All.Any(old.Contains)) return;
-                seen = room.Version;
+                seen = models.Room.Version;
             }
 
-            await room.WaitAsync(seen, Timeout.InfiniteTimeSpan, time, CancellationToken.None);
+            await models.Room.WaitAsync(seen, Timeout.InfiniteTimeSpan, time, CancellationToken.None);
         }
     }
 }
