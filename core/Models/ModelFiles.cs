@@ -15,6 +15,25 @@ public static class ModelFiles
 
     public const string TokenizerConfigFile = "tokenizer_config.json";
 
+    /// <summary>What a tokenizer is read from, and what its own library puts beside that.</summary>
+    public static IReadOnlyList<string> TokenizerFiles { get; } =
+        [TokenizerFile, SentencePieceFile, VocabularyFile, TokenizerConfigFile, "special_tokens_map.json", "added_tokens.json"];
+
+    /// <summary>sentence-transformers' steps from tokens to a vector.</summary>
+    public const string ModulesFile = "modules.json";
+
+    /// <summary>What sentence-transformers puts before texts.</summary>
+    public const string PromptsFile = "config_sentence_transformers.json";
+
+    /// <summary>How many tokens sentence-transformers reads of a text.</summary>
+    public const string LengthFile = "sentence_bert_config.json";
+
+    /// <summary>A label on each line; the first that is there counts.</summary>
+    public static IReadOnlyList<string> LabelFiles { get; } = ["labels.txt", "labels"];
+
+    /// <summary>How a graph takes the events of series.</summary>
+    public const string SeriesFile = "r1-series.json";
+
     /// <summary>How images become a graph's input.</summary>
     public const string ImageFile = "preprocessor_config.json";
 

@@ -150,20 +150,21 @@ public sealed record VariantEvaluation
     /// or a series. Null for a decoder.</summary>
     public IReadOnlyList<NoisePoint>? Noise { get; init; }
 
-    /// <summary>Greedy tokens that are FP32's, given the same tokens before them, 0 to 1.</summary>
+    /// <summary>Greedy tokens that are FP32's, given the same tokens before them, 0 to 1; of a model over tensors, <see cref="Accuracy"/>.</summary>
     public required double TokenAgreement { get; init; }
 
-    /// <summary>Mean divergence of the next token's distribution from FP32's, in nats.</summary>
+    /// <summary>Mean divergence of the next token's distribution from FP32's, in nats; 0 of a model over tensors, which has none.</summary>
     public required double KlDivergence { get; init; }
 
     /// <summary>The drop that was allowed when it was measured, in points; a variant beyond it is never chosen by "auto".</summary>
     public required double Tolerance { get; init; }
 
-    /// <summary>Decoded tokens per second, all rows together, by the number of rows; of a model over tensors, rows per second by requests at
-    /// once.</summary>
+    /// <summary>Decoded tokens per second, all rows together, by the number of rows; of a model over tensors, requests per second by
+    /// requests at once.</summary>
     public required IReadOnlyDictionary<int, double> TokensPerSecond { get; init; }
 
-    /// <summary>What the process grew by when the variant was loaded and ran its largest batch, in bytes.</summary>
+    /// <summary>What the process grew by when the variant was loaded and ran its largest batch, in bytes; 0 where that was not measured, as of a
+    /// model over tensors.</summary>
     public required long MemoryBytes { get; init; }
 
     [JsonIgnore]

@@ -74,7 +74,7 @@ public sealed record VariantSelection(ModelVariant? Variant, string Reason, Infe
         }
 
         var rank = best == eligible[0] ? "fastest" : "fastest loaded";
-        var unit = best.Evaluation.Noise is null ? "tokens" : "rows";
+        var unit = best.Evaluation.Noise is null ? "tokens" : "requests";
         return new VariantSelection(best.Variant, Invariant($"{rank} within {limit}: {best.Speed:N0} {unit}/s{Drop(best)}"));
     }
 

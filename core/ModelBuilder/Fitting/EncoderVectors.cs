@@ -16,17 +16,10 @@ namespace R1Serverless.ModelBuilder.Fitting;
 /// <summary>Vectors of texts by an encoder: those that its folder describes, with the length 1.</summary>
 internal sealed class EncoderVectors : IVectorSource
 {
-    private const string Graphs = "model.onnx", LengthFile = "sentence_bert_config.json", Architectures = "architectures",
-        Classifies = "ForSequenceClassification";
+    private const string Graphs = "model.onnx", Architectures = "architectures", Classifies = "ForSequenceClassification";
 
     /// <summary>Texts of a request, and how many are worth a measurement of lanes.</summary>
     private const int AtOnce = 256, Many = 500;
-
-    private static readonly string[] TokenizerFiles =
-    [
-        ModelFiles.TokenizerFile, ModelFiles.VocabularyFile, ModelFiles.TokenizerConfigFile, ModelFiles.SentencePieceFile, "special_tokens_map.json",
-        "added_tokens.json",
-    ];
 
     private readonly TextSamples _samples;
     private readonly ModelFolder _encoder;
@@ -93,9 +86,9 @@ internal sealed class EncoderVectors : IVectorSource
 
     private void WriteTokenizer(string folder)
     {
-        foreach (var file in TokenizerFiles.Where(file => File.Exists(Path.Combine(_encoder.Path, file))))
+        foreach (var file in ModelFiles.TokenizerFiles.Where(file => File.Exists(Path.Combine(_encoder.Path, file))))
             File.Copy(Path.Combine(_encoder.Path, file), Path.Combine(folder, file));
-        File.WriteAllText(Path.Combine(folder, LengthFile), $$"""{"max_seq_length":{{_settings.MaxLength}}}""");
+        File.WriteAllText(Path.Combine(folder, ModelFiles.LengthFile), $$"""{"max_seq_length":{{_settings.MaxLength}}}""");
     }
 
     private async Task<float[]> RunAsync(LocalInference inference, string model, string[] texts, int first, CancellationToken cancellation)

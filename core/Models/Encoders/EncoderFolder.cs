@@ -9,7 +9,6 @@ namespace R1Serverless.Models.Encoders;
 internal static class EncoderFolder
 {
     private const string InputIds = "input_ids", WholePipeline = "sentence_embedding", LastState = "last_hidden_state", Logits = "logits";
-    private const string LengthFile = "sentence_bert_config.json";
 
     /// <summary>Of BERT and most that follow it, where nothing says how long a text may be.</summary>
     private const int UsualLength = 512;
@@ -79,7 +78,7 @@ internal static class EncoderFolder
         if (positions is { } all && Offset.Contains(config!.Value.FindString("model_type"), StringComparer.Ordinal))
             positions = all - (config.Value.FindInteger("pad_token_id", 0) ?? 1) - 1;
         var longest = positions ?? (config is null ? UsualLength : int.MaxValue);
-        if (Find(folder, LengthFile)?.FindInteger("max_seq_length", 1) is { } own) return Math.Min(own, longest);
+        if (Find(folder, ModelFiles.LengthFile)?.FindInteger("max_seq_length", 1) is { } own) return Math.Min(own, longest);
         var tokenizer = Find(folder, ModelFiles.TokenizerConfigFile)?.FindNumber("model_max_length", 1, double.MaxValue);
         if (tokenizer < LongestLength) longest = Math.Min(longest, (int)tokenizer.Value);
         return longest == int.MaxValue ? UsualLength : longest;

@@ -7,7 +7,6 @@ namespace R1Serverless.Models.Encoders;
 /// <param name="Refusal">Why that can't be done here, in words; null where it can.</param>
 internal sealed record SentenceModules(IReadOnlyList<Pooling> Poolings, bool Normalizes, string Prompt, string? Refusal)
 {
-    private const string ModulesFile = "modules.json", PromptsFile = "config_sentence_transformers.json";
 
     private static readonly (string Field, Pooling Pooling)[] Modes =
     [
@@ -20,7 +19,7 @@ internal sealed record SentenceModules(IReadOnlyList<Pooling> Poolings, bool Nor
     /// <exception cref="InvalidModelException">A file is damaged.</exception>
     public static SentenceModules? Read(string folder)
     {
-        var path = Path.Combine(folder, ModulesFile);
+        var path = Path.Combine(folder, ModelFiles.ModulesFile);
         if (!File.Exists(path)) return null;
         var prompt = ReadPrompt(folder);
         var (poolings, normalizes, includesPrompt) = ((IReadOnlyList<Pooling>?)null, false, true);
@@ -41,11 +40,11 @@ internal sealed record SentenceModules(IReadOnlyList<Pooling> Poolings, bool Nor
                     normalizes = true;
                     break;
                 default:
-                    return Refused($"{ModulesFile} has a module '{type}', which is not in its graph");
+                    return Refused($"{ModelFiles.ModulesFile} has a module '{type}', which is not in its graph");
             }
         }
 
-        if (poolings is null) return Refused($"{ModulesFile} has no pooling");
+        if (poolings is null) return Refused($"{ModelFiles.ModulesFile} has no pooling");
         return prompt.Length > 0 && !includesPrompt ? Refused($"its prompt '{prompt}' would have to be left out of the pooling")
             : new SentenceModules(poolings, normalizes, prompt, null);
 
@@ -84,7 +83,7 @@ internal sealed record SentenceModules(IReadOnlyList<Pooling> Poolings, bool Nor
     /// <summary>The prompt that every text gets which asks for no other.</summary>
     private static string ReadPrompt(string folder)
     {
-        var path = Path.Combine(folder, PromptsFile);
+        var path = Path.Combine(folder, ModelFiles.PromptsFile);
         if (!File.Exists(path)) return "";
         var config = JsonFields.Load(path);
         return config.FindString("default_prompt_name") is { } name

@@ -10,7 +10,7 @@ internal static class ImageFolder
 {
     private const int Channels = 3;
 
-    private static readonly string[] LabelFiles = ["labels.txt", "labels"], Vectors = ["image_embeds", "pooler_output"];
+    private static readonly string[] Vectors = ["image_embeds", "pooler_output"];
 
     /// <summary>How images are read; null where the folder does not say, or as it can't be done exactly.</summary>
     /// <param name="path">Of the graph's file.</param>
@@ -106,7 +106,7 @@ internal static class ImageFolder
     /// <summary>One label a line, the first of score 0; null where there is no such file.</summary>
     private static List<string>? Labels(string folder)
     {
-        var path = LabelFiles.Select(file => Path.Combine(folder, file)).FirstOrDefault(File.Exists);
+        var path = ModelFiles.LabelFiles.Select(file => Path.Combine(folder, file)).FirstOrDefault(File.Exists);
         if (path is null) return null;
         List<string> labels = [.. File.ReadLines(path).Select(line => line.Trim())];
         while (labels is [.., ""]) labels.RemoveAt(labels.Count - 1);

@@ -6,9 +6,8 @@ public static class TensorCompanions
 {
     private static readonly string[] Names =
     [
-        ModelFiles.ConfigFile, ModelFiles.TokenizerFile, ModelFiles.SentencePieceFile, ModelFiles.VocabularyFile, ModelFiles.TokenizerConfigFile,
-        "special_tokens_map.json", ModelFiles.ImageFile, "labels", "labels.txt", "modules.json", "config_sentence_transformers.json",
-        "sentence_bert_config.json", "r1-series.json",
+        .. ModelFiles.TokenizerFiles, .. ModelFiles.LabelFiles, ModelFiles.ConfigFile, ModelFiles.ImageFile, ModelFiles.ModulesFile,
+        ModelFiles.PromptsFile, ModelFiles.LengthFile, ModelFiles.SeriesFile,
     ];
 
     /// <summary>The folder that they lie in: the graph's, or the one above where that is called onnx.</summary>

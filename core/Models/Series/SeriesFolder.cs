@@ -7,7 +7,6 @@ namespace R1Serverless.Models.Series;
 /// <summary>Whether a folder's graph takes series: by r1-series.json, or by the graph's own states.</summary>
 internal static class SeriesFolder
 {
-    public const string FileName = "r1-series.json";
 
     private const string WindowField = "window", Steps = "steps", Stride = "stride", Pad = "pad", Axis = "axis", Input = "input", Output = "output";
     private const string StateField = "state", InputsField = "inputs", ScoreField = "score", Index = "index", Threshold = "threshold";
@@ -20,7 +19,7 @@ internal static class SeriesFolder
     /// <exception cref="InvalidModelException">r1-series.json says what the graph does not have.</exception>
     public static SeriesSettings? Read(string folder, TensorGraph graph)
     {
-        var path = Path.Combine(folder, FileName);
+        var path = Path.Combine(folder, ModelFiles.SeriesFile);
         return File.Exists(path) ? Read(JsonFields.Load(path), graph) : OfGraph(graph);
     }
 

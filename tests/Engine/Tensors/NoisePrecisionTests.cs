@@ -44,7 +44,7 @@ public sealed class NoisePrecisionTests : IDisposable
         var clean = await ChoiceAsync(inference, Image(1), new PrecisionPreference());
         Assert.Equal(Precision.Int8, clean.Precision);
         Assert.Contains(" within 1.2 points at noise ", clean.Reason, StringComparison.Ordinal);
-        Assert.Contains("200 rows/s", clean.Reason, StringComparison.Ordinal);
+        Assert.Contains("200 requests/s", clean.Reason, StringComparison.Ordinal);
         var noisy = AddedNoiseTo(Image(1), 0.6);
         Assert.Equal(Precision.Fp32, (await ChoiceAsync(inference, noisy, new PrecisionPreference())).Precision);
         Assert.Equal(Precision.Int8, (await ChoiceAsync(inference, noisy, new PrecisionPreference(Precision.Int8))).Precision);
