@@ -84,8 +84,8 @@ public sealed record PreparedManifest
     /// <summary>What stands for the plain forms of weights that have only a packed one; null where all have both.</summary>
     public PreparedHole? Hole { get; init; }
 
-    /// <summary>Some of the logits that the plain graph gave for a known prompt: what the prepared one must give when it is loaded.</summary>
-    public required IReadOnlyList<float> GoldenLogits { get; init; }
+    /// <summary>Some of what the plain graph answered to known inputs: what the prepared one must answer when it is loaded.</summary>
+    public required IReadOnlyList<float> GoldenAnswers { get; init; }
 
     /// <summary>The manifest at this path; null where there is none, or none that can be read.</summary>
     public static PreparedManifest? Find(string path)

@@ -75,7 +75,7 @@ public sealed class ClaimCheck(IObjectStore store, int limit)
     {
         try
         {
-            return MessageFormat.ReadRequest((await ClaimAsync(message(), cancellationToken)).Body.Span);
+            return MessageFormat.ReadRequest((await ClaimAsync(message(), cancellationToken)).Body);
         }
         catch (MalformedMessageException)
         {

@@ -9,49 +9,49 @@ namespace R1Serverless.Queues;
 
 /// <summary>What queues, reply channels and the result store hold, as JSON in UTF-8: each object wrapped with the format's version. Fields that a
 /// reader does not know are ignored, so that gateways and workers of neighbouring versions understand each other; another version is
-/// refused.</summary>
+/// refused. Contents of tensors and images follow the JSON as they are: see <see cref="BinaryParts"/>.</summary>
 public static class MessageFormat
 {
     private const int Version = 1;
 
     private static readonly JsonSerializerOptions Json = Options();
 
-    public static byte[] Write(QueuedRequest request) =>
-        JsonSerializer.SerializeToUtf8Bytes(new QueueEnvelope<QueuedRequest>(Version, request), Type<QueuedRequest>());
+    public static byte[] Write(QueuedRequest request) => Write<QueuedRequest>(request);
 
-    public static byte[] Write(InferenceResult result) =>
-        JsonSerializer.SerializeToUtf8Bytes(new QueueEnvelope<InferenceResult>(Version, result), Type<InferenceResult>());
+    public static byte[] Write(InferenceResult result) => Write<InferenceResult>(result);
 
-    public static byte[] Write(IReadOnlyList<Reply> replies) =>
-        JsonSerializer.SerializeToUtf8Bytes(new QueueEnvelope<IReadOnlyList<Reply>>(Version, replies), Type<IReadOnlyList<Reply>>());
+    public static byte[] Write(IReadOnlyList<Reply> replies) => Write<IReadOnlyList<Reply>>(replies);
 
     /// <exception cref="MalformedMessageException">It is no such message; the message says where.</exception>
-    public static QueuedRequest ReadRequest(ReadOnlySpan<byte> json)
+    public static QueuedRequest ReadRequest(ReadOnlyMemory<byte> message)
     {
-        var message = Read(json, Type<QueuedRequest>());
-        if (message.Request is not
+        var queued = Read<QueuedRequest>(message);
+        if (queued.Request is not
             {
                 Prompt: not null, Precision: not null, Sampling.LogitBias: not null, Stop: not null, Owner: not null,
                 Model.Length: > 0, Id.Value.Length: > 0
             })
             throw new MalformedMessageException("the request lacks a field");
-        return message;
+        return queued;
     }
 
     /// <inheritdoc cref="ReadRequest"/>
-    public static InferenceResult ReadResult(ReadOnlySpan<byte> json) => Read(json, Type<InferenceResult>());
+    public static InferenceResult ReadResult(ReadOnlyMemory<byte> message) => Read<InferenceResult>(message);
 
     /// <inheritdoc cref="ReadRequest"/>
-    public static IReadOnlyList<Reply> ReadReplies(ReadOnlySpan<byte> json) => Read(json, Type<IReadOnlyList<Reply>>());
+    public static IReadOnlyList<Reply> ReadReplies(ReadOnlyMemory<byte> message) => Read<IReadOnlyList<Reply>>(message);
 
     private static JsonTypeInfo<QueueEnvelope<T>> Type<T>() => (JsonTypeInfo<QueueEnvelope<T>>)Json.GetTypeInfo(typeof(QueueEnvelope<T>));
 
-    private static T Read<T>(ReadOnlySpan<byte> json, JsonTypeInfo<QueueEnvelope<T>> type)
+    private static byte[] Write<T>(T body) =>
+        BinaryParts.Write(() => JsonSerializer.SerializeToUtf8Bytes(new QueueEnvelope<T>(Version, body), Type<T>()));
+
+    private static T Read<T>(ReadOnlyMemory<byte> message)
         where T : class
     {
         try
         {
-            var envelope = JsonSerializer.Deserialize(json, type);
+            var envelope = BinaryParts.Read(message, json => JsonSerializer.Deserialize(json.Span, Type<T>()));
             if (envelope is null) throw new MalformedMessageException("the message is null");
             if (envelope.Version != Version)
                 throw new MalformedMessageException($"its format is version {envelope.Version}; this build reads {Version}");
@@ -82,6 +82,7 @@ public static class MessageFormat
             AllowOutOfOrderMetadataProperties = true,
         };
         options.Converters.Add(new RequestIdConverter());
+        options.Converters.Add(new BinaryParts());
         options.Converters.Add(new JsonStringEnumConverter<WorkClass>(JsonNamingPolicy.CamelCase));
         options.Converters.Add(new JsonStringEnumConverter<ChatRole>(JsonNamingPolicy.CamelCase));
         options.Converters.Add(new JsonStringEnumConverter<DeltaKind>(JsonNamingPolicy.CamelCase));

@@ -19,7 +19,7 @@ public sealed class ResultStore(IObjectStore store)
 
     /// <summary>Null if the request has not ended, or its result has been purged.</summary>
     public async ValueTask<InferenceResult?> FindAsync(RequestId id, CancellationToken cancellationToken) =>
-        await store.GetAsync(Name(id), cancellationToken) is { } stored ? MessageFormat.ReadResult(stored.Content.Span) : null;
+        await store.GetAsync(Name(id), cancellationToken) is { } stored ? MessageFormat.ReadResult(stored.Content) : null;
 
     public ValueTask<bool> ExistsAsync(RequestId id, CancellationToken cancellationToken) => store.ExistsAsync(Name(id), cancellationToken);
 

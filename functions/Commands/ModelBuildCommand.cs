@@ -105,10 +105,23 @@ internal static class ModelBuildCommand
         foreach (var variant in model.Manifest.Variants)
             Console.WriteLine($"  {PrecisionName.Of(variant.Precision)}   {DisplayFormat.Bytes(variant.Bytes)}{kept}");
         foreach (var note in notes) Console.WriteLine($"  {note}");
-        if (prepares && !isGraph) ModelPrepareCommand.Run(model, [], new RuntimeOptions { Device = DeviceKind.Cpu }, cancellation);
+        if (prepares) Prepare(model, cancellation);
         Console.WriteLine($"  in     {model.Path}");
         Console.WriteLine($"  serve  r1 serve --model {(target == DataFolder.Repository(null).FolderOf(name) ? name : model.Path)}");
         return 0;
+    }
+
+    private static void Prepare(ModelFolder model, CancellationToken cancellation)
+    {
+        try
+        {
+            ModelPrepareCommand.Run(model, [], new RuntimeOptions { Device = DeviceKind.Cpu }, cancellation);
+        }
+        catch (ModelLoadException fault) when (model.Manifest.Kind == ModelKind.Tensors)
+        {
+            // Any graph can be built, but not run without knowing what it is about.
+            Console.WriteLine($"  not prepared: {fault.Message}");
+        }
     }
 
     private static async Task<IReadOnlyList<IReadOnlyList<Tensor>>> CalibrationAsync(string source, string? path, CancellationToken cancellation)

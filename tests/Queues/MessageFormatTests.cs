@@ -153,6 +153,52 @@ public sealed class MessageFormatTests
         Assert.Equal(sent[1].Events, back[1].Events);
     }
 
+    [Fact]
+    public void Contents_of_tensors_and_images_follow_the_JSON_as_they_are()
+    {
+        byte[] data = [.. Enumerable.Range(0, 5_000).Select(i => (byte)i)];
+        Tensor[] tensors = [new("x", TensorType.UInt8, [5_000], data), new("few", TensorType.UInt8, [2], data.AsMemory(0, 2)),
+            new("none", TensorType.Float32, [0], default), new("y", TensorType.UInt8, [300], data.AsMemory(7, 300))];
+        QueuedRequest sent = new() { Request = Full with { Prompt = new Prompt.Tensors(tensors) }, Class = WorkClass.Bulk };
+        var plain = MessageFormat.Write(sent with { Request = Full with { Prompt = new Prompt.Tensors(tensors[1..3]) } });
+        Assert.Equal((byte)'{', plain[0]);
+
+        var message = MessageFormat.Write(sent);
+        Assert.InRange(message.Length, 5_300, plain.Length + 5_300 + 200);
+        var inputs = ((Prompt.Tensors)MessageFormat.ReadRequest(message).Request.Prompt).Inputs;
+        Assert.Equal(tensors.Select(tensor => Convert.ToHexString(tensor.Data.Span)), inputs.Select(tensor => Convert.ToHexString(tensor.Data.Span)));
+        foreach (var length in (int[])[1, 4, 5, 20, 600, message.Length - 301, message.Length - 1])
+            Assert.Throws<MalformedMessageException>(() => MessageFormat.ReadRequest(message.AsMemory(0, length)));
+        // Nothing of one message is left to the next.
+        var json = message.AsMemory(5, message.Length - 5_300 - 5);
+        Assert.Throws<MalformedMessageException>(() => MessageFormat.ReadRequest(json));
+
+        var texts = new Prompt.Texts(TextTask.Embed, [new TextInput(null, Image: data), new TextInput("a")]);
+        var back = (Prompt.Texts)MessageFormat.ReadRequest(
+            MessageFormat.Write(sent with { Request = Full with { Prompt = texts } })).Request.Prompt;
+        Assert.Equal(data, back.Inputs[0].Image!.Value.ToArray());
+        Assert.Null(back.Inputs[1].Image);
+    }
+
+    [Fact]
+    public void Answers_carry_their_tensors_as_they_are()
+    {
+        byte[] data = [.. Enumerable.Range(0, 5_000).Select(i => (byte)i)];
+        Tensor tensor = new("y", TensorType.UInt8, [5_000], data);
+        InferenceResult result = new()
+        {
+            Id = new RequestId("r4"), Outcome = RequestOutcome.Finished, Outputs = [tensor], Usage = new Usage(0, 0, 0),
+        };
+        var message = MessageFormat.Write(result);
+        Assert.InRange(message.Length, 5_000, 5_600);
+        Assert.Equal(data, Assert.Single(MessageFormat.ReadResult(message).Outputs!).Data.ToArray());
+
+        message = MessageFormat.Write([new Reply(result.Id, 1, 0, [new InferenceEvent.Outputs([tensor, tensor with { Name = "z" }])])]);
+        Assert.InRange(message.Length, 10_000, 10_600);
+        var back = (InferenceEvent.Outputs)Assert.Single(Assert.Single(MessageFormat.ReadReplies(message)).Events);
+        Assert.All(back.Tensors, one => Assert.Equal(data, one.Data.ToArray()));
+    }
+
     [Theory]
     [MemberData(nameof(Broken))]
     public void What_is_no_message_is_said_to_be_none(string json) =>

@@ -12,8 +12,11 @@ internal static class BusMessage
     /// <summary>When the first copy was enqueued, by the service's clock.</summary>
     private const string Enqueued = "r1-enqueued";
 
-    public static ServiceBusMessage Of(ReadOnlyMemory<byte> body) =>
-        new(body) { MessageId = Guid.NewGuid().ToString("N"), ContentType = "application/json" };
+    public static ServiceBusMessage Of(ReadOnlyMemory<byte> body) => new(body)
+    {
+        MessageId = Guid.NewGuid().ToString("N"),
+        ContentType = body.Span is [(byte)'{', ..] ? "application/json" : "application/octet-stream",
+    };
 
     /// <summary>A message to take the place of another, delivered again from <paramref name="due"/> on.</summary>
     public static ServiceBusMessage Again(ServiceBusReceivedMessage earlier, DateTimeOffset due)

@@ -66,7 +66,7 @@ internal sealed class ServiceBusQueue(
         try
         {
             var body = await bodies.ClaimAsync(BusMessage.Body(locked.Message), late);
-            var message = MessageFormat.ReadRequest(body.Body.Span);
+            var message = MessageFormat.ReadRequest(body.Body);
             locked.Entity.Hold(locked.Message);
             return new ServiceBusLease(bodies, locked, body with { Body = default }, message, Since(locked.Message, begin))
             { Since = locked.Arrived };

@@ -108,7 +108,7 @@ internal sealed partial class ServiceBusReplies(BusClient bus, string queue, Que
         try
         {
             var body = await bodies.ClaimAsync(BusMessage.Body(message), cancellationToken);
-            var replies = MessageFormat.ReadReplies(body.Body.Span);
+            var replies = MessageFormat.ReadReplies(body.Body);
             await bodies.ReleaseAsync(body, cancellationToken);
             return replies;
         }

@@ -25,10 +25,10 @@ public sealed record ReplyMessage(string Sender, long Number, IReadOnlyList<Repl
         [.. Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{sender} {number}\n")), .. body];
 
     /// <exception cref="MalformedMessageException">It is no such message.</exception>
-    public static ReplyMessage Read(ReadOnlySpan<byte> message)
+    public static ReplyMessage Read(ReadOnlyMemory<byte> message)
     {
-        var end = message.IndexOf((byte)'\n');
-        var head = end is > 0 and < MaxHead ? Encoding.UTF8.GetString(message[..end]).Split(' ') : [];
+        var end = message.Span.IndexOf((byte)'\n');
+        var head = end is > 0 and < MaxHead ? Encoding.UTF8.GetString(message.Span[..end]).Split(' ') : [];
         if (head.Length != 2 || !long.TryParse(head[1], NumberStyles.None, CultureInfo.InvariantCulture, out var number))
             throw new MalformedMessageException("it does not say who sent it");
         return new ReplyMessage(head[0], number, MessageFormat.ReadReplies(message[(end + 1)..]));

@@ -101,7 +101,7 @@ internal sealed partial class StorageLane(
         try
         {
             var claimed = await claims.ClaimAsync(message.Body(), late);
-            var request = MessageFormat.ReadRequest(claimed.Body.Span);
+            var request = MessageFormat.ReadRequest(claimed.Body);
             return new StorageLease(this, message, request, claimed with { Body = default }, leaseTime) { Since = since };
         }
         catch (MalformedMessageException fault)

@@ -168,7 +168,7 @@ internal sealed partial class StorageReplyChannel : IReplyChannel, IAsyncDisposa
         try
         {
             var claimed = await claims.ClaimAsync(message.Body(), cancellationToken);
-            var read = ReplyMessage.Read(claimed.Body.Span);
+            var read = ReplyMessage.Read(claimed.Body);
             lock (order) order.Add(read.Sender, read.Number, read.Replies, Now());
             return claimed;
         }

@@ -1,4 +1,3 @@
-using System.Runtime.Intrinsics.X86;
 using R1Serverless.Abstractions;
 using R1Serverless.Abstractions.Tensors;
 using R1Serverless.Engine.Devices;
@@ -46,7 +45,7 @@ internal sealed class LoadedTensors : LoadedVariant
     {
         var began = time.GetTimestamp();
         var graph = TensorGraph.Read(folder.GraphPath(variant));
-        var layout = LaneLayout.Open(folder.GraphPath(variant), graph, runtime with { ExactSums = NeedsExactSums(folder, variant) });
+        var layout = LaneLayout.Open(folder, variant, graph, TensorRuntime.Of(folder, variant, runtime));
         var loaded = time.GetTimestamp();
         try
         {
@@ -61,6 +60,8 @@ internal sealed class LoadedTensors : LoadedVariant
                     WarmupTime = time.GetElapsedTime(loaded, warmed),
                     SessionAt = loaded,
                     WarmAt = warmed,
+                    IsPrepared = layout.Session.IsPrepared,
+                    PreparedRefusal = layout.PreparedRefusal,
                 },
                 layout.Session.Dispose);
         }
@@ -70,11 +71,6 @@ internal sealed class LoadedTensors : LoadedVariant
             throw;
         }
     }
-
-    /// <summary>Variants built here keep all 8 bits of signed weights, which only processors with dot products add up exactly.</summary>
-    private static bool NeedsExactSums(ModelFolder folder, ModelVariant variant) =>
-        folder.Manifest.Layout == FolderLayout.Built && variant.Precision == Precision.Int8
-            && X86Base.IsSupported && !Processors.Look().HasDotProduct;
 
     /// <summary>Gives a request's inputs in the graph's order, or its images as they came, or says what is wrong with them.</summary>
     public InferenceError? TryRead(Prompt.Tensors prompt, out IReadOnlyList<Tensor> inputs) =>

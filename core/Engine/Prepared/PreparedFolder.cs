@@ -17,7 +17,7 @@ public static class PreparedFolder
     public const string Name = PreparedManifest.FolderName;
 
     /// <summary>Raise it when the same graph would be prepared in another way.</summary>
-    private const int Form = 3;
+    private const int Form = 4;
 
     private const int KeyDigits = 12;
 
@@ -98,7 +98,7 @@ public static class PreparedFolder
     }
 
     /// <summary>What can be seen without reading the weights: the graph's hash and the weights' length. Their content is checked by the golden
-    /// logits once they are loaded.</summary>
+    /// answers once they are loaded.</summary>
     private static string? Damage(string path, PreparedManifest manifest)
     {
         var weights = new FileInfo(Path.Combine(path, PreparedManifest.WeightsFile));

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Microsoft.ML.OnnxRuntime;
 using R1Serverless.Engine.Devices;
 using R1Serverless.Engine.Runtime;
 using R1Serverless.Models;
@@ -19,58 +18,27 @@ public static class VariantRunner
         string? refusal = null;
         if (options.UsePrepared && FindPrepared(folder, variant, options, out refusal) is { } prepared) return prepared;
         foreach (var weights in variant.DataFiles) Readahead.Begin(Path.Combine(folder.Path, weights));
-        var session = OrtSession.Open(folder.GraphPath(variant), options);
+        return Own(OrtSession.Open(folder.GraphPath(variant), options), folder, refusal);
+    }
+
+    /// <inheritdoc cref="PreparedSession.Find"/>
+    public static OrtModelRunner? FindPrepared(ModelFolder folder, ModelVariant variant, RuntimeOptions options, out string? refusal) =>
+        PreparedSession.Find(folder, variant, options, session => Own(session, folder), runner =>
+        {
+            var began = Stopwatch.GetTimestamp();
+            var answers = GoldenAnswers.Run(runner, folder.Config.ContextLength);
+            runner.ProofTime = Stopwatch.GetElapsedTime(began);
+            return answers;
+        }, out refusal);
+
+    /// <param name="session">Of the folder's graph; taken over.</param>
+    /// <param name="refusal">Why it is not what was prepared; null where it is, or where nothing was prepared.</param>
+    /// <exception cref="ModelLoadException">It is no decoder graph.</exception>
+    public static OrtModelRunner Own(OrtSession session, ModelFolder folder, string? refusal = null)
+    {
         try
         {
             return new OrtModelRunner(session, GraphSignature.Read(session.Session, folder.Names)) { PreparedRefusal = refusal };
-        }
-        catch
-        {
-            session.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>What was prepared, if it fits this machine and gives the answers that it must give.</summary>
-    /// <param name="refusal">Why what was prepared is not used; null where it is, or where nothing was prepared.</param>
-    public static OrtModelRunner? FindPrepared(ModelFolder folder, ModelVariant variant, RuntimeOptions options, out string? refusal)
-    {
-        var state = PreparedFolder.Detect(folder, variant, options);
-        refusal = state.Refusal;
-        if (state.Path is null) return null;
-        var graph = Path.Combine(state.Path, PreparedManifest.GraphFile);
-        Readahead.Begin(Path.Combine(state.Path, PreparedManifest.WeightsFile));
-        OrtModelRunner? runner = null;
-        try
-        {
-            runner = OpenPrepared(graph, state.Manifest!.Hole, folder, options);
-            var began = Stopwatch.GetTimestamp();
-            var isSame =
-                GoldenLogitsCheck.IsSame(state.Manifest.GoldenLogits,
-                    GoldenLogitsCheck.Sample(GoldenLogitsCheck.Run(runner, folder.Config.ContextLength)));
-            runner.ProofTime = Stopwatch.GetElapsedTime(began);
-            if (isSame) return runner;
-            refusal = "it does not give the answers that the plain model gave";
-        }
-        catch (Exception fault) when (fault is OnnxRuntimeException or ModelLoadException or IOException or UnauthorizedAccessException)
-        {
-            refusal = fault.Message;
-        }
-
-        runner?.Dispose();
-        return null;
-    }
-
-    /// <summary>A graph that is optimised already.</summary>
-    /// <param name="hole">What stands for the plain forms of its weights; null where they are in the file.</param>
-    /// <exception cref="OnnxRuntimeException">It can't be loaded.</exception>
-    /// <exception cref="ModelLoadException">It is no decoder graph.</exception>
-    public static OrtModelRunner OpenPrepared(string graph, PreparedHole? hole, ModelFolder folder, RuntimeOptions options)
-    {
-        var session = OrtSession.OpenPrepared(graph, hole, options, ExecutionProvider.Preferred(options));
-        try
-        {
-            return new OrtModelRunner(session, GraphSignature.Read(session.Session, folder.Names)) { IsPrepared = true };
         }
         catch
         {

@@ -36,7 +36,7 @@ public sealed class OrtModelRunner : IModelRunner
     public ExecutionProvider Provider => _session.Provider;
 
     /// <summary>Whether the graph is the prepared one.</summary>
-    public bool IsPrepared { get; init; }
+    public bool IsPrepared => _session.IsPrepared;
 
     /// <summary>Why what was prepared is not used, in words; null where it is, or where nothing was prepared.</summary>
     public string? PreparedRefusal { get; init; }

@@ -15,6 +15,9 @@ public sealed class OrtSession : IDisposable
     private OrtSession(InferenceSession session, ExecutionProvider provider, RuntimeOptions options, PlaceholderWeights? placeholders = null) =>
         (Session, Provider, Options, _placeholders) = (session, provider, options, placeholders);
 
+    /// <summary>Whether the graph was optimised and its weights packed before.</summary>
+    public bool IsPrepared { get; private init; }
+
     public InferenceSession Session { get; }
 
     public ExecutionProvider Provider { get; }
@@ -63,7 +66,7 @@ public sealed class OrtSession : IDisposable
         try
         {
             placeholders?.AddTo(settings);
-            return new OrtSession(new InferenceSession(path, settings), provider, options, placeholders);
+            return new OrtSession(new InferenceSession(path, settings), provider, options, placeholders) { IsPrepared = true };
         }
         catch
         {

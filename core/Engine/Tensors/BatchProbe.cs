@@ -14,7 +14,7 @@ internal static class BatchProbe
     private const int Company = 16, Compared = 3;
 
     /// <summary>Sizes that free dimensions are tried with: tokens of a text, or pixels where convolutions need more.</summary>
-    private static readonly int[] Sizes = [8, 32, 64, 224];
+    public static IReadOnlyList<int> Sizes { get; } = [8, 32, 64, 224];
 
     /// <param name="graph">What it takes and gives.</param>
     /// <param name="session">Of the graph.</param>

@@ -1,5 +1,8 @@
 using R1Serverless.Engine.Devices;
+using R1Serverless.Engine.Prepared;
 using R1Serverless.Engine.Runtime;
+using R1Serverless.Models;
+using R1Serverless.Models.Folders;
 using R1Serverless.Models.Layouts;
 
 namespace R1Serverless.Engine.Tensors;
@@ -10,6 +13,10 @@ namespace R1Serverless.Engine.Tensors;
 /// <param name="Reopen">Opens a session of runs by so many threads.</param>
 internal sealed record LaneLayout(TensorSession Session, ExecutionProvider Provider, int Lanes, Func<int, TensorSession> Reopen)
 {
+    /// <summary>Why what was prepared is not used, in words; null where it is, or where nothing was prepared.</summary>
+    public string? PreparedRefusal { get; private init; }
+
+
     /// <summary>Of all threads, runs at once must be so much quicker that a lone request may take longer for it.</summary>
     private const double WorthIt = 1.05;
 
@@ -19,16 +26,26 @@ internal sealed record LaneLayout(TensorSession Session, ExecutionProvider Provi
 
     /// <summary>One run by one thread per lane; on a GPU one lane, since the device runs one after the other.</summary>
     /// <exception cref="ModelLoadException">The graph can't be loaded.</exception>
-    public static LaneLayout Open(string path, TensorGraph graph, RuntimeOptions options)
+    public static LaneLayout Open(ModelFolder folder, ModelVariant variant, TensorGraph graph, RuntimeOptions options)
     {
         string[] outputs = [.. graph.Outputs.Select(output => output.Name)];
-        var session = OrtSession.Open(path, options with { Threads = 1 });
+        string? refusal = null;
+        var session = Open(1, null);
         // The session's own would name the threads of one run.
         var provider = session.Provider.HasOwnMemory ? session.Provider
             : session.Provider with { Description = ExecutionProvider.Cpu(options).Description };
         return new LaneLayout(
             new TensorSession(session, outputs), provider, session.Provider.HasOwnMemory ? 1 : options.EffectiveThreads,
-            threads => new TensorSession(OrtSession.Open(path, options with { Threads = threads }, session.Provider), outputs));
+            threads => new TensorSession(Open(threads, session.Provider), outputs)) { PreparedRefusal = refusal };
+
+        OrtSession Open(int threads, ExecutionProvider? provider)
+        {
+            var path = folder.GraphPath(variant);
+            var runtime = options with { Threads = threads };
+            var prepared = options.UsePrepared ? PreparedSession.Find(
+                folder, variant, runtime, session => session, session => MadeUpAnswers.Of(session, graph), out refusal) : null;
+            return prepared ?? (provider is null ? OrtSession.Open(path, runtime) : OrtSession.Open(path, runtime, provider));
+        }
     }
 
     /// <summary>This layout, or one run by all threads where that is about as quick. Disposes the session of the other one.</summary>

@@ -4,11 +4,14 @@ using R1Serverless.Engine.Runtime;
 
 namespace R1Serverless.Engine.Tensors;
 
-/// <summary>Runs a graph that is no decoder. Owns the session. Any number of threads may run it at the same time.</summary>
-internal sealed class TensorSession(OrtSession session, IReadOnlyList<string> outputs) : IDisposable
+/// <summary>Runs a graph that is no decoder. Owns the session, unless told otherwise. Any number of threads may run it at the same time.</summary>
+internal sealed class TensorSession(OrtSession session, IReadOnlyList<string> outputs, bool ownsSession = true) : IDisposable
 {
     /// <summary>What a graph refuses is told to its client: the log would say it once more for each request.</summary>
     private readonly RunOptions _options = new() { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
+
+    /// <inheritdoc cref="OrtSession.IsPrepared"/>
+    public bool IsPrepared => session.IsPrepared;
 
     /// <summary>One run over requests of equal shapes, at least one.</summary>
     /// <param name="requests">Each with all of the graph's inputs.</param>
@@ -35,7 +38,7 @@ internal sealed class TensorSession(OrtSession session, IReadOnlyList<string> ou
 
     public void Dispose()
     {
-        session.Dispose();
+        if (ownsSession) session.Dispose();
         _options.Dispose();
     }
 

@@ -2,8 +2,10 @@ using System.Security.Cryptography;
 using R1Serverless.Engine.Devices;
 using R1Serverless.Engine.Prepared;
 using R1Serverless.Engine.Runtime;
+using R1Serverless.Engine.Tensors;
 using R1Serverless.Models;
 using R1Serverless.Models.Folders;
+using R1Serverless.Models.Layouts;
 
 namespace R1Serverless.ModelBuilder.Preparing;
 
@@ -17,7 +19,7 @@ public sealed record PreparedVariant(string Path, long Bytes, bool HasPlaceholde
 /// <summary>
 /// Writes a variant's graph as this machine's ONNX Runtime would make it at each load: optimised, with packed weights in one file that is mapped into
 /// memory.
-/// What is written must give the plain model's logits, bit for bit, before it gets its name.
+/// What is written must give the plain model's answers, bit for bit, before it gets its name.
 /// </summary>
 public static class VariantPreparation
 {
@@ -28,7 +30,9 @@ public static class VariantPreparation
     /// <exception cref="IOException">The disk is full, or a file can't be written.</exception>
     public static PreparedVariant Prepare(ModelFolder folder, ModelVariant variant, RuntimeOptions options, CancellationToken cancellation)
     {
-        options = options with { Threads = Math.Min(options.EffectiveThreads, folder.Config.Heads) };
+        // As they run when they are served.
+        options = IsDecoder(folder) ? options with { Threads = Math.Min(options.EffectiveThreads, folder.Config.Heads) }
+            : TensorRuntime.Of(folder, variant, options) with { Threads = 1 };
         if (ExecutionProvider.Preferred(options) is var device && !PreparedFolder.Serves(device))
             throw new ModelLoadException(
                 $"weights are packed on the CPU only, and models would run on {device.Description}: nothing to prepare; --device cpu prepares for "
@@ -47,8 +51,9 @@ public static class VariantPreparation
     {
         var state = PreparedFolder.Detect(folder, variant, options);
         if (state.Path is null) return null;
-        using var runner = VariantRunner.FindPrepared(folder, variant, options, out _);
-        return runner is null ? null : new PreparedVariant(state.Path, state.Manifest!.Bytes, state.Manifest.Hole is not null, IsKept: true);
+        using IDisposable? found = IsDecoder(folder) ? VariantRunner.FindPrepared(folder, variant, options, out _)
+            : PreparedSession.Find(folder, variant, options, session => session, session => MadeUpAnswers.Of(session, GraphOf(folder, variant)), out _);
+        return found is null ? null : new PreparedVariant(state.Path, state.Manifest!.Bytes, state.Manifest.Hole is not null, IsKept: true);
     }
 
     private static PreparedVariant Prepare(ModelFolder folder, ModelVariant variant, RuntimeOptions options, WorkFolder own,
@@ -56,24 +61,24 @@ public static class VariantPreparation
     {
         var (work, done) = (own.Path, own.Done);
         var key = PreparedFolder.KeyOf(folder, variant, options);
-        var expected = Answers(() => VariantRunner.Open(folder, variant, options with { UsePrepared = false }), folder);
+        var expected = Answers(OrtSession.Open(folder.GraphPath(variant), options), folder, variant);
         cancellation.ThrowIfCancellationRequested();
         string packed = Path.Combine(work, "packed.onnx"), data = Path.Combine(work, "packed.bin");
         OrtSession.Save(folder.GraphPath(variant), packed, Path.GetFileName(data), isOptimised: false, options);
         cancellation.ThrowIfCancellationRequested();
         var source = PackedGraph.Read(packed, data);
         var hasPlaceholders = TryWriteWithPlaceholders(source, done, work, options, cancellation)
-            && IsSame(expected, done, source.Hole, folder, options);
+            && IsSame(expected, done, source.Hole, folder, variant, options);
         if (!hasPlaceholders)
         {
             source.WriteWhole(Path.Combine(done, PreparedManifest.GraphFile), Path.Combine(done, PreparedManifest.WeightsFile));
-            if (!IsSame(expected, done, null, folder, options))
+            if (!IsSame(expected, done, null, folder, variant, options))
                 throw new ModelLoadException(
                     $"what ONNX Runtime prepared of '{folder.GraphPath(variant)}' gives other answers; the plain model stays in use");
         }
 
         cancellation.ThrowIfCancellationRequested();
-        return Finish(folder, variant, key, GoldenLogitsCheck.Sample(expected), done, hasPlaceholders ? source.Hole : null);
+        return Finish(folder, variant, key, GoldenAnswers.Sample(expected), done, hasPlaceholders ? source.Hole : null);
     }
 
     private static bool TryWriteWithPlaceholders(PackedGraph graph, string done, string work, RuntimeOptions options, CancellationToken cancellation)
@@ -99,17 +104,28 @@ public static class VariantPreparation
         }
     }
 
-    private static float[] Answers(Func<OrtModelRunner> open, ModelFolder folder)
+    private static bool IsDecoder(ModelFolder folder) => folder.Manifest.Kind == ModelKind.Decoder;
+
+    private static TensorGraph GraphOf(ModelFolder folder, ModelVariant variant) => TensorGraph.Read(folder.GraphPath(variant));
+
+    /// <summary>What a session of the variant's graph answers to known inputs. Disposes it.</summary>
+    private static float[] Answers(OrtSession session, ModelFolder folder, ModelVariant variant)
     {
-        using var runner = open();
-        return GoldenLogitsCheck.Run(runner, folder.Config.ContextLength);
+        if (!IsDecoder(folder))
+        {
+            using (session) return MadeUpAnswers.Of(session, GraphOf(folder, variant));
+        }
+
+        using var runner = VariantRunner.Own(session, folder);
+        return GoldenAnswers.Run(runner, folder.Config.ContextLength);
     }
 
-    private static bool IsSame(float[] expected, string done, PreparedHole? hole, ModelFolder folder, RuntimeOptions options) =>
-        Answers(() => VariantRunner.OpenPrepared(Path.Combine(done, PreparedManifest.GraphFile), hole, folder, options), folder).AsSpan()
+    private static bool IsSame(float[] expected, string done, PreparedHole? hole, ModelFolder folder, ModelVariant variant,
+        RuntimeOptions options) =>
+        Answers(PreparedSession.Open(Path.Combine(done, PreparedManifest.GraphFile), hole, options), folder, variant).AsSpan()
             .SequenceEqual(expected);
 
-    private static PreparedVariant Finish(ModelFolder folder, ModelVariant variant, PreparedKey key, float[] goldenLogits, string done,
+    private static PreparedVariant Finish(ModelFolder folder, ModelVariant variant, PreparedKey key, float[] goldenAnswers, string done,
         PreparedHole? hole)
     {
         string graph = Path.Combine(done, PreparedManifest.GraphFile), weights = Path.Combine(done, PreparedManifest.WeightsFile);
@@ -119,7 +135,7 @@ public static class VariantPreparation
         new PreparedManifest
         {
             Key = key, Graph = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(graph))), WeightBytes = length, Bytes = bytes, Hole = hole,
-            GoldenLogits = goldenLogits,
+            GoldenAnswers = goldenAnswers,
         }.Save(Path.Combine(done, PreparedManifest.FileName));
         var target = PreparedFolder.PathOf(folder, variant, key);
         // One name for another: a start must not find half of it, or nothing for as long as deleting takes.

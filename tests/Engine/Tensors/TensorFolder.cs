@@ -20,21 +20,22 @@ internal sealed class TensorFolder : IDisposable
     public static TensorFolder AddOne(string batch = "N") => new TensorFolder().Input("x", Float, batch, "W").Output("y", Float, batch, "W")
         .Constant("one", [], 1).Node("Add", "x", "one", "y").Save();
 
-    /// <summary>y = x · W, [N,64] to [N,40], a product whose kernel for one row has other bits.</summary>
-    public static TensorFolder Product()
+    /// <summary>y = x · W, [N,64] to [N,outputs], a product whose kernel for one row has other bits.</summary>
+    public static TensorFolder Product(int outputs = 40)
     {
         var random = new Random(3);
-        return new TensorFolder().Input("x", Float, "N", 64).Output("y", Float, "N", 40)
-            .Constant("w", [64, 40], [.. Enumerable.Range(0, 64 * 40).Select(_ => random.NextSingle() - 0.5f)]).Node("MatMul", "x", "w", "y").Save();
+        return new TensorFolder().Input("x", Float, "N", 64).Output("y", Float, "N", outputs)
+            .Constant("w", [64, outputs], [.. Enumerable.Range(0, 64 * outputs).Select(_ => random.NextSingle() - 0.5f)])
+            .Node("MatMul", "x", "w", "y").Save();
     }
 
     /// <summary>y = x less the mean over all rows: a row's result depends on its company.</summary>
     public static TensorFolder Mixing() => new TensorFolder().Input("x", Float, "N", 4).Output("y", Float, "N", 4)
         .Indices("axis", 0).Node("ReduceMean", "x", "axis", "mean").Node("Sub", "x", "mean", "y").Save();
 
-    /// <summary>A table of ten rows, looked up: an index beyond it is a fault of the run.</summary>
-    public static TensorFolder Lookup() => new TensorFolder().Input("i", Long, "N").Output("y", Float, "N", 2)
-        .Constant("table", [10, 2], [.. Enumerable.Range(0, 20).Select(i => (float)i)]).Node("Gather", "table", "i", "y").Save();
+    /// <summary>A table of rows, looked up: an index beyond it is a fault of the run.</summary>
+    public static TensorFolder Lookup(int rows = 10) => new TensorFolder().Input("i", Long, "N").Output("y", Float, "N", 2)
+        .Constant("table", [rows, 2], [.. Enumerable.Range(0, rows * 2).Select(i => (float)i)]).Node("Gather", "table", "i", "y").Save();
 
     /// <summary>Texts as they came.</summary>
     public static TensorFolder Echo() => new TensorFolder().Input("t", Text, "N").Output("u", Text, "N").Node("Identity", "t", "u").Save();

@@ -32,8 +32,8 @@ public sealed partial class VariantPreparationTests
     {
         var (path, hole) = PrepareWide();
         var (model, graph) = (ModelFolder.Open(Path.Combine(_folder.FullName, "wide")), Path.Combine(path, PreparedManifest.GraphFile));
-        using OrtModelRunner inMemory = VariantRunner.OpenPrepared(graph, hole, model, Options),
-            inFile = VariantRunner.OpenPrepared(graph, null, model, Options);
+        using OrtModelRunner inMemory = VariantRunner.Own(PreparedSession.Open(graph, hole, Options), model),
+            inFile = VariantRunner.Own(PreparedSession.Open(graph, null, Options), model);
         var expected = Generate(inMemory, 3);
         Assert.Equal(expected, Generate(inFile, 3));
 
@@ -44,8 +44,8 @@ public sealed partial class VariantPreparationTests
             weights.WriteByte(0);
         }
 
-        using OrtModelRunner again = VariantRunner.OpenPrepared(graph, hole, model, Options),
-            lost = VariantRunner.OpenPrepared(graph, null, model, Options);
+        using OrtModelRunner again = VariantRunner.Own(PreparedSession.Open(graph, hole, Options), model),
+            lost = VariantRunner.Own(PreparedSession.Open(graph, null, Options), model);
         Assert.Equal(expected, Generate(again, 3));
         Assert.NotEqual(expected, Generate(lost, 3));
     }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using R1Serverless.Abstractions;
+using R1Serverless.Abstractions.Tensors;
 using R1Serverless.Queues;
 
 namespace R1Serverless.Tests.Queues.Contract;
@@ -115,6 +116,22 @@ public abstract class DeliveryContract : TransportContract
         Assert.Equal(["a", "b", "long"], Ids(leases).Order(StringComparer.Ordinal));
         var lease = leases.Single(one => one.Message.Request.Id.Value == "long");
         Assert.Equal(prompt, ((Prompt.Text)lease.Message.Request.Prompt).Value);
+        Assert.True(await lease.CompleteAsync(Stop));
+    }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(20_000)]
+    [InlineData(400_000)]
+    public async Task A_tensor_travels_as_it_is(int length)
+    {
+        byte[] data = [.. Enumerable.Range(0, length).Select(i => (byte)(i * 31))];
+        var sent = Request("a");
+        var prompt = new Prompt.Tensors([new Tensor("x", TensorType.UInt8, [length], data)]);
+        await Gateway.Queue.EnqueueAsync([sent with { Request = sent.Request with { Prompt = prompt } }], Stop);
+
+        var lease = Assert.Single(await LeaseAsync(Worker, 1));
+        Assert.Equal(data, Assert.Single(((Prompt.Tensors)lease.Message.Request.Prompt).Inputs).Data.ToArray());
         Assert.True(await lease.CompleteAsync(Stop));
     }
 

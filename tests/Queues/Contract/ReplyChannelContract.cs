@@ -1,4 +1,5 @@
 using R1Serverless.Abstractions;
+using R1Serverless.Abstractions.Tensors;
 using R1Serverless.Queues;
 
 namespace R1Serverless.Tests.Queues.Contract;
@@ -62,6 +63,21 @@ public abstract class ReplyChannelContract : TransportContract
         var replies = await ReceiveAsync(Gateway, 2);
         Assert.Equal(text, ((InferenceEvent.Delta)replies[0].Events[0]).Text);
         Assert.Equal(1, replies[1].First);
+    }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(20_000)]
+    [InlineData(400_000)]
+    public async Task Outputs_arrive_as_they_are(int length)
+    {
+        byte[] data = [.. Enumerable.Range(0, length).Select(i => (byte)(i * 31))];
+        Reply reply = new(new RequestId("a"), 1, 0, [new InferenceEvent.Outputs([new Tensor("y", TensorType.UInt8, [length], data)])]);
+        await Worker.Replies.SendAsync(Gateway.Replies.Address, [reply, Delta("b", 0, "end")], Stop);
+
+        var replies = await ReceiveAsync(Gateway, 2);
+        Assert.Equal(data, Assert.Single(((InferenceEvent.Outputs)replies[0].Events[0]).Tensors).Data.ToArray());
+        Assert.Equal("b", replies[1].Id.Value);
     }
 
     [Fact]

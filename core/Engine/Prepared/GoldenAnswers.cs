@@ -5,14 +5,15 @@ using R1Serverless.Scheduling;
 namespace R1Serverless.Engine.Prepared;
 
 /// <summary>
-/// A known prompt whose logits prove that a prepared graph computes what the plain one did: every matrix has a part in them. It finds what no cheap
-/// look at the file does, weights of another layout or with damaged pages, though not a damaged embedding of a token that it does not use.
+/// Answers to known inputs, which prove that a prepared graph computes what the plain one did: of a decoder the logits after a known prompt, in which
+/// every matrix has a part. They find what no cheap look at the file does, weights of another layout or with damaged pages, though not a damaged
+/// embedding of a token that the prompt does not use.
 /// </summary>
-public static class GoldenLogitsCheck
+public static class GoldenAnswers
 {
     private const int Prompt = 8, Kept = 256;
 
-    /// <summary>Of the spread of the logits: threads may add up in another order, wrong weights are off by more than a thousand times as
+    /// <summary>Of the spread of the answers: threads may add up in another order, wrong weights are off by more than a thousand times as
     /// much.</summary>
     private const float Tolerance = 1e-4f;
 
@@ -29,10 +30,10 @@ public static class GoldenLogitsCheck
     }
 
     /// <summary>Evenly spread, what a manifest keeps of them.</summary>
-    public static float[] Sample(float[] logits)
+    public static float[] Sample(float[] answers)
     {
-        var step = Math.Max(1, logits.Length / Kept);
-        return [.. Enumerable.Range(0, logits.Length / step).Select(i => logits[i * step])];
+        var step = Math.Max(1, answers.Length / Kept);
+        return [.. Enumerable.Range(0, answers.Length / step).Select(i => answers[i * step])];
     }
 
     public static bool IsSame(IReadOnlyList<float> expected, IReadOnlyList<float> sample)
