@@ -117,7 +117,7 @@ internal static class MalformedBench
         if (text.Length == 0) return new MalformedAnswer("closed", null);
         var body = text.IndexOf("\r\n\r\n", StringComparison.Ordinal) is >= 0 and var head ? Encoding.Latin1.GetBytes(text[(head + 4)..]) : [];
         // Without a body it is the web server's own word for what is no HTTP.
-        return text.StartsWith("HTTP/1.1 4", StringComparison.Ordinal) && text.Contains("Content-Length: 0\r\n", StringComparison.Ordinal)
+        return (text.StartsWith("HTTP/1.1 4", StringComparison.Ordinal) || text.StartsWith("HTTP/1.1 505", StringComparison.Ordinal)) && text.Contains("Content-Length: 0\r\n", StringComparison.Ordinal)
             ? MalformedAnswer.OfWebServer(text[9..12])
             : MalformedAnswer.Of(text.Length > 12 && int.TryParse(text[9..12], out var status) ? status : 0, Chunks(text, body));
     }
@@ -179,7 +179,10 @@ internal sealed record MalformedAnswer(string Kind, string? Fault)
         try
         {
             using var document = JsonDocument.Parse(body);
-            return document.RootElement.GetProperty("error").GetString() is { Length: > 0 };
+            var error = document.RootElement.GetProperty("error");
+            // An address that is flipped may lie beside /v2, where errors are OpenAI's.
+            if (error.ValueKind == JsonValueKind.Object) error = error.GetProperty("message");
+            return error.GetString() is { Length: > 0 };
         }
         catch (Exception fault) when (fault is JsonException or KeyNotFoundException or InvalidOperationException)
         {

@@ -17,7 +17,7 @@ internal static class BatchProbe
     /// computes several elements at a time has the last ones left over, sometimes with other bits.</summary>
     private static readonly int[] Sizes = [7, 8, 32, 64, 224];
 
-    /// <summary>First row and number of the rows that are run by themselves. The first few are tried always, the others while there is time.</summary>
+    /// <summary>First row and number of rows that are run by themselves. The first few are tried always, the others while there is time.</summary>
     private static readonly (int First, int Rows)[] Parts =
     [
         (0, 3), (0, 1), (1, 1), (2, 1),

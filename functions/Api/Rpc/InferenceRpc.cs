@@ -188,7 +188,8 @@ internal sealed partial class InferenceRpc(
         if (RpcTensors.Read(request, out var fault) is not { } body) throw Status(ApiError.Invalid(fault!));
         InferHeaders headers = new(
             Header(http, PrecisionFields.RequestHeader), Header(http, DeadlineFields.RequestHeader), options.Precision,
-            RequestIdentity.OwnerOf(http)) { CanStream = canStream };
+            RequestIdentity.OwnerOf(http))
+        { CanStream = canStream };
         var isDecoder = await models.IsDecoderAsync(request.ModelName, body.Inputs, cancellationToken);
         return InferFields.Read(body, request.ModelName, isDecoder, headers, faults)
             ?? throw Status(faults.First ?? ApiError.Invalid("The request is not understood."));
