@@ -49,7 +49,7 @@ internal sealed class LoadedTensors : LoadedVariant
         var loaded = time.GetTimestamp();
         try
         {
-            var batching = BatchProbe.Run(graph, layout.Session);
+            var batching = BatchProbe.Run(graph, layout.Session, time);
             if (options.WarmsUp && batching.Reason is null) layout = layout.Measured(graph, batching, time);
             if (options.WarmsUp && folder.Images is { } images) ImageReading.Warm(images, TensorGraph.TypeOf(graph.Inputs[0]));
             var warmed = time.GetTimestamp();

@@ -1,4 +1,3 @@
-using System.Globalization;
 using R1Serverless.Abstractions.Tensors;
 using R1Serverless.Engine.Runtime;
 using R1Serverless.Models.Layouts;
@@ -11,21 +10,36 @@ namespace R1Serverless.Engine.Tensors;
 /// </summary>
 internal static class BatchProbe
 {
-    private const int Company = 16, Compared = 3;
+    /// <summary>Rows of the run that others are compared with, and such runs with new inputs, as many as there is time for.</summary>
+    private const int Company = 16, Rounds = 32;
 
-    /// <summary>Sizes that free dimensions are tried with: tokens of a text, or pixels where convolutions need more.</summary>
-    public static IReadOnlyList<int> Sizes { get; } = [8, 32, 64, 224];
+    /// <summary>Sizes that free dimensions are tried with: tokens of a text, or pixels where convolutions need more. The first is odd: what a kernel
+    /// computes several elements at a time has the last ones left over, sometimes with other bits.</summary>
+    public static IReadOnlyList<int> Sizes { get; } = [7, 8, 32, 64, 224];
+
+    /// <summary>First row and number of rows that are run by themselves. The first few are tried always, the others while there is time.</summary>
+    private static readonly (int First, int Rows)[] Parts =
+    [
+        (0, 3), (0, 1), (1, 1), (2, 1),
+        .. new[] { 2, 1, 3, 5, 7 }.SelectMany(rows => Enumerable.Range(0, Company / rows).Select(i => (i * rows, rows))),
+    ];
+
+    private const int AlwaysTried = 4;
+
+    /// <summary>How long is tried at each size: what differs in one row of hundreds is seen too, where rows are quick.</summary>
+    private static readonly TimeSpan Enough = TimeSpan.FromSeconds(0.15);
 
     /// <param name="graph">What it takes and gives.</param>
     /// <param name="session">Of the graph.</param>
-    public static TensorBatching Run(TensorGraph graph, TensorSession session)
+    public static TensorBatching Run(TensorGraph graph, TensorSession session, TimeProvider time)
     {
         if (Obstacle(graph) is { } obstacle) return TensorBatching.None(obstacle);
         int? usual = null;
         var isTried = false;
         foreach (var size in Sizes)
         {
-            if (!TryMinRows(graph, session, size, out usual)) continue;
+            if (!TryMinRows(graph, session, size, time, out usual, out var uneven)) continue;
+            if (uneven is not null) return TensorBatching.None($"the first dimension of '{uneven}' is not that of the inputs");
             isTried = true;
             break;
         }
@@ -33,15 +47,8 @@ internal static class BatchProbe
         if (!isTried) return TensorBatching.None("made-up inputs can't be run, so that nobody knows whether its rows are independent");
         if (usual is null) return TensorBatching.None("a row's results are not the same, bit for bit, in company");
         IReadOnlyList<int>[] free = [.. graph.Inputs.Select(input => (IReadOnlyList<int>)[.. FreeAxes(input)])];
-        var one = Array.TrueForAll(free, axes => axes.Count == 0) ? usual : TryMinRows(graph, session, 1, out var ofOne) ? ofOne : null;
+        var one = Array.TrueForAll(free, axes => axes.Count == 0) ? usual : TryMinRows(graph, session, 1, time, out var ofOne, out _) ? ofOne : null;
         return new TensorBatching(usual, one, null) { FreeAxes = free };
-    }
-
-    /// <summary>A request of that many rows. The same number gives the same content.</summary>
-    public static IReadOnlyList<Tensor> Inputs(TensorGraph graph, int size, int rows, int seed)
-    {
-        var random = new Random(seed);
-        return [.. graph.Inputs.Select(input => Made(input, size, rows, random))];
     }
 
     /// <summary>Why the graph has no batch axis, by what it says of itself.</summary>
@@ -66,22 +73,31 @@ internal static class BatchProbe
 
     /// <summary>Whether inputs of that size can be run at all.</summary>
     /// <param name="minRows">See <see cref="TensorBatching"/>.</param>
-    private static bool TryMinRows(TensorGraph graph, TensorSession session, int size, out int? minRows)
+    /// <param name="uneven">An output that has not one row where the inputs have one; null where there is none.</param>
+    private static bool TryMinRows(
+        TensorGraph graph, TensorSession session, int size, TimeProvider time, out int? minRows, out string? uneven)
     {
-        minRows = null;
-        IReadOnlyList<Tensor>[] requests = [.. Enumerable.Range(1, Company).Select(seed => Inputs(graph, size, 1, seed))];
-        int[] rows = [.. Enumerable.Repeat(1, Company)];
+        (minRows, uneven) = (null, null);
+        var began = time.GetTimestamp();
+        int? least = 1;
         try
         {
-            var together = session.Run(requests, rows);
-            var few = session.Run(requests[..Compared], rows[..Compared]);
-            if (!Same(together, few)) return true;
-            for (var least = 1; least <= 2 && minRows is null; least++)
+            for (var round = 0; least is not null && round < Rounds && (round == 0 || time.GetElapsedTime(began) < Enough); round++)
             {
-                var alone = requests[..Compared].Select(request => session.Run([request], [1], least)[0]).ToArray();
-                if (Same(together, alone)) minRows = least;
+                var seed = round * Company;
+                IReadOnlyList<Tensor>[] requests =
+                    [.. Enumerable.Range(1, Company).Select(row => MadeUpInputs.Make(graph.Inputs, size, 1, seed + row))];
+                uneven ??= session.Run(requests[..1], null)[0].FirstOrDefault(output => output.Shape is not [1, ..])?.Name;
+                if (uneven is not null) return true;
+                var together = session.Run(requests, Ones(Company));
+                for (var i = 0; least is not null && i < Parts.Length && (i < AlwaysTried || time.GetElapsedTime(began) < Enough); i++)
+                {
+                    var (first, rows) = Parts[i];
+                    least = LeastRows(session, requests[first..(first + rows)], together[first..(first + rows)], least.Value);
+                }
             }
 
+            minRows = least;
             return true;
         }
         catch (Exception fault) when (OrtFault.IsExpected(fault) || fault is ArgumentException or OverflowException)
@@ -90,28 +106,21 @@ internal static class BatchProbe
         }
     }
 
+    /// <summary>How many rows a run of these has to have to give what they gave in company, from so many on; null where it never does.</summary>
+    private static int? LeastRows(TensorSession session, IReadOnlyList<Tensor>[] requests, IReadOnlyList<Tensor>[] expected, int least)
+    {
+        for (; least <= 2; least++)
+        {
+            if (Same(expected, session.Run(requests, Ones(requests.Length), least))) return least;
+            if (requests.Length > 1) return null;
+        }
+
+        return null;
+    }
+
+    private static int[] Ones(int count) => [.. Enumerable.Repeat(1, count)];
+
     private static bool Same(IReadOnlyList<Tensor>[] all, IReadOnlyList<Tensor>[] some) =>
         some.Zip(all).All(pair => pair.First.Zip(pair.Second).All(output =>
             output.First.Shape.SequenceEqual(output.Second.Shape) && output.First.Data.Span.SequenceEqual(output.Second.Data.Span)));
-
-    /// <summary>Whole numbers are 0 or 1, which are tokens of any vocabulary and masks.</summary>
-    private static Tensor Made(OnnxValue input, int size, int rows, Random random)
-    {
-        long[] shape = [.. input.Dimensions!.Select((dimension, axis) => axis == 0 ? dimension.Size ?? rows : dimension.Size ?? size)];
-        var type = TensorGraph.TypeOf(input);
-        var elements = checked((int)(Tensor.Elements(shape) ?? long.MaxValue));
-        using MemoryStream data = new(elements * Math.Max(1, TensorTypes.Size(type)));
-        for (var i = 0; i < elements; i++) data.Write(Element(type, random));
-        return new Tensor(input.Name, type, shape, data.ToArray());
-    }
-
-    private static byte[] Element(TensorType type, Random random) => type switch
-    {
-        TensorType.Float32 => BitConverter.GetBytes((random.NextSingle() * 2) - 1),
-        TensorType.Float64 => BitConverter.GetBytes((random.NextDouble() * 2) - 1),
-        TensorType.Float16 => BitConverter.GetBytes((Half)((random.NextSingle() * 2) - 1)),
-        TensorType.BFloat16 => BitConverter.GetBytes((random.NextSingle() * 2) - 1)[2..],
-        TensorType.Bytes => [2, 0, 0, 0, .. System.Text.Encoding.ASCII.GetBytes(random.Next(10, 100).ToString(CultureInfo.InvariantCulture))],
-        _ => [(byte)random.Next(2), .. new byte[TensorTypes.Size(type) - 1]],
-    };
 }

@@ -52,7 +52,7 @@ internal sealed record LaneLayout(TensorSession Session, ExecutionProvider Provi
     public LaneLayout Measured(TensorGraph graph, TensorBatching batching, TimeProvider time)
     {
         if (Lanes == 1) return this;
-        var inputs = BatchProbe.Inputs(graph, Size, Rows, 1);
+        var inputs = MadeUpInputs.Make(graph.Inputs, Size, Rows, 1);
         if (Rate(this, inputs, time) is not { } many) return this;
         var other = this with { Session = Reopen(Lanes), Lanes = 1 };
         var one = Rate(other, inputs, time);

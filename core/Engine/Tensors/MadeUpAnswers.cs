@@ -22,7 +22,7 @@ public static class MadeUpAnswers
         {
             try
             {
-                return Run(session, BatchProbe.Inputs(graph, size, Rows, Seed), outputs);
+                return Run(session, MadeUpInputs.Make(graph.Inputs, size, Rows, Seed), outputs);
             }
             catch (Exception refused) when (OrtFault.IsExpected(refused) || refused is ArgumentException or OverflowException)
             {

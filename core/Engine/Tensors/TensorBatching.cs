@@ -14,9 +14,11 @@ internal sealed record TensorBatching(int? MinRows, int? MinRowsOfOne, string? R
 
     public static TensorBatching None(string reason) => new(null, null, reason);
 
-    /// <summary>Rows of a request along the batch axis; null where it is to be run by itself.</summary>
+    /// <summary>Rows of a request along the batch axis; null where it is to be run by itself, as are inputs with different numbers of rows, of which
+    /// the graph may stretch one.</summary>
     public int? RowsOf(IReadOnlyList<Tensor> inputs) =>
-        MinRowsFor(inputs) is null || inputs[0].Shape[0] is 0 or > int.MaxValue ? null : (int)inputs[0].Shape[0];
+        MinRowsFor(inputs) is null || inputs[0].Shape[0] is 0 or > int.MaxValue || inputs.Any(input => input.Shape[0] != inputs[0].Shape[0])
+            ? null : (int)inputs[0].Shape[0];
 
     /// <summary>How many rows its run has to have at least.</summary>
     public int MinRowsOf(IReadOnlyList<Tensor> inputs) => MinRowsFor(inputs) ?? 1;

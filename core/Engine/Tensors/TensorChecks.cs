@@ -17,7 +17,7 @@ internal static class TensorChecks
     private const int MaxImages = 256;
 
     /// <summary>Gives the inputs in the graph's order, or says what is wrong with them.</summary>
-    /// <param name="isBatched">Whether the first dimensions of all inputs are one and the same.</param>
+    /// <param name="isBatched">Whether the first dimension is the batch axis.</param>
     public static InferenceError? TryOrder(TensorGraph graph, bool isBatched, Prompt.Tensors prompt, out IReadOnlyList<Tensor> inputs)
     {
         inputs = [];
@@ -32,7 +32,7 @@ internal static class TensorChecks
                 return Refused(expected.Name, $"The input '{expected.Name}' ({Describe(expected)}) is missing.");
             if (input.Type != TensorGraph.TypeOf(expected) || !Fits(input.Shape, expected.Dimensions))
                 return Refused(input.Name, $"The input '{input.Name}' must be {Describe(expected)}, but is {Describe(input)}.");
-            if (Contradiction(input, expected, isBatched, symbols) is { } contradiction) return Refused(input.Name, contradiction);
+            if (Contradiction(input, expected, symbols) is { } contradiction) return Refused(input.Name, contradiction);
             ordered.Add(input);
         }
 
@@ -66,12 +66,12 @@ internal static class TensorChecks
         expected is null
             || (shape.Count == expected.Count && shape.Zip(expected).All(one => one.Second.Size is null || one.Second.Size == one.First));
 
-    /// <summary>Free dimensions of one name, and the batch axes of all inputs, have one size.</summary>
-    private static string? Contradiction(Tensor input, OnnxValue expected, bool isBatched, Dictionary<string, (string Name, long Size)> symbols)
+    /// <summary>Free dimensions of one name have one size.</summary>
+    private static string? Contradiction(Tensor input, OnnxValue expected, Dictionary<string, (string Name, long Size)> symbols)
     {
         for (var axis = 0; axis < (expected.Dimensions?.Count ?? 0); axis++)
         {
-            var symbol = axis == 0 && isBatched ? "batch" : expected.Dimensions![axis].Symbol;
+            var symbol = expected.Dimensions![axis].Symbol;
             if (symbol.Length == 0 || expected.Dimensions![axis].Size is not null) continue;
             if (symbols.TryAdd(symbol, (input.Name, input.Shape[axis])) || symbols[symbol].Size == input.Shape[axis]) continue;
             return $"Dimension {axis} of '{input.Name}' must be {symbols[symbol].Size}, as in '{symbols[symbol].Name}', but is {input.Shape[axis]}.";

@@ -17,8 +17,9 @@ internal sealed class TensorSession(OrtSession session, IReadOnlyList<string> ou
     /// <param name="requests">Each with all of the graph's inputs.</param>
     /// <param name="rows">Of each request along the batch axis; null where there is none, and one request only.</param>
     /// <param name="minRows">A run of fewer repeats the last request: see <see cref="BatchProbe"/>.</param>
-    /// <returns>Each request's outputs, in the graph's order.</returns>
+    /// <returns>Each request's outputs, in the graph's order; of a lone one whole, whatever their first dimension is.</returns>
     /// <exception cref="OnnxRuntimeException">The graph can't be run over these.</exception>
+    /// <exception cref="ArgumentException">An output of several requests has not a row for each of theirs.</exception>
     public IReadOnlyList<Tensor>[] Run(IReadOnlyList<IReadOnlyList<Tensor>> requests, IReadOnlyList<int>? rows, int minRows = 1)
     {
         var repeats = rows is null || rows.Sum() is var all && (all >= minRows || rows[^1] == 0) ? 0 : (minRows - all + rows[^1] - 1) / rows[^1];
@@ -28,7 +29,9 @@ internal sealed class TensorSession(OrtSession session, IReadOnlyList<string> ou
         {
             for (var i = 0; i < names.Length; i++) values.Add(TensorValues.Join([.. requests.Select(inputs => inputs[i])], repeats));
             using var results = session.Session.Run(_options, names, values, outputs);
-            return Parts(results, requests.Count, rows);
+            if (rows is null || HaveRows(results, rows.Sum() + (repeats * rows[^1]))) return Parts(results, requests.Count, rows);
+            if (requests.Count > 1) throw new ArgumentException("An output has not a row for each of the inputs'.", nameof(requests));
+            return repeats == 0 ? Parts(results, 1, null) : Run(requests, null);
         }
         finally
         {
@@ -41,6 +44,9 @@ internal sealed class TensorSession(OrtSession session, IReadOnlyList<string> ou
         if (ownsSession) session.Dispose();
         _options.Dispose();
     }
+
+    private static bool HaveRows(IReadOnlyList<OrtValue> results, long rows) =>
+        results.All(value => value.GetTensorTypeAndShape().Shape is [var first, ..] && first == rows);
 
     private IReadOnlyList<Tensor>[] Parts(IReadOnlyList<OrtValue> results, int requests, IReadOnlyList<int>? rows)
     {

@@ -4,6 +4,7 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 using R1Serverless.Abstractions.Tensors;
 using R1Serverless.Engine.Tensors;
 using R1Serverless.ModelBuilder.Onnx;
+using R1Serverless.Models.Layouts;
 using Tensor = R1Serverless.Abstractions.Tensors.Tensor;
 using static R1Serverless.ModelBuilder.Onnx.TensorProto.Types;
 
@@ -16,6 +17,9 @@ internal static class BatchAxis
 
     /// <summary>Of what both sides make, relative to the greatest: float32 sums in another order.</summary>
     private const float Tolerance = 1e-4f;
+
+    /// <summary>Of each other free dimension, and elements of an input that are worth a trial.</summary>
+    private const int Size = 8, MaxElements = 1 << 26;
 
     /// <summary>Whether every input and output begins with an axis of size 1.</summary>
     public static bool IsFixed(SourceGraph graph)
@@ -53,15 +57,11 @@ internal static class BatchAxis
 
     private static bool IsIndependent(InferenceSession session, SourceGraph graph)
     {
-        List<Tensor> one = [], other = [], both = [];
-        foreach (var input in graph.Model.Graph.Input)
-        {
-            if (Samples(input) is not var (a, b)) return false;
-            one.Add(a);
-            other.Add(b);
-            both.Add(a with { Shape = [2, .. a.Shape.Skip(1)], Data = (byte[])[.. a.Data.Span, .. b.Data.Span] });
-        }
-
+        OnnxValue[] inputs = [.. graph.Model.Graph.Input.Select(Value)];
+        if (inputs.Any(input => Tensor.Elements([.. input.Dimensions!.Skip(1).Select(one => one.Size ?? Size)]) is not (> 0 and < MaxElements)))
+            return false;
+        var (one, other) = (MadeUpInputs.Make(inputs, Size, 1, seed: 1), MadeUpInputs.Make(inputs, Size, 1, seed: 2));
+        Tensor[] both = [.. one.Zip(other, (a, b) => a with { Shape = [2, .. a.Shape.Skip(1)], Data = (byte[])[.. a.Data.Span, .. b.Data.Span] })];
         foreach (var (alone, next, together) in Run(session, one).Zip(Run(session, other), Run(session, both)))
         {
             if (together.Length != alone.Length + next.Length) return false;
@@ -73,7 +73,7 @@ internal static class BatchAxis
     }
 
     /// <summary>Every output's numbers; of outputs that are not float32, none.</summary>
-    private static List<float[]> Run(InferenceSession session, List<Tensor> inputs)
+    private static List<float[]> Run(InferenceSession session, IReadOnlyList<Tensor> inputs)
     {
         var values = inputs.ToDictionary(tensor => tensor.Name, TensorValues.Of, StringComparer.Ordinal);
         try
@@ -89,23 +89,9 @@ internal static class BatchAxis
         }
     }
 
-    /// <summary>Two rows of numbers; null where the input is of another type, or has an axis of no known size.</summary>
-    private static (Tensor One, Tensor Other)? Samples(ValueInfoProto input)
-    {
-        long[] shape = [1, .. input.Type.TensorType.Shape.Dim.Skip(1).Select(size => size.DimValue)];
-        if (Tensor.Elements(shape) is not (> 0 and < 1 << 26 and var count)) return null;
-        Tensor Make<T>(TensorType type, Func<int, T> number)
-            where T : unmanaged =>
-            new(input.Name, type, shape, MemoryMarshal.AsBytes(Enumerable.Range(0, (int)count).Select(number).ToArray().AsSpan()).ToArray());
-        var random = new Random(1);
-        return (DataType)input.Type.TensorType.ElemType switch
-        {
-            DataType.Float => (Make(TensorType.Float32, _ => random.NextSingle()), Make(TensorType.Float32, _ => random.NextSingle())),
-            DataType.Int64 => (Make(TensorType.Int64, i => i % 2L), Make(TensorType.Int64, i => (i + 1) % 2L)),
-            DataType.Int32 => (Make(TensorType.Int32, i => i % 2), Make(TensorType.Int32, i => (i + 1) % 2)),
-            _ => null,
-        };
-    }
+    private static OnnxValue Value(ValueInfoProto input) => new(
+        input.Name, input.Type.TensorType.ElemType,
+        [.. input.Type.TensorType.Shape.Dim.Select(size => new OnnxDimension(size.DimValue > 0 ? size.DimValue : null, size.DimParam))]);
 
     private static TensorShapeProto.Types.Dimension? First(ValueInfoProto value) => value.Type?.TensorType?.Shape?.Dim.FirstOrDefault();
 

@@ -23,7 +23,7 @@ internal sealed class TensorModels(ServingState serving)
 
     /// <summary>Whether the model takes text: asked only where a request looks like it, since a gateway has to look it up.</summary>
     public async ValueTask<bool> IsDecoderAsync(string id, IReadOnlyList<Tensor> inputs, CancellationToken cancellationToken) =>
-        inputs is [{ Name: ModelMetadata.TextInput or ModelMetadata.Prompt, Type: TensorType.Bytes }]
+        inputs.Any(input => input is { Name: ModelMetadata.TextInput or ModelMetadata.Prompt, Type: TensorType.Bytes })
             && await FindAsync(id, null, cancellationToken) is ({ Signature: null }, _);
 
     public async ValueTask<IReadOnlyList<ListedModel>> IndexAsync(bool isReadyOnly, CancellationToken cancellationToken) =>

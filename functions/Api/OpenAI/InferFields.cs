@@ -62,15 +62,27 @@ internal static class InferFields
     }
 
     /// <summary>The outputs of a finished request: of a decoder, its answers' texts.</summary>
-    public static IReadOnlyList<Tensor> Outputs(InferenceResult result) => result.Outputs ?? [TextOutput(result.Choices)];
+    public static IReadOnlyList<Tensor> Outputs(InferenceResult result) =>
+        result.Outputs ?? [TextOutput([.. result.Choices.Select(choice => choice.AllText())])];
+
+    /// <summary>A decoder's output.</summary>
+    public static Tensor TextOutput(IReadOnlyList<string> answers)
+    {
+        ArrayBufferWriter<byte> texts = new();
+        foreach (var answer in answers) ByteElements.Add(texts, Encoding.UTF8.GetBytes(answer));
+        return new Tensor(ModelMetadata.TextOutput, TensorType.Bytes, [answers.Count], texts.WrittenMemory);
+    }
 
     /// <summary>A text completion's call: the parameters are its body's fields.</summary>
     private static CompletionCall? ReadText(
         InferBody body, string model, JsonElement parameters, InferHeaders headers, TimeSpan? deadline, ValidationResult faults)
     {
-        if (body.Inputs is not [{ Name: ModelMetadata.TextInput or ModelMetadata.Prompt, Type: TensorType.Bytes } input])
+        var flag = body.Inputs.FirstOrDefault(input => input is { Name: ModelMetadata.Stream, Type: TensorType.Bool, Data.Length: 1 });
+        if (body.Inputs.Where(input => input != flag).ToArray()
+            is not [{ Name: ModelMetadata.TextInput or ModelMetadata.Prompt, Type: TensorType.Bytes } input])
         {
-            faults.Add("inputs", $"'{Truncated.Name(model)}' generates text: it takes one input, '{ModelMetadata.TextInput}' of BYTES.");
+            faults.Add("inputs", $"'{Truncated.Name(model)}' generates text: it takes '{ModelMetadata.TextInput}' of BYTES, and it may have "
+                + $"'{ModelMetadata.Stream}', one BOOL.");
             return null;
         }
 
@@ -87,15 +99,20 @@ internal static class InferFields
         }
 
         var call = CompletionCall.Read(
-            CompletionApi.Text, TextBody(model, input, parameters), faults, headers.Precision, headers.UsualPrecision, owner: headers.Owner);
+            CompletionApi.Text, TextBody(model, input, flag, parameters), faults, headers.Precision, headers.UsualPrecision, owner: headers.Owner);
         if (call is null) return null;
-        if (call is { Stream: false, Webhook: null })
+        if (call is { Stream: true, AnswerCount: > 1 } && headers.CanStream)
+            faults.Add("stream", $"A stream has one answer: one text in '{input.Name}', and 'n' 1.", "unsupported_parameter");
+        else if (call.Webhook is null && (headers.CanStream || !call.Stream))
             return call with { Request = call.Request with { Deadline = deadline ?? call.Request.Deadline } };
-        faults.Add("stream", "'parameters.stream' can't be true here: the answer is one. POST /v1/completions streams.", "unsupported_parameter");
+        else
+            faults.Add("stream", "'stream' can't be true here: the answer is one. ModelStreamInfer (gRPC) and POST /v1/completions stream.",
+                "unsupported_parameter");
         return null;
     }
 
-    private static ReadOnlyMemory<byte> TextBody(string model, Tensor input, JsonElement parameters)
+    /// <param name="flag">The input that says whether the answer streams; null leaves it to the parameters.</param>
+    private static ReadOnlyMemory<byte> TextBody(string model, Tensor input, Tensor? flag, JsonElement parameters)
     {
         ArrayBufferWriter<byte> body = new();
         using Utf8JsonWriter json = new(body);
@@ -104,8 +121,10 @@ internal static class InferFields
         json.WriteStartArray("prompt");
         TensorDataWriter.Write(json, input, isBase64: false, isStrict: true);
         json.WriteEndArray();
+        if (flag is not null) json.WriteBoolean(ModelMetadata.Stream, flag.Data.Span[0] != 0);
         foreach (var one in parameters.EnumerateObject())
         {
+            if (flag is not null && one.NameEquals(ModelMetadata.Stream)) continue;
             if (one.Name is not "model" and not "prompt" && !Protocol.Contains(one.Name, StringComparer.Ordinal)) one.WriteTo(json);
         }
 
@@ -113,17 +132,14 @@ internal static class InferFields
         json.Flush();
         return body.WrittenMemory;
     }
-
-    private static Tensor TextOutput(IReadOnlyList<ChoiceResult> choices)
-    {
-        ArrayBufferWriter<byte> texts = new();
-        foreach (var choice in choices) ByteElements.Add(texts, Encoding.UTF8.GetBytes(choice.AllText()));
-        return new Tensor(ModelMetadata.TextOutput, TensorType.Bytes, [choices.Count], texts.WrittenMemory);
-    }
 }
 
 /// <summary>What of a call of the Open Inference Protocol does not stand in its body.</summary>
 /// <param name="Precision">The value of <see cref="PrecisionFields.RequestHeader"/>; null where it was not sent.</param>
 /// <param name="Deadline">The value of <see cref="DeadlineFields.RequestHeader"/>; null where it was not sent.</param>
 /// <param name="UsualPrecision">For requests that name none; null leaves it to the measurements.</param>
-internal sealed record InferHeaders(string? Precision, string? Deadline, Precision? UsualPrecision, string Owner);
+internal sealed record InferHeaders(string? Precision, string? Deadline, Precision? UsualPrecision, string Owner)
+{
+    /// <summary>Whether the answer may come in pieces.</summary>
+    public bool CanStream { get; init; }
+}

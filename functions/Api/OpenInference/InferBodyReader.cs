@@ -96,7 +96,8 @@ internal sealed partial class InferBodyReader
         if (_fault is not null) return;
         // Throws where something follows.
         json.Read();
-        if (_inputs.Count == 0) _fault = "'inputs' must be an array of at least one tensor.";
+        // Empty for a graph that takes nothing.
+        if (!hasInputs) _fault = "'inputs' must be an array of tensors.";
         else if (_binary.Length > 0)
             _fault = $"The body has {_binary.Length} bytes more of binary data than the inputs' 'binary_data_size' say.";
     }

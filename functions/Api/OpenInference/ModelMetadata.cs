@@ -9,6 +9,9 @@ internal static class ModelMetadata
     /// <summary>A decoder's input and output; <see cref="Prompt"/> is another name of the input.</summary>
     public const string TextInput = "text_input", Prompt = "prompt", TextOutput = "text_output";
 
+    /// <summary>A decoder's input, and the parameter, that asks for the answer in pieces.</summary>
+    public const string Stream = "stream";
+
     /// <summary>The protocol's name for what runs here.</summary>
     public const string Platform = "onnx_onnxv1";
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Grpc.Core;
 using R1Serverless.Abstractions;
 using R1Serverless.Abstractions.Tensors;
@@ -44,11 +45,33 @@ internal sealed partial class InferenceRpc(
         };
     }
 
-    public override async Task<ModelInferResponse> ModelInfer(ModelInferRequest request, ServerCallContext context)
+    public override Task<ModelInferResponse> ModelInfer(ModelInferRequest request, ServerCallContext context) =>
+        GuardAsync(() => InferAsync(request, context.GetHttpContext(), context.CancellationToken), context);
+
+    public override async Task ModelStreamInfer(
+        IAsyncStreamReader<ModelInferRequest> requestStream, IServerStreamWriter<ModelStreamInferResponse> responseStream, ServerCallContext context)
+    {
+        using InferenceStream stream = new(responseStream, (request, write) => GuardAsync(async () =>
+        {
+            await InferAsync(request, context.GetHttpContext(), write, context.CancellationToken);
+            return true;
+        }, context));
+        using var noMore = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, serving.Drain);
+        try
+        {
+            await stream.RunAsync(requestStream, noMore.Token);
+        }
+        catch (OperationCanceledException) when (serving.Drain.IsCancellationRequested)
+        {
+            throw Status(completions.NotServing);
+        }
+    }
+
+    private async Task<T> GuardAsync<T>(Func<Task<T>> answer, ServerCallContext context)
     {
         try
         {
-            return await InferAsync(request, context.GetHttpContext(), context.CancellationToken);
+            return await answer();
         }
         catch (OperationCanceledException) when (serving.Abort.IsCancellationRequested)
         {
@@ -59,7 +82,8 @@ internal sealed partial class InferenceRpc(
             LogUnreachable(fault.Message, context.GetHttpContext().TraceIdentifier);
             throw Status(ApiError.QueueUnreachable);
         }
-        catch (Exception fault) when (fault is not RpcException and not OperationCanceledException)
+        catch (Exception fault)
+            when (fault is not RpcException and not OperationCanceledException && !context.CancellationToken.IsCancellationRequested)
         {
             LogFailure(fault, context.GetHttpContext().TraceIdentifier);
             throw Status(ApiError.Internal(context.GetHttpContext().TraceIdentifier));
@@ -92,33 +116,67 @@ internal sealed partial class InferenceRpc(
     private async Task<ModelInferResponse> InferAsync(ModelInferRequest request, HttpContext http, CancellationToken cancellationToken)
     {
         using var entered = serving.TryEnter() ?? throw Status(completions.NotServing);
-        var call = await ReadAsync(request, http, cancellationToken);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, serving.Abort);
-        var entrance = await door.EnterAsync(call, new CallTerms(IsAsync: false, Key: null, BodyHash: ""), entered.Inference, stop.Token);
-        if (entrance is not DispatchResult.Answering answering)
-            throw Status(entrance is DispatchResult.Refused refused ? refused.Error : ApiError.Internal(http.TraceIdentifier));
-        using var pass = answering.Pass;
-        if (answering.IsRecorded) http.Response.Headers[CompletionEndpoints.RequestHeader] = call.Request.Id.Value;
+        var call = await ReadAsync(request, http, canStream: false, cancellationToken);
         ResultFold fold = new(call.Request.Id);
-        await foreach (var one in meter.Follow(http, answering.Run(stop.Token), answering.IsFree, stop.Token))
+        await foreach (var one in RunAsync(call, http, entered.Inference, cancellationToken))
         {
-            if (one is InferenceEvent.Failed failed) throw Status(ApiError.From(failed.Error, call.PromptField, http.TraceIdentifier));
             if (one is InferenceEvent.Admitted admitted) VariantHeader.Set(http.Response, admitted.Variant);
             fold.Add(one);
         }
 
-        if (!fold.IsComplete) throw new InvalidOperationException("The engine's events ended without Finished.");
-        var result = fold.Result();
-        ModelInferResponse response = new()
+        return Response(request, fold);
+    }
+
+    /// <summary>The same in a stream: a decoder's answer piece by piece, where that is asked for.</summary>
+    private async Task InferAsync(
+        ModelInferRequest request, HttpContext http, Func<ModelInferResponse, bool, Task> write, CancellationToken cancellationToken)
+    {
+        using var entered = serving.TryEnter() ?? throw Status(completions.NotServing);
+        var call = await ReadAsync(request, http, canStream: true, cancellationToken);
+        ResultFold fold = new(call.Request.Id);
+        string? version = null;
+        await foreach (var one in RunAsync(call, http, entered.Inference, cancellationToken))
         {
-            ModelName = request.ModelName, ModelVersion = result.Variant?.Version ?? "", Id = request.Id,
-        };
-        RpcTensors.Write(response, InferFields.Outputs(result));
-        return response;
+            if (one is InferenceEvent.Admitted admitted) version = admitted.Variant.Version;
+            if (!call.Stream) fold.Add(one);
+            else if (one is InferenceEvent.Delta piece)
+                await write(RpcTensors.Response(request, version, [InferFields.TextOutput([piece.Text])]), false);
+        }
+
+        // The text has come by then: whoever stops at the last one misses none of it.
+        await write(call.Stream ? RpcTensors.Response(request, version, [InferFields.TextOutput([""])]) : Response(request, fold), true);
+    }
+
+    private static ModelInferResponse Response(ModelInferRequest request, ResultFold fold)
+    {
+        var result = fold.Result();
+        return RpcTensors.Response(request, result.Variant?.Version, InferFields.Outputs(result));
+    }
+
+    /// <summary>What happens to a call up to its end.</summary>
+    /// <exception cref="RpcException">It is refused, or fails.</exception>
+    private async IAsyncEnumerable<InferenceEvent> RunAsync(
+        CompletionCall call, HttpContext http, IInference inference, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, serving.Abort);
+        var entrance = await door.EnterAsync(call, new CallTerms(IsAsync: false, Key: null, BodyHash: ""), inference, stop.Token);
+        if (entrance is not DispatchResult.Answering answering)
+            throw Status(entrance is DispatchResult.Refused refused ? refused.Error : ApiError.Internal(http.TraceIdentifier));
+        using var pass = answering.Pass;
+        var isFinished = false;
+        await foreach (var one in meter.Follow(http, answering.Run(stop.Token), answering.IsFree, stop.Token))
+        {
+            if (one is InferenceEvent.Failed failed) throw Status(ApiError.From(failed.Error, call.PromptField, http.TraceIdentifier));
+            isFinished |= one is InferenceEvent.Finished;
+            yield return one;
+        }
+
+        if (!isFinished) throw new InvalidOperationException("The engine's events ended without Finished.");
     }
 
     /// <exception cref="RpcException">It is no request that can be served.</exception>
-    private async ValueTask<CompletionCall> ReadAsync(ModelInferRequest request, HttpContext http, CancellationToken cancellationToken)
+    private async ValueTask<CompletionCall> ReadAsync(
+        ModelInferRequest request, HttpContext http, bool canStream, CancellationToken cancellationToken)
     {
         ValidationResult faults = new();
         if (CallTermsReader.Read(http.Request, CompletionApi.Tensors, null, [], faults) is { IsAsync: true } or { Key: not null })
@@ -130,7 +188,8 @@ internal sealed partial class InferenceRpc(
         if (RpcTensors.Read(request, out var fault) is not { } body) throw Status(ApiError.Invalid(fault!));
         InferHeaders headers = new(
             Header(http, PrecisionFields.RequestHeader), Header(http, DeadlineFields.RequestHeader), options.Precision,
-            RequestIdentity.OwnerOf(http));
+            RequestIdentity.OwnerOf(http))
+        { CanStream = canStream };
         var isDecoder = await models.IsDecoderAsync(request.ModelName, body.Inputs, cancellationToken);
         return InferFields.Read(body, request.ModelName, isDecoder, headers, faults)
             ?? throw Status(faults.First ?? ApiError.Invalid("The request is not understood."));

@@ -17,7 +17,7 @@ internal static class RpcTensors
     {
         var isRaw = request.RawInputContents.Count > 0;
         List<Tensor> inputs = new(Math.Min(request.Inputs.Count, InferLimits.Tensors));
-        fault = request.Inputs.Count is 0 or > InferLimits.Tensors ? $"A request has 1 to {InferLimits.Tensors} inputs."
+        fault = request.Inputs.Count > InferLimits.Tensors ? $"A request has at most {InferLimits.Tensors} inputs."
             : request.Outputs.Count > InferLimits.Tensors ? $"A request may ask for at most {InferLimits.Tensors} outputs."
             : isRaw && request.RawInputContents.Count != request.Inputs.Count
             ? $"raw_input_contents must be those of all {request.Inputs.Count} inputs, not of {request.RawInputContents.Count}."
@@ -47,9 +47,11 @@ internal static class RpcTensors
             [.. request.Outputs.Select(output => new RequestedOutput(output.Name, null))]);
     }
 
-    /// <summary>The outputs into the answer, as raw contents.</summary>
-    public static void Write(ModelInferResponse response, IReadOnlyList<Tensor> outputs)
+    /// <summary>The answer to a request, its outputs as raw contents.</summary>
+    /// <param name="version">Null for a model without versions.</param>
+    public static ModelInferResponse Response(ModelInferRequest request, string? version, IReadOnlyList<Tensor> outputs)
     {
+        ModelInferResponse response = new() { ModelName = request.ModelName, ModelVersion = version ?? "", Id = request.Id };
         foreach (var output in outputs)
         {
             response.Outputs.Add(new ModelInferResponse.Types.InferOutputTensor
@@ -58,6 +60,8 @@ internal static class RpcTensors
             });
             response.RawOutputContents.Add(UnsafeByteOperations.UnsafeWrap(output.Data));
         }
+
+        return response;
     }
 
     private static string? Read(ModelInferRequest.Types.InferInputTensor input, ByteString? raw, List<Tensor> inputs)

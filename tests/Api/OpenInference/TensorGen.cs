@@ -34,17 +34,27 @@ internal static class TensorGen
         [.. texts.SelectMany(text => BitConverter.GetBytes(Encoding.UTF8.GetByteCount(text)).Concat(Encoding.UTF8.GetBytes(text)))];
 
     /// <summary>Equal bit for bit, but for NaN: JSON has one.</summary>
-    public static void AssertSame(Tensor expected, Tensor actual)
+    public static void AssertSame(Tensor expected, Tensor actual) => Assert.Null(Difference(expected, actual, isJson: true));
+
+    /// <summary>Where two tensors differ, in words; null where every bit is equal.</summary>
+    /// <param name="isJson">Whether any NaN is as good as another: JSON has one.</param>
+    public static string? Difference(Tensor expected, Tensor actual, bool isJson)
     {
-        Assert.Equal((expected.Name, expected.Type), (actual.Name, actual.Type));
-        Assert.Equal(expected.Shape, actual.Shape);
+        if ((expected.Name, expected.Type) != (actual.Name, actual.Type) || !expected.Shape.SequenceEqual(actual.Shape)
+            || expected.Data.Length != actual.Data.Length)
+            return $"{Describe(expected)} came as {Describe(actual)}";
         var size = Math.Max(1, TensorTypes.Size(expected.Type));
-        Assert.Equal(expected.Data.Length, actual.Data.Length);
         for (var at = 0; at < expected.Data.Length; at += size)
         {
             ReadOnlySpan<byte> one = expected.Data.Span[at..], other = actual.Data.Span[at..];
-            if (!IsNaN(expected.Type, one) || !IsNaN(expected.Type, other)) Assert.Equal(one[..size], other[..size]);
+            if (!one[..size].SequenceEqual(other[..size]) && !(isJson && IsNaN(expected.Type, one) && IsNaN(expected.Type, other)))
+                return $"{Describe(expected)}: element {at / size} is {Convert.ToHexString(other[..size])}, not {Convert.ToHexString(one[..size])}";
         }
+
+        return null;
+
+        static string Describe(Tensor tensor) =>
+            $"'{tensor.Name}' {TensorTypes.Name(tensor.Type)} [{string.Join(',', tensor.Shape)}] of {tensor.Data.Length} bytes";
     }
 
     private static bool IsNaN(TensorType type, ReadOnlySpan<byte> at) => type switch

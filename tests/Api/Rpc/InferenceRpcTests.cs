@@ -92,7 +92,7 @@ public sealed class InferenceRpcTests
         await using var server = await TensorEcho.StartAsync(options: WithRpc with { MaxBodyBytes = 10_000 });
         using var channel = Open(server);
         GRPCInferenceService.GRPCInferenceServiceClient client = new(channel);
-        await RefusedAsync("1 to 256 inputs", _ => { });
+        await RefusedAsync("at most 256 inputs", request => request.Inputs.Add(Enumerable.Range(0, 257).Select(i => Typed($"{i}", "INT8", [0]))));
         await RefusedAsync("must be one of", request => request.Inputs.Add(Typed("x", "fp32", [1])));
         await RefusedAsync("send raw_input_contents", request => request.Inputs.Add(Typed("x", "FP16", [1])));
         await RefusedAsync("takes 4 bytes, but 0 came", request => request.Inputs.Add(Typed("x", "FP32", [1])));
@@ -139,6 +139,85 @@ public sealed class InferenceRpcTests
     }
 
     [Fact]
+    public async Task A_stream_answers_each_request_by_itself()
+    {
+        await using var server = await TensorEcho.StartAsync(options: WithRpc);
+        using var channel = Open(server);
+        using var stream = new GRPCInferenceService.GRPCInferenceServiceClient(channel).ModelStreamInfer();
+        ModelInferRequest[] requests =
+        [
+            new() { Id = "tensor", ModelName = TensorEcho.Model, Inputs = { Typed("x", "INT8", [1], new() { IntContents = { 5 } }) } },
+            new() { Id = "fault", ModelName = TensorEcho.Model, Inputs = { Typed("x", "INT8", [2], new() { IntContents = { 5 } }) } },
+            Text("pieces", isStream: true), Text("whole", isStream: false), Text("many", isStream: true, texts: 2),
+        ];
+        foreach (var request in requests) await stream.RequestStream.WriteAsync(request);
+        await stream.RequestStream.CompleteAsync();
+        Dictionary<string, List<ModelStreamInferResponse>> seen = new(StringComparer.Ordinal);
+        await foreach (var one in stream.ResponseStream.ReadAllAsync())
+        {
+            if (!seen.TryGetValue(one.InferResponse.Id, out var some)) seen.Add(one.InferResponse.Id, some = []);
+            some.Add(one);
+        }
+
+        Assert.Equal(requests.Select(one => one.Id).Order(), seen.Keys.Order());
+        // The last of each, and only the last, says so.
+        Assert.All(seen.Values, some => Assert.Equal(
+            some.Select((_, i) => i == some.Count - 1), some.Select(one => one.InferResponse.Parameters["triton_final_response"].BoolParam)));
+        Assert.Equal([5], Assert.Single(seen["tensor"]).InferResponse.RawOutputContents.Single().ToByteArray());
+        Assert.Contains("takes 2 bytes, but 1 came", Assert.Single(seen["fault"]).ErrorMessage);
+        Assert.Contains("A stream has one answer", Assert.Single(seen["many"]).ErrorMessage);
+        Assert.Equal([TensorGen.Texts("answer 0"), TensorGen.Texts("")],
+            seen["pieces"].Select(one => one.InferResponse.RawOutputContents.Single().ToByteArray()));
+        Assert.Equal(TensorGen.Texts("answer 0"), Assert.Single(seen["whole"]).InferResponse.RawOutputContents.Single().ToByteArray());
+        Assert.All(seen["pieces"], one => Assert.Equal(("text_output", "v7"), (one.InferResponse.Outputs.Single().Name, one.InferResponse.ModelVersion)));
+        await FailsAsync(StatusCode.InvalidArgument, "ModelStreamInfer", new GRPCInferenceService.GRPCInferenceServiceClient(channel)
+            .ModelInferAsync(Text("unary", isStream: true)));
+
+        static ModelInferRequest Text(string id, bool isStream, int texts = 1) => new()
+        {
+            Id = id, ModelName = TensorEcho.Decoder,
+            Inputs =
+            {
+                Typed("text_input", "BYTES", [texts], new() { BytesContents = { Enumerable.Repeat(ByteString.CopyFromUtf8("a"), texts) } }),
+                Typed("stream", "BOOL", [1], new() { BoolContents = { isStream } }),
+            },
+        };
+    }
+
+    [Fact]
+    public async Task More_requests_than_are_answered_at_once_all_get_their_answers()
+    {
+        const int Requests = 300;
+        await using var server = await TensorEcho.StartAsync(options: WithRpc);
+        using var channel = Open(server);
+        using var stream = new GRPCInferenceService.GRPCInferenceServiceClient(channel).ModelStreamInfer();
+        var read = Task.Run(async () =>
+        {
+            HashSet<string> ids = new(StringComparer.Ordinal);
+            await foreach (var one in stream.ResponseStream.ReadAllAsync()) ids.Add($"{one.InferResponse.Id}{one.ErrorMessage}");
+            return ids;
+        });
+        for (var i = 0; i < Requests; i++)
+            await stream.RequestStream.WriteAsync(new ModelInferRequest
+            {
+                Id = $"{i}", ModelName = TensorEcho.Model, Inputs = { Typed("x", "INT8", [1], new() { IntContents = { 5 } }) },
+            });
+        await stream.RequestStream.CompleteAsync();
+        Assert.Equal(Enumerable.Range(0, Requests).Select(i => $"{i}").Order(), (await read).Order());
+    }
+
+    [Fact]
+    public async Task A_graph_that_takes_nothing_is_asked_without_inputs()
+    {
+        await using var server = await TensorEcho.StartAsync(options: WithRpc);
+        using var channel = Open(server);
+        var answer = await new GRPCInferenceService.GRPCInferenceServiceClient(channel).ModelInferAsync(new() { ModelName = TensorEcho.Model });
+        Assert.Empty(answer.Outputs);
+        using var rest = await server.PostAsync($"/v2/models/{TensorEcho.Model}/infer", """{"inputs":[]}""");
+        Assert.Equal("""{"model_name":"echo","model_version":"v7","outputs":[]}""", await rest.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
     public async Task A_gateway_passes_tensors_on()
     {
         await using var server = await TestServer.StartApartAsync(TensorEcho.Inference(), WithRpc);
@@ -161,6 +240,7 @@ public sealed class InferenceRpcTests
             Fields(InferTensorContents.Descriptor));
         Assert.Equal("bool_param=1 int64_param=2 string_param=3 double_param=4 uint64_param=5", Fields(InferParameter.Descriptor));
         Assert.Equal("name=1 versions=2 platform=3 inputs=4 outputs=5", Fields(ModelMetadataResponse.Descriptor));
+        Assert.Equal("error_message=1 infer_response=2", Fields(ModelStreamInferResponse.Descriptor));
 
         static string Fields(Google.Protobuf.Reflection.MessageDescriptor message) =>
             string.Join(' ', message.Fields.InDeclarationOrder().Select(field => $"{field.Name}={field.FieldNumber}"));

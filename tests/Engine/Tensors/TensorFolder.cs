@@ -40,6 +40,12 @@ internal sealed class TensorFolder : IDisposable
     /// <summary>Texts as they came.</summary>
     public static TensorFolder Echo() => new TensorFolder().Input("t", Text, "N").Output("u", Text, "N").Node("Identity", "t", "u").Save();
 
+    /// <summary>Inputs of several types, each its own output: x [A,2], y and z and text_input of any length.</summary>
+    public static TensorFolder Several() => new TensorFolder()
+        .Input("x", Float, "A", 2).Input("y", Text, "B").Input("z", Long, "C").Input("text_input", Text, "D")
+        .Output("x2", Float, "A", 2).Output("y2", Text, "B").Output("z2", Long, "C").Output("text_output", Text, "D")
+        .Node("Identity", "x", "x2").Node("Identity", "y", "y2").Node("Identity", "z", "z2").Node("Identity", "text_input", "text_output").Save();
+
     /// <summary>The batch axis fixed to 1.</summary>
     public static TensorFolder Fixed() => new TensorFolder().Input("x", Float, 1, 2).Output("y", Float, 1, 2).Node("Neg", "x", "y").Save();
 
