@@ -81,8 +81,8 @@ internal static class FitCommand
         var console = TableConsole.Create(isJson: false);
         console.Write(table);
         console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{splits} draws of {fitted} samples of {samples.Labels.Count} categories ({string.Join(", ", samples.Labels)}); {samples.Count - fitted} "
-            + $"others. Vectors of {samples.Count}: {encoded.TotalSeconds:0.0} s, the load included."));
+            $"{splits} draws of {fitted} samples of {samples.Labels.Count} categories ({string.Join(", ", samples.Labels)}); "
+            + $"{samples.Count - fitted} others. Vectors of {samples.Count}: {encoded.TotalSeconds:0.0} s, the load included."));
         return 0;
     }
 

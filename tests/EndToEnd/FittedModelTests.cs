@@ -136,7 +136,8 @@ public sealed class FittedModelTests : IDisposable
 
     /// <summary>Six shades of red, six of green.</summary>
     private static IEnumerable<(string Label, byte[] File)> PictureFiles => Enumerable.Range(0, 12).Select(i => i % 2 == 0
-        ? ("warm/red", Pictures.Plain((byte)(180 + (6 * i)), (byte)(3 * i), 20)) : ("green", Pictures.Plain((byte)(3 * i), (byte)(180 + (6 * i)), 20)));
+        ? ("warm/red", Pictures.Plain((byte)(180 + (6 * i)), (byte)(3 * i), 20))
+        : ("green", Pictures.Plain((byte)(3 * i), (byte)(180 + (6 * i)), 20)));
 
     private static async Task<JsonElement> AskAsync(ServeProcess server, string path, string body)
     {

@@ -13,7 +13,8 @@ internal static class ActivationRanges
 {
     private const string FileName = "calibration.onnx";
 
-    /// <summary>Images and series also run with noise added, so much of their own deviation: how far noisy inputs reach would be cut off else.</summary>
+    /// <summary>Images and series also run with noise added, so much of their own deviation: how far noisy inputs reach would be cut off
+    /// else.</summary>
     private const double Noise = 0.4;
 
     /// <summary>The least and the greatest number of each value.</summary>

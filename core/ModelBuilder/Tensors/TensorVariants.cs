@@ -68,7 +68,8 @@ internal sealed class TensorVariants
         if (products == 0 && !isCalibrated)
             throw new InvalidModelException($"{_plain.Path} has nothing that int8 makes faster: products with constant matrices of at least "
                 + $"{RowProducts.MinWeights} weights, or calibrated convolutions.{stay}"
-                + (obstacle is null ? "" : $" Operator set {graph.Opset} is too old, and its {obstacle} can't be written as one of {OpsetRaise.Target}."));
+                + (obstacle is null ? ""
+                    : $" Operator set {graph.Opset} is too old, and its {obstacle} can't be written as one of {OpsetRaise.Target}."));
         _notes.Add($"int8: {products} products and {(isCalibrated ? convolutions.Count : 0)} convolutions.{stay}");
         return graph;
     }

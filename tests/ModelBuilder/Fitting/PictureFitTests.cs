@@ -35,10 +35,10 @@ public sealed class PictureFitTests : IDisposable
         Assert.Contains("ResNetForImageClassification", await File.ReadAllTextAsync(Path.Combine(_folder.Target, "config.json"), Token));
         // One row or several, whatever the encoder was exported for.
         Assert.Equal(-1, model.Signature!.Inputs[0].Shape![0]);
-        float[] pixels = [.. Enumerable.Repeat(0.9f, 16), .. Enumerable.Repeat(0.2f, 32), .. Enumerable.Repeat(0.1f, 32), .. Enumerable.Repeat(0.7f, 16)];
+        float[] means = [0.9f, 0.2f, 0.2f, 0.1f, 0.1f, 0.7f];
+        float[] pixels = [.. means.SelectMany(level => Enumerable.Repeat(level, 16))];
         using TensorRunner runner = new(_folder.Graph);
         var scores = runner.Run([TensorFolder.Floats("pixel_values", [2, 3, 4, 4], pixels)]);
-        float[] means = [0.9f, 0.2f, 0.2f, 0.1f, 0.1f, 0.7f];
         for (var row = 0; row < 2; row++)
         {
             var mean = means[(3 * row)..(3 * (row + 1))];

@@ -61,8 +61,8 @@ public sealed class IntegerGraphTests
         Assert.All(runner.Run([GraphFile.Input(1, 1, 96) with { Data = new byte[96 * sizeof(float)] }]), number => Assert.Equal(0, number));
     }
 
-    /// <summary>As PaddlePaddle's exports have them: attributes that later sets have as inputs, and a softmax over the last axis, or over all from the
-    /// second on.</summary>
+    /// <summary>As PaddlePaddle's exports have them: attributes that later sets have as inputs, and a softmax over the last axis, or over all from
+    /// the second on.</summary>
     [Theory]
     [InlineData(2, 6)]
     [InlineData(1, 1)]

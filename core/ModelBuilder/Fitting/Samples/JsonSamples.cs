@@ -23,7 +23,8 @@ internal sealed class JsonSamples(SampleFields fields, string folder)
             if (!fields.IsSingle) Add(numbers, line, label, value);
             else if (value.ValueKind != JsonValueKind.String)
                 throw new InvalidDataException(
-                    $"line {line}: '{_content}' must be {(fields.Kind == SampleKind.Texts ? "a text" : "the name of a file, relative to this one")}.");
+                    $"line {line}: '{_content}' must be "
+                    + $"{(fields.Kind == SampleKind.Texts ? "a text" : "the name of a file, relative to this one")}.");
             else if (fields.Kind == SampleKind.Texts) texts.Add(line, _content, value.GetString()!, label);
             else pictures.Add(line, value.GetString()!, label);
         }

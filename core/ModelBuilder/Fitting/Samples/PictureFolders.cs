@@ -23,10 +23,9 @@ internal static class PictureFolders
             pictures.Add(i + 1, name, label);
         }
 
-        if (others.Count > 0)
-            pictures.Note(
-                $"Passed over: {others.Count} {(others.Count == 1 ? "file that is no picture by its name" : "files that are no pictures by their names")}"
-                + $" ({string.Join(", ", others.Select(Ending).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))}).");
+        var endings = string.Join(", ", others.Select(Ending).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
+        var words = others.Count == 1 ? "file that is no picture by its name" : "files that are no pictures by their names";
+        if (others.Count > 0) pictures.Note($"Passed over: {others.Count} {words} ({endings}).");
         return pictures.ToSamples();
     }
 

@@ -27,7 +27,8 @@ public static class SampleFile
     {
         using StreamReader reader = new(path);
         var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        return IsJson(path) ? new JsonSamples(fields, folder).Read(reader, cancellation) : new TableSamples(fields, folder).Read(reader, cancellation);
+        return IsJson(path) ? new JsonSamples(fields, folder).Read(reader, cancellation)
+            : new TableSamples(fields, folder).Read(reader, cancellation);
     }
 
     /// <summary>Whether it begins with an object.</summary>

@@ -118,7 +118,8 @@ public sealed class SampleFileTests : IDisposable
 
     private static string Labelled(string label) => $$"""{"values":[1],"label":{{label}}}""";
 
-    private SampleSet Read(bool texts, params string[] lines) => Read(new SampleFields { Kind = texts ? SampleKind.Texts : SampleKind.Numbers }, lines);
+    private SampleSet Read(bool texts, params string[] lines) =>
+        Read(new SampleFields { Kind = texts ? SampleKind.Texts : SampleKind.Numbers }, lines);
 
     private SampleSet Read(SampleFields fields, params string[] lines)
     {
