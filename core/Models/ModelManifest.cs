@@ -140,10 +140,11 @@ public sealed record VariantEvaluation
     /// <summary>How many problems were asked.</summary>
     public required int Tasks { get; init; }
 
-    /// <summary>Exact answers, 0 to 1. Of a model over tensors: how far its answers are the most exact variant's, see <see cref="Noise"/>.</summary>
+    /// <summary>Exact answers, 0 to 1. Of a model over tensors: the share of its answers that are the most exact variant's.</summary>
     public required double Accuracy { get; init; }
 
-    /// <summary>Points of percent below FP32's accuracy in the same evaluation; negative where the variant is better.</summary>
+    /// <summary>Points of percent below FP32's accuracy in the same evaluation; negative where the variant is better. Of a model over tensors, as far
+    /// as the most exact variant's own probabilities tell, at least 0.</summary>
     public required double AccuracyDrop { get; init; }
 
     /// <summary>Of a model over tensors: what inputs with noise added cost, by rising noise, the first as they came; empty where no input is an image
@@ -190,7 +191,8 @@ public sealed record VariantEvaluation
 /// <summary>What a variant loses of the accuracy at one level of noise.</summary>
 /// <param name="Sigma">The noise's standard deviation as it is estimated of a request, in the input's unit; rising from point to point.</param>
 /// <param name="AccuracyDrop">In points of percent.</param>
-public sealed record NoisePoint(double Sigma, double AccuracyDrop);
+/// <param name="Agreement">The share of answers that are the most exact variant's, 0 to 1; null in older manifests.</param>
+public sealed record NoisePoint(double Sigma, double AccuracyDrop, double? Agreement = null);
 
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true,
     UseStringEnumConverter = true)]

@@ -9,15 +9,18 @@ using Spectre.Console;
 
 namespace R1Serverless.Commands;
 
-/// <summary><c>r1 model fit</c>: from labelled samples to a classifier of texts, rows of numbers or windows.</summary>
+/// <summary><c>r1 model fit</c>: from labelled samples to a classifier of texts, pictures, rows of numbers or windows.</summary>
 internal static class ModelFitCommand
 {
     private const string Teaches = """
         Fit a classifier to labelled samples: 50 are enough to begin with. It is judged by samples that it was not fitted on, and saved as a model
-        that `r1 serve` serves like any other: texts at /classify, numbers at /v2/models/NAME/infer.
+        that `r1 serve` serves like any other: texts and images at /classify, numbers at /v2/models/NAME/infer.
 
         Texts need an encoder, which makes vectors of them, such as all-MiniLM-L6-v2:
           r1 model fit tickets.jsonl --encoder ./all-MiniLM-L6-v2      {"text": "The invoice is wrong", "label": "billing"}
+        So do pictures: a folder for each label, or lines with names of files, relative to the file of samples:
+          r1 model fit ./stamps --encoder ./resnet18                   stamps/animals/cat.png, stamps/food/pear.jpg
+          r1 model fit stamps.jsonl --encoder ./resnet18               {"image": "stamps/cat.png", "label": "animals"}
         Rows of numbers need none:
           r1 model fit loans.csv --label outcome                       age,income,outcome
           r1 model fit rows.jsonl                                      {"values": [34, 1200.5, null], "label": "yes"}
@@ -27,12 +30,13 @@ internal static class ModelFitCommand
 
     private static readonly Argument<FileInfo> Samples = new("samples")
     {
-        Description = "JSON lines, or a table whose first line names the columns (CSV; tabs and semicolons do too).",
+        Description = "JSON lines, a table whose first line names the columns (CSV; tabs and semicolons do too), or a folder with a folder of "
+            + "pictures for each label.",
     };
 
     private static readonly Option<string?> Encoder = new("--encoder")
     {
-        Description = "Makes vectors of texts: a model's name in the data folder, or its folder.", HelpName = "MODEL",
+        Description = "Makes vectors of texts or of images: a model's name in the data folder, or its folder.", HelpName = "MODEL",
     };
 
     private static readonly Option<string> Label = new("--label")
@@ -42,8 +46,8 @@ internal static class ModelFitCommand
 
     private static readonly Option<string[]> Columns = new("--columns")
     {
-        Description = "The columns that are taken, as a list with commas or one by one; others are passed over. Of texts the one that holds them. "
-            + "[default: all columns; of texts: text]",
+        Description = "The columns that are taken, as a list with commas or one by one; others are passed over. Of texts or pictures the one that "
+            + "holds them. [default: all columns; of texts: text; of pictures: image]",
         HelpName = "LIST",
     };
 
@@ -77,12 +81,12 @@ internal static class ModelFitCommand
         var encoder = arguments.GetValue(Encoder) is { } named ? ModelPrepareCommand.Find(named, repository) : null;
         var samples = SampleFile.Read(file, new SampleFields
         {
-            AreTexts = encoder is not null,
+            Kind = encoder is null ? SampleKind.Numbers : encoder is { Images: null, ImageRefusal: null } ? SampleKind.Texts : SampleKind.Pictures,
             Label = arguments.GetRequiredValue(Label),
             Columns = [.. (arguments.GetValue(Columns) ?? [])
                 .SelectMany(list => list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))],
         }, cancellation);
-        var name = arguments.GetValue(Name) ?? ModelName.Of(output ?? Path.ChangeExtension(file, null));
+        var name = arguments.GetValue(Name) ?? ModelName.Of(output ?? (Directory.Exists(file) ? file : Path.ChangeExtension(file, null)));
         var target = output ?? repository.FolderOf(name);
         FitOptions options = new() { Truncates = arguments.GetValue(Truncate) };
         var fit = await AnsiConsole.Progress()

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using R1Serverless.Abstractions;
 using R1Serverless.Api.OpenInference;
+using R1Serverless.Images;
 using R1Serverless.Models;
 using R1Serverless.Models.Folders;
 
@@ -12,8 +13,6 @@ internal static class TensorSamples
 {
     /// <summary>Pictures are held in memory as the graph gets them: of more, so many are taken, evenly from all.</summary>
     private const int MaxPictures = 256;
-
-    private static readonly string[] Extensions = [".png", ".jpg", ".jpeg", ".webp"];
 
     /// <param name="path">Each line is a body of POST /v2/models/{model}/infer, or <c>{"text"}</c> (for a ranker <c>{"text","pair"}</c>) where the
     /// model is an encoder; empty lines are passed over. Or a folder of pictures, in it and below, for a model of images.</param>
@@ -37,14 +36,13 @@ internal static class TensorSamples
     private static async Task<IReadOnlyList<Prompt>> PicturesAsync(string path, ModelFolder folder, CancellationToken cancellationToken)
     {
         if (folder.Images is null) throw new InvalidDataException($"{path} is a folder, and {folder.Name} takes no images.");
-        string[] files = [.. Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories)
-            .Where(file => Extensions.Contains(Path.GetExtension(file).ToLowerInvariant())).Order(StringComparer.Ordinal)];
-        if (files.Length == 0) throw new InvalidDataException($"{path} holds no pictures ({string.Join(", ", Extensions)}).");
+        var files = PictureFiles.Find(path).Pictures;
+        if (files.Count == 0) throw new InvalidDataException($"{path} holds no pictures ({string.Join(", ", PictureFiles.Extensions)}).");
         List<Prompt> samples = [];
-        var count = Math.Min(files.Length, MaxPictures);
+        var count = Math.Min(files.Count, MaxPictures);
         for (var i = 0; i < count; i++)
         {
-            var file = files[(int)((long)i * files.Length / count)];
+            var file = Path.Combine(path, files[(int)((long)i * files.Count / count)]);
             TextInput input = new(null, Image: await File.ReadAllBytesAsync(file, cancellationToken));
             samples.Add(new Prompt.Texts(folder.Images.Output?.Task ?? TextTask.Embed, [input]));
         }

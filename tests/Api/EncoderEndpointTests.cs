@@ -139,13 +139,13 @@ public sealed class EncoderEndpointTests : IAsyncLifetime
         { "/rerank", """{"query":"a","documents":[{"title":"b"}]}""", "documents[0].title", "Unknown field" },
         { "/rerank", """{"query":"a","documents":["b"],"top_n":0}""", "top_n", "from 1" },
         { "/rerank", """{"query":"a","documents":["b"],"return_documents":1}""", "return_documents", "true or false" },
-        { "/rerank", """{"model":"embedder","query":"a","texts":["b"]}""", "model", "ranks no texts" },
+        { "/rerank", """{"model":"embedder","query":"a","texts":["b"]}""", "model", "does not rank: it makes vectors of texts" },
         { "/classify", "{}", "inputs", "required" },
         { "/classify", """{"inputs":["a","b","c"]}""", "inputs", "a pair" },
         { "/classify", """{"inputs":[["a"],"b",3]}""", "inputs[2]", "a pair" },
         { "/classify", """{"inputs":[[]]}""", "inputs[0]", "a pair" },
         { "/classify", """{"inputs":[["a",""]]}""", "inputs[0][1]", "empty" },
-        { "/classify", """{"model":"embedder","inputs":"a"}""", "model", "classifies no texts" },
+        { "/classify", """{"model":"embedder","inputs":"a"}""", "model", "does not classify: it makes vectors of texts" },
     };
 
     [Theory]

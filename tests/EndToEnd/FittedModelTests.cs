@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Text;
 using System.Text.Json;
 using R1Serverless.ModelBuilder.Fitting;
@@ -6,6 +7,7 @@ using R1Serverless.ModelBuilder.Fitting.Samples;
 using R1Serverless.Tests.Commands;
 using R1Serverless.Tests.Engine.Encoders;
 using R1Serverless.Tests.Engine.Tensors;
+using R1Serverless.Tests.Images;
 using R1Serverless.Tests.ModelBuilder.Fitting;
 using R1Serverless.Tests.ModelBuilder.Fitting.Training;
 
@@ -32,7 +34,7 @@ public sealed class FittedModelTests : IDisposable
         Assert.Contains("with 95 % confidence", output);
         Assert.Contains($"r1 serve --model {_folder.Target}", output);
 
-        var samples = (TextSamples)SampleFile.Read(file, new SampleFields { AreTexts = true }, CancellationToken.None);
+        var samples = (TextSamples)SampleFile.Read(file, new SampleFields { Kind = SampleKind.Texts }, CancellationToken.None);
         var (vectors, head) = await _folder.TrainAsync(new EncoderVectors(samples, encoder.Open(), truncates: false), samples);
         await using var server = await ServeProcess.StartAsync("--model", _folder.Target);
         var body = JsonSerializer.Serialize(new { inputs = texts.Select(text => new[] { text }) });
@@ -82,8 +84,44 @@ public sealed class FittedModelTests : IDisposable
             for (var c = 0; c < 2; c++) Assert.Equal(head.Probabilities(values.AsSpan(2 * i, 2))[c], probabilities[(2 * i) + c], 1e-5);
     }
 
+    [Fact]
+    public async Task Pictures_are_classified_as_they_are_sent()
+    {
+        using var encoder = TensorFolder.Picture(batch: 1).With("preprocessor_config.json", """{"size":4,"resample":0}""");
+        foreach (var (i, (label, file)) in PictureFiles.Index())
+        {
+            var folder = Directory.CreateDirectory(Path.Combine(_folder.Root, "stamps", label)).FullName;
+            await File.WriteAllBytesAsync(Path.Combine(folder, $"{i}.png"), file);
+        }
+
+        await File.WriteAllTextAsync(Path.Combine(_folder.Root, "stamps", "green", "notes.txt"), "green things");
+        var (code, output, errors) = await ModelCommandTests.RunAsync("model", "fit", Path.Combine(_folder.Root, "stamps"), "--encoder", encoder.Path,
+            "--output", _folder.Target);
+        Assert.Equal((0, ""), (code, errors));
+        Assert.Matches("Fitted fitted: 12 samples, 2 labels", output);
+        Assert.Contains("Passed over: 1 file that is no picture by its name (.txt).", output);
+
+        await using var server = await ServeProcess.StartAsync("--model", _folder.Target);
+        using ByteArrayContent red = new(Pictures.Plain(230, 20, 30)), words = new("red"u8.ToArray());
+        red.Headers.ContentType = words.Headers.ContentType = new("image/png");
+        var answer = await server.Client.PostAsync(new Uri("/classify", UriKind.Relative), red);
+        Assert.Equal("warm/red", JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement[0].GetProperty("label").GetString());
+        var data = string.Join(',', ((byte[][])[Pictures.Plain(20, 210, 30), Pictures.Plain(240, 0, 0)])
+            .Select(file => $"\"data:image/png;base64,{Convert.ToBase64String(file)}\""));
+        var outputs = (await AskAsync(server, "/v2/models/fitted/infer",
+            $$"""{"inputs":[{"name":"pixel_values","datatype":"BYTES","shape":[2],"data":[{{data}}]}]}""")).GetProperty("outputs");
+        Assert.Equal(["green", "warm/red"], outputs.EnumerateArray().Single(one => one.GetProperty("name").GetString() == "label").GetProperty("data")
+            .EnumerateArray().Select(one => one.GetString()!));
+        var refused = await server.Client.PostAsync(new Uri("/classify", UriKind.Relative), words);
+        Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+        using StringContent embed = new("""{"model":"fitted","input":"red"}""", Encoding.UTF8, "application/json");
+        var vectors = await server.Client.PostAsync(new Uri("/v1/embeddings", UriKind.Relative), embed);
+        Assert.Contains("'fitted' makes no vectors: it classifies images (POST /classify).", await vectors.Content.ReadAsStringAsync());
+    }
+
     [Theory]
     [InlineData("""{"text":"a","label":"x"}""", "line 1: 'text' needs an encoder")]
+    [InlineData("""{"image":"a.png","label":"x"}""", "line 1: 'image' needs an encoder")]
     [InlineData("""{"values":[1],"label":"x"}""", "All 1 samples have the label 'x'")]
     [InlineData("""{"values":[1],"kind":"x"}""", "line 1: 'kind' is neither 'values' nor 'label'")]
     public async Task What_is_wrong_is_one_plain_line(string line, string says)
@@ -95,6 +133,11 @@ public sealed class FittedModelTests : IDisposable
     }
 
     public void Dispose() => _folder.Dispose();
+
+    /// <summary>Six shades of red, six of green.</summary>
+    private static IEnumerable<(string Label, byte[] File)> PictureFiles => Enumerable.Range(0, 12).Select(i => i % 2 == 0
+        ? ("warm/red", Pictures.Plain((byte)(180 + (6 * i)), (byte)(3 * i), 20))
+        : ("green", Pictures.Plain((byte)(3 * i), (byte)(180 + (6 * i)), 20)));
 
     private static async Task<JsonElement> AskAsync(ServeProcess server, string path, string body)
     {

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using R1Serverless.Images;
+using SkiaSharp;
 
 namespace R1Serverless.Tests.Images;
 
@@ -118,6 +119,15 @@ internal static class Pictures
         }
 
         return new PixelImage(width, height, pixels);
+    }
+
+    /// <summary>8 × 8 of one colour, as a PNG.</summary>
+    public static byte[] Plain(byte red, byte green, byte blue)
+    {
+        using SKBitmap bitmap = new(8, 8);
+        bitmap.Erase(new SKColor(red, green, blue));
+        using var file = bitmap.Encode(SKEncodedImageFormat.Png, 100);
+        return file.ToArray();
     }
 
     /// <summary>Red, green, blue of every pixel, row by row.</summary>

@@ -42,7 +42,7 @@ public sealed class TensorEvaluation
         samples = await SampleInputs.ReadAsync(_folder, samples, cancellation);
         var exact = Open(_variants[0]);
         await using var first = exact;
-        var isOfLabels = await IsOfLabelsAsync(exact, samples[0], cancellation);
+        var measure = await MeasureAsync(exact, samples[0], cancellation);
         var levels = samples.Any(IsNoisy) ? Levels : [0];
         var sigmas = levels.Length == 1 ? [] : levels.Select(level => Sigma(samples, level)).ToArray();
         var done = 0;
@@ -52,10 +52,10 @@ public sealed class TensorEvaluation
         {
             var other = Open(variant);
             await using var second = other;
-            List<double> drops = [];
+            List<(double Agreement, double Drop)> found = [];
             foreach (var level in levels)
             {
-                AnswerLoss loss = new(isOfLabels);
+                AnswerLoss loss = new(measure);
                 for (var i = 0; i < samples.Count; i++)
                 {
                     var sample = Noisy(samples[i], level, i);
@@ -63,17 +63,17 @@ public sealed class TensorEvaluation
                     progress?.Report(new EvaluationProgress("comparing answers", ++done, total));
                 }
 
-                drops.Add(100 * loss.Mean);
+                found.Add((loss.Agreement, 100 * loss.Mean));
             }
 
             var (own, reference) = await RatesAsync(other, exact, samples, progress, cancellation);
             rates ??= reference;
-            measured.Add((variant, Of(other, samples.Count, drops, sigmas, own)));
+            measured.Add((variant, Of(other, samples.Count, found, sigmas, own)));
         }
 
         rates ??= (await RatesAsync(exact, exact, samples, progress, cancellation)).Own;
-        measured.Insert(0, (_variants[0], Of(exact, samples.Count, [.. levels.Select(_ => 0.0)], sigmas, rates)));
-        return new TensorReport(_folder.Name, samples.Count, isOfLabels, measured);
+        measured.Insert(0, (_variants[0], Of(exact, samples.Count, [.. levels.Select(_ => (1.0, 0.0))], sigmas, rates)));
+        return new TensorReport(_folder.Name, samples.Count, measure, measured);
     }
 
     private static bool IsNoisy(Prompt sample) => sample is Prompt.Tensors { Inputs: var inputs } && inputs.Any(InputNoise.IsMeasured);
@@ -88,41 +88,39 @@ public sealed class TensorEvaluation
     private LocalInference Open(ModelVariant variant) =>
         new([LoadedVariant.OpenAlone(_folder, variant, _settings.Runtime, new EngineOptions(), _time)]);
 
-    private VariantEvaluation Of(LocalInference inference, int samples, IReadOnlyList<double> drops, IReadOnlyList<double> sigmas,
-        IReadOnlyDictionary<int, double> rates) => new()
+    private VariantEvaluation Of(LocalInference inference, int samples, IReadOnlyList<(double Agreement, double Drop)> found,
+        IReadOnlyList<double> sigmas, IReadOnlyDictionary<int, double> rates) => new()
         {
             Device = inference.Variants[0].Provider.Name,
             Measured = _time.GetUtcNow(),
             Tasks = samples,
-            Accuracy = 1 - (drops[0] / 100),
-            AccuracyDrop = drops[0],
-            TokenAgreement = 1 - (drops[0] / 100),
+            Accuracy = found[0].Agreement,
+            AccuracyDrop = found[0].Drop,
+            TokenAgreement = found[0].Agreement,
             KlDivergence = 0,
             Tolerance = _settings.Tolerance,
             TokensPerSecond = rates,
             MemoryBytes = 0,
-            Noise = Rising(sigmas, drops),
+            Noise = Rising(sigmas, found),
         };
 
     /// <summary>Where the samples' own details hide what was added, there is nothing to tell levels apart by.</summary>
-    private static List<NoisePoint> Rising(IReadOnlyList<double> sigmas, IReadOnlyList<double> drops)
+    private static List<NoisePoint> Rising(IReadOnlyList<double> sigmas, IReadOnlyList<(double Agreement, double Drop)> found)
     {
         List<NoisePoint> points = [];
         for (var i = 0; i < sigmas.Count; i++)
         {
-            if (points is not [.., var last] || sigmas[i] > last.Sigma) points.Add(new NoisePoint(sigmas[i], drops[i]));
+            if (points is not [.., var last] || sigmas[i] > last.Sigma) points.Add(new NoisePoint(sigmas[i], found[i].Drop, found[i].Agreement));
         }
 
         return points;
     }
 
-    private async Task<bool> IsOfLabelsAsync(LocalInference inference, Prompt sample, CancellationToken cancellation)
+    private async Task<AnswerMeasure> MeasureAsync(LocalInference inference, Prompt sample, CancellationToken cancellation)
     {
-        if (_folder.Encoder is { } encoder && sample is Prompt.Texts) return encoder.Task == TextTask.Classify;
-        if (_folder.Images?.Output is { } made) return made.Task == TextTask.Classify;
-        var output = (await AnswerAsync(inference, sample, 0, cancellation))[0];
-        return output.Shape is [_, > 1] && (output.Name.Contains("logits", StringComparison.OrdinalIgnoreCase)
-            || output.Name.Contains("prob", StringComparison.OrdinalIgnoreCase) || output.Name.Contains("score", StringComparison.OrdinalIgnoreCase));
+        var task = _folder.Encoder is { } encoder && sample is Prompt.Texts ? encoder.Task : _folder.Images?.Output?.Task;
+        return task is { } known ? known == TextTask.Classify ? AnswerMeasure.Label : AnswerMeasure.Direction
+            : AnswerMeasures.Of(await AnswerAsync(inference, sample, 0, cancellation), IsNoisy(sample));
     }
 
     private async Task<IReadOnlyList<Tensor>> AnswerAsync(LocalInference inference, Prompt sample, int number, CancellationToken cancellation)

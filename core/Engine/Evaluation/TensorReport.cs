@@ -5,7 +5,7 @@ namespace R1Serverless.Engine.Evaluation;
 /// <summary>What came of evaluating the variants of a model over tensors in one run.</summary>
 /// <param name="Model">The model's name.</param>
 /// <param name="Samples">How many requests were asked of each variant.</param>
-/// <param name="IsOfLabels">Whether answers were compared by the label with the greatest score; else by the angle between vectors.</param>
+/// <param name="Measure">What answers were compared by.</param>
 /// <param name="Variants">At least one, with what the manifest keeps. The first is the most exact, which the others are compared to.</param>
 public sealed record TensorReport(
-    string Model, int Samples, bool IsOfLabels, IReadOnlyList<(ModelVariant Variant, VariantEvaluation Evaluation)> Variants);
+    string Model, int Samples, AnswerMeasure Measure, IReadOnlyList<(ModelVariant Variant, VariantEvaluation Evaluation)> Variants);

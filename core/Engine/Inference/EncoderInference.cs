@@ -90,8 +90,8 @@ internal sealed class EncoderInference(ModelHost host)
 
     private static string Denied(TextTask task) => task switch
     {
-        TextTask.Embed => "makes no vectors of texts",
-        TextTask.Rank => "ranks no texts",
-        _ => "classifies no texts",
+        TextTask.Embed => "makes no vectors",
+        TextTask.Rank => "does not rank",
+        _ => "does not classify",
     };
 }

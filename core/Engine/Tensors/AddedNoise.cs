@@ -4,7 +4,7 @@ using R1Serverless.Abstractions.Tensors;
 namespace R1Serverless.Engine.Tensors;
 
 /// <summary>Inputs with white noise added, the same for the same seed.</summary>
-internal static class AddedNoise
+public static class AddedNoise
 {
     /// <summary>The standard deviation of an input's own values; 0 where they are all one.</summary>
     public static double Deviation(Tensor input)
@@ -13,6 +13,10 @@ internal static class AddedNoise
         var mean = values.Average(value => (double)value);
         return Math.Sqrt(values.Average(value => (value - mean) * (value - mean)));
     }
+
+    /// <summary>Whether there is an image or a series among the inputs.</summary>
+    /// <param name="inputs">Their content fits their shape; of other inputs only the shape is looked at.</param>
+    public static bool IsFor(IReadOnlyList<Tensor> inputs) => inputs.Any(InputNoise.IsMeasured);
 
     /// <summary>Adds noise to the images and series among the inputs; the others stay. Bytes keep to 0 to 255.</summary>
     /// <param name="inputs">Their content fits their shape.</param>

@@ -47,7 +47,9 @@ internal sealed class GraphExtension(SourceGraph graph)
     /// <param name="outputs">A value, the name that it gets, its type, and its dimensions behind the batch axis; null where one is not known.</param>
     public void Finish(params IReadOnlyList<(string Value, string Name, DataType Type, int?[] Shape)> outputs)
     {
-        foreach (var (value, name, _, _) in outputs) _nodes.Add(OnnxNode.Create("Identity", graph.NewName($"{name}/output"), [value], [name]));
+        var moved = outputs.ToDictionary(output => output.Name, output => Vacate(output.Name), StringComparer.Ordinal);
+        foreach (var (value, name, _, _) in outputs)
+            _nodes.Add(OnnxNode.Create("Identity", graph.NewName($"{name}/output"), [moved.GetValueOrDefault(value) ?? value], [name]));
         var batch = graph.Model.Graph.Input[0].Type.TensorType.Shape.Dim[0];
         graph.Model.Graph.Output.Clear();
         graph.Model.Graph.Output.Add(outputs.Select(output => new ValueInfoProto
@@ -66,6 +68,21 @@ internal sealed class GraphExtension(SourceGraph graph)
             },
         }));
         graph.Replace(Needed());
+    }
+
+    /// <summary>Gives a value of the graph, its present output perhaps, another name, so that an output may have this one.</summary>
+    /// <returns>The other name; null where no value had it.</returns>
+    private string? Vacate(string name)
+    {
+        if (!_nodes.Exists(node => node.Output.Contains(name))) return null;
+        var other = graph.NewName(name);
+        foreach (var node in _nodes)
+        {
+            for (var i = 0; i < node.Output.Count; i++) node.Output[i] = node.Output[i] == name ? other : node.Output[i];
+            for (var i = 0; i < node.Input.Count; i++) node.Input[i] = node.Input[i] == name ? other : node.Input[i];
+        }
+
+        return other;
     }
 
     private static TensorShapeProto.Types.Dimension Dimension(int? size) =>

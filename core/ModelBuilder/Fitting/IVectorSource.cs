@@ -3,8 +3,8 @@ using R1Serverless.ModelBuilder.Tensors;
 
 namespace R1Serverless.ModelBuilder.Fitting;
 
-/// <summary>Makes vectors of samples by a graph, which a head is then joined to: what is served makes the same vectors. Texts and numbers are two
-/// such sources; another kind of sample is another one.</summary>
+/// <summary>Makes vectors of samples by a graph, which a head is then joined to: what is served makes the same vectors. Texts, pictures
+/// and numbers are such sources; another kind of sample is another one.</summary>
 internal interface IVectorSource
 {
     /// <summary>What the vectors are, in words.</summary>

@@ -13,8 +13,8 @@ using R1Serverless.Storage.Files;
 
 namespace R1Serverless.ModelBuilder.Fitting;
 
-/// <summary>Fits a logistic classifier to labelled samples, and makes a model folder of it that takes what the samples are: texts, rows of numbers or
-/// windows.</summary>
+/// <summary>Fits a logistic classifier to labelled samples, and makes a model folder of it that takes what the samples are: texts, pictures, rows of
+/// numbers or windows.</summary>
 public static class ModelFitter
 {
     /// <summary>What was measured, in the folder.</summary>
@@ -22,7 +22,7 @@ public static class ModelFitter
 
     /// <summary>Builds into a folder beside <paramref name="target"/> and renames it at the end, as <see cref="TensorModelBuilder"/> does.</summary>
     /// <param name="samples">Of at least two labels, each at least twice.</param>
-    /// <param name="encoder">Makes vectors of texts; null for numbers.</param>
+    /// <param name="encoder">Makes vectors of texts or pictures; null for numbers.</param>
     /// <param name="target">The folder to make; a model that stands there is replaced.</param>
     /// <param name="name">The model's name in the manifest.</param>
     /// <param name="time">Dates the manifest, and measures.</param>
@@ -66,7 +66,8 @@ public static class ModelFitter
     private static IReadOnlyList<IVectorSource> Sources(SampleSet samples, ModelFolder? encoder, FitOptions options) => (samples, encoder) switch
     {
         (TextSamples texts, { } one) => [new EncoderVectors(texts, one, options.Truncates)],
-        (TextSamples, null) => throw new InvalidDataException("Texts need an encoder that makes vectors of them."),
+        (PictureSamples pictures, { } one) => [new PictureVectors(pictures, one)],
+        (TextSamples or PictureSamples, null) => throw new InvalidDataException("Texts and pictures need an encoder that makes vectors of them."),
         (NumberSamples, { }) => throw new InvalidDataException("Numbers need no encoder."),
         (NumberSamples { IsWindow: true } windows, _) =>
             [new NumberVectors(windows, NumberForm.Statistics), new NumberVectors(windows, NumberForm.Values)],

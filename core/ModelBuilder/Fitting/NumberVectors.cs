@@ -70,7 +70,7 @@ internal sealed class NumberVectors(NumberSamples samples, NumberForm form) : IV
         float[] all = [.. vectors];
         if (!IsImputing && Array.FindIndex(all, number => !float.IsFinite(number)) is >= 0 and var wrong)
             throw new InvalidDataException(
-                $"line {samples.Lines[wrong / (all.Length / samples.Count)]}: the numbers are so large that their {Description} are beyond float32.");
+                $"{samples.Place(wrong / (all.Length / samples.Count))}: the numbers are so large that their {Description} are beyond float32.");
         return Task.FromResult(all);
     }
 

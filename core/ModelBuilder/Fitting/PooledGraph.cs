@@ -7,7 +7,7 @@ using static R1Serverless.ModelBuilder.Onnx.TensorProto.Types;
 namespace R1Serverless.ModelBuilder.Fitting;
 
 /// <summary>An encoder's graph with what its folder says is done with its output as nodes: pooling over a text's tokens, and a length of 1, which
-/// every vector gets here. Tokens that the attention mask leaves out count for nothing.</summary>
+/// every vector of a text or a picture gets here. Tokens that the attention mask leaves out count for nothing.</summary>
 internal static class PooledGraph
 {
     private const string Mask = "attention_mask", Ids = "input_ids";
@@ -15,16 +15,18 @@ internal static class PooledGraph
     /// <summary>What sentence-transformers divides by where a length is 0, and what no token's number is below.</summary>
     private const float LeastLength = 1e-12f, LeastNumber = -1e30f;
 
+    /// <param name="graph">Is extended in place.</param>
     /// <param name="settings">Of an encoder that makes vectors.</param>
-    /// <returns>A graph whose only output is <see cref="HeadGraph.Vectors"/>, [batch, width].</returns>
-    public static SourceGraph Read(string path, EncoderSettings settings)
+    /// <returns>The graph, whose only output then is <see cref="HeadGraph.Vectors"/>, [batch, width].</returns>
+    public static SourceGraph Of(SourceGraph graph, OutputSettings settings)
     {
-        var graph = SourceGraph.Read(path);
         GraphExtension extension = new(graph);
-        var output = TensorGraph.Read(path).Outputs.First(one => one.Name == settings.Output);
+        var output = TensorGraph.Read(graph.Path).Outputs.First(one => one.Name == settings.Output);
         var value = TensorGraph.TypeOf(output) == TensorType.Float32 ? output.Name
             : extension.Node("Cast", "pool/output", [output.Name], ("to", (int)DataType.Float));
         if (settings.Poolings.Count > 0) value = Pool(graph, extension, value, settings.Poolings);
+        // What a pooling over a picture leaves: [batch, width, 1, 1].
+        else if (output.Dimensions is { Count: > 2 }) value = extension.Reshape("pool/flat", value, 0, -1);
         var length = extension.Node("Sqrt", "pool/length", [extension.Sum("pool/squares", extension.Node("Mul", "pool/square", [value, value]), 1)]);
         var divisor = extension.Reshape("pool/divisor", extension.Node("Max", "pool/positive", [length, extension.Number("pool/least", LeastLength)]),
             -1, 1);

@@ -56,7 +56,7 @@ internal sealed class TensorVariants
 
     private SourceGraph Integer(SourceGraph graph, IReadOnlyDictionary<string, NodeMetadata> values)
     {
-        OpsetRaise.Apply(graph);
+        var obstacle = OpsetRaise.Apply(graph, values);
         var convolutions = new StaticConvolutions(graph, values);
         var isCalibrated = _options.Calibration.Count > 0 && convolutions.Count > 0;
         if (isCalibrated)
@@ -67,7 +67,9 @@ internal sealed class TensorVariants
             ? $" {convolutions.Count} convolutions stay fp32: without calibration inputs it is not known how far their inputs reach." : "";
         if (products == 0 && !isCalibrated)
             throw new InvalidModelException($"{_plain.Path} has nothing that int8 makes faster: products with constant matrices of at least "
-                + $"{RowProducts.MinWeights} weights, or calibrated convolutions.{stay}");
+                + $"{RowProducts.MinWeights} weights, or calibrated convolutions.{stay}"
+                + (obstacle is null ? ""
+                    : $" Operator set {graph.Opset} is too old, and its {obstacle} can't be written as one of {OpsetRaise.Target}."));
         _notes.Add($"int8: {products} products and {(isCalibrated ? convolutions.Count : 0)} convolutions.{stay}");
         return graph;
     }

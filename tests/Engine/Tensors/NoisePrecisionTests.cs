@@ -24,7 +24,7 @@ public sealed class NoisePrecisionTests : IDisposable
         Prompt[] samples = [.. Enumerable.Range(0, 40).Select(i => new Prompt.Tensors([Image(i)]))];
         var report = await new TensorEvaluation(folder, settings, TimeProvider.System)
             .RunAsync(samples, progress: null, TestContext.Current.CancellationToken);
-        Assert.True(report.IsOfLabels);
+        Assert.Equal(AnswerMeasure.Label, report.Measure);
         var (exact, fast) = (report.Variants[0].Evaluation, report.Variants[1].Evaluation);
         Assert.Equal((1, 0, 40), (exact.Accuracy, exact.AccuracyDrop, exact.Tasks));
         Assert.Equal(0, fast.AccuracyDrop);

@@ -61,7 +61,8 @@ internal sealed class TensorFolder : IDisposable
         .Table(10, labels).Node("Gather", "table", "input_ids", "rows").Indices("axis", 1).Node("ReduceMean", "rows", "axis", "mean")
         .Node("Squeeze", "mean", "axis", "logits").Save();
 
-    /// <summary>Images [N,1,16,16], and how much they rise to the right, beside 0; a second variant, named int8, sees nothing beyond -1 and 1.</summary>
+    /// <summary>Images [N,1,16,16], and how much they rise to the right, beside 0, which it is sure of; a second variant, named int8, sees nothing
+    /// beyond -1 and 1.</summary>
     public static TensorFolder Clipped()
     {
         var folder = Scores("flat").Save();
@@ -82,7 +83,7 @@ internal sealed class TensorFolder : IDisposable
             .Indices("shape", -1, 256).Constant("w", [256, 2], [.. Enumerable.Range(0, 512).Select(Weight)])
             .Node("Reshape", "x", "shape", "flat").Node("MatMul", seen, "w", "logits");
 
-        static float Weight(int i) => i % 2 == 0 ? (i / 2 % 16) - 7.5f : 0;
+        static float Weight(int i) => i % 2 == 0 ? 20 * ((i / 2 % 16) - 7.5f) : 0;
     }
 
     /// <summary>The means of a picture's three channels: pixel_values [N,3,size,size], or with the channels last, to logits [N,3,1,1].</summary>

@@ -61,6 +61,31 @@ public sealed class IntegerGraphTests
         Assert.All(runner.Run([GraphFile.Input(1, 1, 96) with { Data = new byte[96 * sizeof(float)] }]), number => Assert.Equal(0, number));
     }
 
+    /// <summary>As PaddlePaddle's exports have them: attributes that later sets have as inputs, and a softmax over the last axis, or over all from
+    /// the second on.</summary>
+    [Theory]
+    [InlineData(2, 6)]
+    [InlineData(1, 1)]
+    public void Operators_of_an_old_set_become_those_of_a_newer_one(int axis, double sum)
+    {
+        using GraphFile file = new("n", 8, 8, 8);
+        var graph = file.Graph;
+        var seen = graph.Node("Conv", "seen", ["x", file.Weights("w", 0.3f, 32, 8, 3, 3)], "", ("pads", new long[] { 1, 1, 1, 1 }));
+        var cut = graph.Node("Clip", "cut", [seen], "", ("min", 0f), ("max", 1.5f));
+        var part = graph.Node("Slice", "part", [cut], "", ("starts", new long[] { 1 }), ("ends", new long[] { 7 }), ("axes", new long[] { 2 }));
+        var mean = graph.Node("ReduceMean", "mean", [part], "", ("axes", new long[] { 3 }), ("keepdims", 1));
+        var steps = graph.Node("Squeeze", "steps", [mean], "", ("axes", new long[] { 3 }));
+        var rows = graph.Node("Transpose", "rows", [steps], "", ("perm", new long[] { 0, 2, 1 }));
+        file.Write(graph.Node("Softmax", "y", [rows], "", ("axis", axis)), "n", 6, 32);
+        file.Change(model => model.OpsetImport.Single(set => set.Domain.Length == 0).Version = 9);
+        var calibration = Enumerable.Range(0, 4).Select(i => GraphFile.Input(i, 2, 8, 8, 8)).ToArray();
+        var (exact, integer, types) = Build(file, GraphFile.Input(9, 2, 8, 8, 8), calibration);
+        Assert.Contains("QuantizeLinear", types);
+        Assert.Equal(2 * sum, exact.Sum(), 1e-4);
+        Assert.Equal(2 * sum, integer.Sum(), 1e-4);
+        Assert.InRange(Agreement.Cosine([.. exact.Chunk(32)], [.. integer.Chunk(32)]), 0.999, 1.0001);
+    }
+
     [Fact]
     public void A_small_matrix_stays_float_beside_a_large_one()
     {

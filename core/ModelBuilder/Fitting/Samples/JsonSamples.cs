@@ -2,17 +2,16 @@ using System.Text.Json;
 
 namespace R1Serverless.ModelBuilder.Fitting.Samples;
 
-/// <summary>Samples as JSON lines: <c>{"text": …, "label": …}</c>, or <c>{"values": […], "label": …}</c> where values is a list of numbers, or of
-/// lists of numbers for a window, its oldest step first.</summary>
-internal sealed class JsonSamples(SampleFields fields)
+/// <summary>Samples as JSON lines: <c>{"text": …, "label": …}</c>, <c>{"image": …, "label": …}</c> with the name of a file, or
+/// <c>{"values": […], "label": …}</c> where values is a list of numbers, or of lists of numbers for a window, its oldest step first.</summary>
+/// <param name="folder">What names of pictures are relative to.</param>
+internal sealed class JsonSamples(SampleFields fields, string folder)
 {
-    private const string Text = "text", Values = "values";
-
     private readonly string _content = Content(fields);
 
     public SampleSet Read(TextReader reader, CancellationToken cancellation)
     {
-        var (texts, numbers) = (new TextCollection(), new NumberCollection());
+        var (texts, pictures, numbers) = (new TextCollection(), new PictureCollection(folder, isOfFolders: false), new NumberCollection());
         for (var line = 1; reader.ReadLine() is { } content; line++)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -21,22 +20,29 @@ internal sealed class JsonSamples(SampleFields fields)
             Check(document.RootElement, line);
             var label = Label(document.RootElement, line);
             var value = Field(document.RootElement, _content, line);
-            if (!fields.AreTexts) Add(numbers, line, label, value);
-            else if (value.ValueKind == JsonValueKind.String) texts.Add(line, _content, value.GetString()!, label);
-            else throw new InvalidDataException($"line {line}: '{_content}' must be a text.");
+            if (!fields.IsSingle) Add(numbers, line, label, value);
+            else if (value.ValueKind != JsonValueKind.String)
+                throw new InvalidDataException(
+                    $"line {line}: '{_content}' must be "
+                    + $"{(fields.Kind == SampleKind.Texts ? "a text" : "the name of a file, relative to this one")}.");
+            else if (fields.Kind == SampleKind.Texts) texts.Add(line, _content, value.GetString()!, label);
+            else pictures.Add(line, value.GetString()!, label);
         }
 
-        return fields.AreTexts ? texts.ToSamples() : numbers.ToSamples([]);
+        return fields.Kind switch
+        {
+            SampleKind.Texts => texts.ToSamples(),
+            SampleKind.Pictures => pictures.ToSamples(),
+            _ => numbers.ToSamples([]),
+        };
     }
 
-    private static string Content(SampleFields fields) => (fields.AreTexts, fields.Columns) switch
+    private static string Content(SampleFields fields)
     {
-        (false, { Count: > 0 }) => throw new InvalidDataException($"columns are those of a table; in JSON lines numbers stand in '{Values}'."),
-        (true, { Count: > 1 }) => throw new InvalidDataException("texts are in one column: name one."),
-        (true, [var one]) => one,
-        (true, _) => Text,
-        _ => Values,
-    };
+        fields.CheckColumns();
+        return fields.Columns.Count == 0 ? fields.Usual : fields.IsSingle ? fields.Columns[0]
+            : throw new InvalidDataException($"columns are those of a table; in JSON lines numbers stand in '{fields.Usual}'.");
+    }
 
     private static JsonDocument Parse(string content, int line)
     {
@@ -58,12 +64,16 @@ internal sealed class JsonSamples(SampleFields fields)
         if (fields.Columns.Count > 0) return;
         foreach (var field in sample.EnumerateObject().Where(field => field.Name != _content && field.Name != fields.Label))
         {
-            throw new InvalidDataException(
-                field.Name == Text ? $"line {line}: 'text' needs an encoder that makes vectors of texts: name one with --encoder."
-                : field.Name == Values ? $"line {line}: 'values' needs no encoder: leave out --encoder."
+            throw new InvalidDataException(Misfit(field.Name) is { } misfit ? $"line {line}: '{field.Name}' {misfit}."
                 : $"line {line}: '{field.Name}' is neither '{_content}' nor '{fields.Label}'.");
         }
     }
+
+    /// <summary>What a field of another kind of sample would need; null for other fields.</summary>
+    private static string? Misfit(string field) =>
+        field == SampleFields.UsualOf(SampleKind.Texts) ? "needs an encoder that makes vectors of texts: name one with --encoder"
+        : field == SampleFields.UsualOf(SampleKind.Pictures) ? "needs an encoder that makes vectors of images: name one with --encoder"
+        : field == SampleFields.UsualOf(SampleKind.Numbers) ? "needs no encoder: leave out --encoder" : null;
 
     private static JsonElement Field(JsonElement sample, string name, int line) =>
         sample.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value

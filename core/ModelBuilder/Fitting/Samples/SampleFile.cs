@@ -2,18 +2,18 @@ using System.Globalization;
 
 namespace R1Serverless.ModelBuilder.Fitting.Samples;
 
-/// <summary>Reads samples from JSON lines, or from a table with a header: CSV, with commas, semicolons or tabs.</summary>
+/// <summary>Reads samples from JSON lines, from a table with a header (CSV, with commas, semicolons or tabs), or from a folder with a folder of
+/// pictures for each label.</summary>
 public static class SampleFile
 {
     /// <exception cref="InvalidDataException">Names the line and the field, and says what was expected.</exception>
     /// <exception cref="IOException">It can't be read.</exception>
     public static SampleSet Read(string path, SampleFields fields, CancellationToken cancellation)
     {
-        if (!File.Exists(path)) throw new InvalidDataException($"{path} does not exist.");
+        if (!Path.Exists(path)) throw new InvalidDataException($"{path} does not exist.");
         try
         {
-            using StreamReader reader = new(path);
-            var samples = IsJson(path) ? new JsonSamples(fields).Read(reader, cancellation) : new TableSamples(fields).Read(reader, cancellation);
+            var samples = Directory.Exists(path) ? PictureFolders.Read(path, fields, cancellation) : ReadFile(path, fields, cancellation);
             samples.CheckLabels();
             return samples;
         }
@@ -21,6 +21,14 @@ public static class SampleFile
         {
             throw new InvalidDataException($"{path}: {fault.Message}", fault);
         }
+    }
+
+    private static SampleSet ReadFile(string path, SampleFields fields, CancellationToken cancellation)
+    {
+        using StreamReader reader = new(path);
+        var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        return IsJson(path) ? new JsonSamples(fields, folder).Read(reader, cancellation)
+            : new TableSamples(fields, folder).Read(reader, cancellation);
     }
 
     /// <summary>Whether it begins with an object.</summary>

@@ -11,7 +11,7 @@ public abstract record SampleSet
         Classes = [.. labels.Select(label => numbers[label])];
     }
 
-    /// <summary>Where each stands in its file, from 1.</summary>
+    /// <summary>Where each stands in its file, from 1; of a folder's files, in their order.</summary>
     public IReadOnlyList<int> Lines { get; }
 
     /// <summary>The different labels, in order.</summary>
@@ -25,6 +25,9 @@ public abstract record SampleSet
 
     public int Count => Lines.Count;
 
+    /// <summary>Where a sample is, in words.</summary>
+    internal virtual string Place(int sample) => $"line {Lines[sample]}";
+
     /// <exception cref="InvalidDataException">There is nothing to tell apart, or a label has one sample only.</exception>
     public void CheckLabels()
     {
@@ -32,7 +35,7 @@ public abstract record SampleSet
             throw new InvalidDataException(Count == 0 ? "There are no samples."
                 : $"All {Count} samples have the label '{Labels[0]}': samples of at least two labels are needed.");
         foreach (var group in Enumerable.Range(0, Count).GroupBy(i => Classes[i]).Where(group => group.Count() < 2))
-            throw new InvalidDataException($"line {Lines[group.First()]}: the label '{Labels[group.Key]}' has one sample only; each needs two, to "
+            throw new InvalidDataException($"{Place(group.First())}: the label '{Labels[group.Key]}' has one sample only; each needs two, to "
                 + "fit with one and judge by the other. Is it misspelt?");
     }
 }
@@ -41,6 +44,22 @@ public abstract record SampleSet
 /// <param name="Given">The label of each sample.</param>
 public sealed record TextSamples(IReadOnlyList<int> Lines, IReadOnlyList<string> Given, IReadOnlyList<string> Texts, IReadOnlyList<string> Notes)
     : SampleSet(Lines, Given, Notes);
+
+/// <summary>Pictures in files.</summary>
+/// <param name="Given">The label of each sample.</param>
+/// <param name="Folder">What their names are relative to.</param>
+/// <param name="Names">Of PNG, JPEG or WebP files; what is in them is not looked at yet.</param>
+/// <param name="IsOfFolders">Whether they come from folders, and are told by their names; else by their lines.</param>
+public sealed record PictureSamples(
+    IReadOnlyList<int> Lines, IReadOnlyList<string> Given, string Folder, IReadOnlyList<string> Names, bool IsOfFolders, IReadOnlyList<string> Notes)
+    : SampleSet(Lines, Given, Notes)
+{
+    public string PathOf(int sample) => Path.Combine(Folder, Names[sample]);
+
+    internal override string Place(int sample) => PlaceOf(Lines[sample], Names[sample], IsOfFolders);
+
+    internal static string PlaceOf(int line, string name, bool isOfFolders) => isOfFolders ? name : $"line {line}, {name}";
+}
 
 /// <summary>Rows of numbers, or windows: numbers of several steps.</summary>
 /// <param name="Given">The label of each sample.</param>

@@ -1,10 +1,9 @@
 namespace R1Serverless.ModelBuilder.Fitting.Samples;
 
 /// <summary>Samples as rows of a table whose first line names the columns. An empty cell is a number that is missing.</summary>
-internal sealed class TableSamples(SampleFields fields)
+/// <param name="folder">What names of pictures are relative to.</param>
+internal sealed class TableSamples(SampleFields fields, string folder)
 {
-    private const string Text = "text";
-
     public SampleSet Read(TextReader reader, CancellationToken cancellation)
     {
         CsvReader rows = new(reader);
@@ -14,7 +13,7 @@ internal sealed class TableSamples(SampleFields fields)
             throw new InvalidDataException($"line 1: two columns are named '{twice.Key}'.");
         var label = Find(header, fields.Label, "name the column of the labels with --label");
         var taken = Taken(header);
-        var (texts, numbers) = (new TextCollection(), new NumberCollection());
+        var (texts, pictures, numbers) = (new TextCollection(), new PictureCollection(folder, isOfFolders: false), new NumberCollection());
         while (rows.Read())
         {
             cancellation.ThrowIfCancellationRequested();
@@ -23,11 +22,17 @@ internal sealed class TableSamples(SampleFields fields)
                 throw new InvalidDataException($"line {rows.Line} has {rows.Cells.Count} cells, but line 1 names {header.Length} columns.");
             var given = rows.Cells[label].Trim();
             if (given.Length == 0) throw new InvalidDataException($"line {rows.Line}: '{header[label]}' is empty.");
-            if (fields.AreTexts) texts.Add(rows.Line, header[taken[0]], rows.Cells[taken[0]], given);
+            if (fields.Kind == SampleKind.Texts) texts.Add(rows.Line, header[taken[0]], rows.Cells[taken[0]], given);
+            else if (fields.Kind == SampleKind.Pictures) pictures.Add(rows.Line, rows.Cells[taken[0]].Trim(), given);
             else numbers.Add(rows.Line, given, [taken.Length], [.. taken.Select(column => Number(rows, header, column))]);
         }
 
-        return fields.AreTexts ? texts.ToSamples() : numbers.ToSamples([.. taken.Select(column => header[column])]);
+        return fields.Kind switch
+        {
+            SampleKind.Texts => texts.ToSamples(),
+            SampleKind.Pictures => pictures.ToSamples(),
+            _ => numbers.ToSamples([.. taken.Select(column => header[column])]),
+        };
     }
 
     private int[] Taken(string[] header)
@@ -35,15 +40,15 @@ internal sealed class TableSamples(SampleFields fields)
         string[] named = [.. fields.Columns];
         if (named.Contains(fields.Label, StringComparer.Ordinal))
             throw new InvalidDataException($"'{fields.Label}' is the column of the labels, and can't be one that they are told by.");
-        if (fields.AreTexts && named.Length > 1) throw new InvalidDataException("texts are in one column: name one.");
+        fields.CheckColumns();
         if (named.Length > 0) return [.. named.Select(name => Find(header, name, "--columns names it"))];
         int[] others = [.. Enumerable.Range(0, header.Length).Where(i => header[i] != fields.Label)];
-        if (!fields.AreTexts)
+        if (!fields.IsSingle)
             return others.Length > 0 ? others : throw new InvalidDataException("line 1: there is no column beside that of the labels.");
-        var text = Find(header, Text, "name the column of the texts with --columns");
-        return others is [_] ? [text] : throw new InvalidDataException(
-            $"line 1: '{header[others.First(i => i != text)]}' is neither '{Text}' nor '{fields.Label}'; to pass over other "
-            + $"columns, say --columns {Text}.");
+        var only = Find(header, fields.Usual, $"name the column of the {fields.Kind.ToString().ToLowerInvariant()} with --columns");
+        return others is [_] ? [only] : throw new InvalidDataException(
+            $"line 1: '{header[others.First(i => i != only)]}' is neither '{fields.Usual}' nor '{fields.Label}'; to pass over other "
+            + $"columns, say --columns {fields.Usual}.");
     }
 
     private static int Find(string[] header, string name, string why) => Array.IndexOf(header, name) is >= 0 and var found ? found

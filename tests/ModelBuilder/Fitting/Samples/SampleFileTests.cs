@@ -37,7 +37,7 @@ public sealed class SampleFileTests : IDisposable
     [Fact]
     public void Numbers_come_from_a_table_with_quotes_gaps_and_other_columns()
     {
-        var samples = Assert.IsType<NumberSamples>(Read(new SampleFields { AreTexts = false, Label = "kind", Columns = ["b", "a"] },
+        var samples = Assert.IsType<NumberSamples>(Read(new SampleFields { Kind = SampleKind.Numbers, Label = "kind", Columns = ["b", "a"] },
             "\uFEFFa,note,kind,b", "1,\"said \"\"no\"\",", "and left\",x,2.5", "-3e2,,x,", "5,,y,6", "7,,y,8"));
         Assert.Equal(["b", "a"], samples.Columns);
         Assert.Equal([2], samples.Shape);
@@ -111,14 +111,15 @@ public sealed class SampleFileTests : IDisposable
         Assert.Contains("there is no column 'weight'", Refusal("weight"));
         Assert.Contains("'label' is the column of the labels", Refusal("label"));
         string Refusal(string column) => Assert.Throws<InvalidDataException>(
-            () => Read(new SampleFields { AreTexts = false, Columns = [column] }, "a,b,label", "1,2,x")).Message;
+            () => Read(new SampleFields { Kind = SampleKind.Numbers, Columns = [column] }, "a,b,label", "1,2,x")).Message;
     }
 
     public void Dispose() => File.Delete(_path);
 
     private static string Labelled(string label) => $$"""{"values":[1],"label":{{label}}}""";
 
-    private SampleSet Read(bool texts, params string[] lines) => Read(new SampleFields { AreTexts = texts }, lines);
+    private SampleSet Read(bool texts, params string[] lines) =>
+        Read(new SampleFields { Kind = texts ? SampleKind.Texts : SampleKind.Numbers }, lines);
 
     private SampleSet Read(SampleFields fields, params string[] lines)
     {

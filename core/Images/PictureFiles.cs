@@ -1,0 +1,16 @@
+namespace R1Serverless.Images;
+
+/// <summary>Files of pictures, told by their names.</summary>
+public static class PictureFiles
+{
+    /// <summary>Lower case.</summary>
+    public static IReadOnlyList<string> Extensions { get; } = [".png", ".jpg", ".jpeg", ".webp"];
+
+    /// <summary>The files in a folder and below, relative to it and in order: those that are pictures by their names, and the others.</summary>
+    public static (IReadOnlyList<string> Pictures, IReadOnlyList<string> Others) Find(string folder)
+    {
+        var files = Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(folder, file))
+            .Order(StringComparer.Ordinal).ToLookup(file => Extensions.Contains(Path.GetExtension(file).ToLowerInvariant()));
+        return ([.. files[true]], [.. files[false]]);
+    }
+}
