@@ -56,7 +56,11 @@ public enum FinishReason
 }
 
 /// <summary>Tokens counted over all choices; reasoning tokens are part of the completion tokens.</summary>
-public sealed record Usage(int PromptTokens, int CompletionTokens, int ReasoningTokens);
+public sealed record Usage(int PromptTokens, int CompletionTokens, int ReasoningTokens)
+{
+    /// <summary>Of the prompts' tokens, those that were computed for earlier requests.</summary>
+    public int CachedTokens { get; init; }
+}
 
 /// <summary>A chosen token and its likeliest alternatives. Bytes are its UTF-8 bytes, which may be part of a character.</summary>
 public sealed record TokenLogprob(string Token, byte[] Bytes, float Logprob, IReadOnlyList<TokenLogprob> Top);

@@ -14,6 +14,9 @@ public sealed record InferenceRequest
     /// the owner may come back for the result.</summary>
     public string Owner { get; init; } = "";
 
+    /// <summary>Only requests with the same one share the computed beginnings of their prompts; null is one of its own.</summary>
+    public string? CacheSalt { get; init; }
+
     /// <summary>How long after it was taken in the request may take, waiting included; null sets no limit. Later it is not started, and what runs is
     /// stopped.</summary>
     public TimeSpan? Deadline { get; init; }

@@ -93,4 +93,7 @@ public sealed record VariantLife(TimeSpan LoadTime, TimeSpan WarmupTime, int Run
 {
     /// <summary>Whether it runs what `r1 model prepare` made.</summary>
     public bool IsPrepared { get; init; }
+
+    /// <summary>Whether prompts that begin alike are computed once.</summary>
+    public bool SharesPrefixes { get; init; }
 }

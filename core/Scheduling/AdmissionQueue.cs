@@ -1,8 +1,8 @@
 namespace R1Serverless.Scheduling;
 
-/// <summary>Those that wait for a slot, and who of them comes in next: preempted ones, then groups of short prompts and chunks of a long one in
+/// <summary>Those that wait for a slot, and who of them comes in next: preempted ones, then those of one run and chunks of a long prompt in
 /// turn.</summary>
-public sealed class AdmissionQueue(RunningSlots slots, SlotCapacity capacity, MemoryPressure pressure)
+public sealed class AdmissionQueue(RunningSlots slots, SlotCapacity capacity, MemoryPressure pressure, SharedPrefixes prefixes)
 {
     private readonly WaitingQueue _short = new();
     private readonly WaitingQueue _long = new();
@@ -24,7 +24,7 @@ public sealed class AdmissionQueue(RunningSlots slots, SlotCapacity capacity, Me
     public void Remove(ScheduledSequence sequence) =>
         (sequence.Status == SequenceStatus.Preempted ? _preempted : sequence.IsLong ? _long : _short).Remove(sequence);
 
-    /// <summary>A group of short prompts came in: a chunk of a long one is due.</summary>
+    /// <summary>Prompts of one run came in: a chunk of a long one is due.</summary>
     public void OnShort() => _shortIsDue = false;
 
     /// <summary>A chunk of a long prompt was done: short ones are due.</summary>
@@ -36,50 +36,82 @@ public sealed class AdmissionQueue(RunningSlots slots, SlotCapacity capacity, Me
         if (pressure.IsClosed && slots.Rows > 0) return slots.Count > 0 ? null : Chunk(slots.Prefilling!);
         var chunk = slots.Prefilling is { } prefilling ? Chunk(prefilling) : null;
         if (_preempted.TryPeek(out var saved))
-            return (MayStart(saved, saved.CachedLength + 1, longest, out var room) ? new StepPlan.Restore(saved) : room) ?? chunk;
+            return (MayStart(saved, saved.CachedLength + 1, longest, false, out var room) ? new StepPlan.Restore(saved) : room) ?? chunk;
 
-        var shortPlan = !_short.TryPeek(out var first) ? null : MayStart(first, first.PromptLength + 1, longest, out var roomForShort)
-            ? Group(longest) : roomForShort;
+        var first = FirstOfOneRun();
+        var shortPlan = first is null ? null : MayStart(first, first.PromptLength + 1, longest, false, out var roomForShort) ? OneRun(first, longest)
+            : roomForShort;
         if (chunk is not null) return _shortIsDue && shortPlan is not null ? shortPlan : chunk;
-        if (!_long.TryPeek(out var next)) return shortPlan;
+        var next = _long.Sequences.FirstOrDefault(sequence => !IsOfOneRun(sequence));
+        if (next is null) return shortPlan;
 
-        var longPlan = MayStart(next, next.PromptLength + 1, longest, out var roomForLong) ? Chunk(next) : roomForLong;
+        var longPlan = MayStart(next, next.PromptLength + 1, longest, true, out var roomForLong) ? Chunk(next) : roomForLong;
         // Without room for an older long prompt, younger short ones wait too: else it could starve.
         if (longPlan is null && first is not null && next.Number < first.Number) return null;
         return _shortIsDue ? shortPlan ?? longPlan : longPlan ?? shortPlan;
     }
 
-    /// <summary>The short prompts at the head of the line that fit into one ragged run.</summary>
-    private StepPlan.Prefill Group(int longest)
+    /// <summary>The oldest prompt that needs one run only, and does not wait for what the long prompt on its way computes.</summary>
+    private ScheduledSequence? FirstOfOneRun()
+    {
+        var first = _short.Sequences.FirstOrDefault(sequence => !WaitsForPrefill(sequence));
+        var rest = _long.Sequences.FirstOrDefault(sequence => IsOfOneRun(sequence) && !WaitsForPrefill(sequence));
+        return first is null || rest?.Number < first.Number ? rest : first;
+    }
+
+    private bool WaitsForPrefill(ScheduledSequence sequence) =>
+        slots.Prefilling is { } prefilling && prefixes.WaitsFor(sequence, prefilling);
+
+    /// <summary>A short prompt, or one whose rest is.</summary>
+    private bool IsOfOneRun(ScheduledSequence sequence) => prefixes.Match(sequence) is var shared
+        && shared + PrefillRules.ChunkLength(sequence.PromptLength, shared) == sequence.PromptLength;
+
+    private StepPlan OneRun(ScheduledSequence first, int longest) =>
+        prefixes.Match(first) > 0 || first.IsLong ? Chunk(first) : Group(first, longest);
+
+    /// <summary>The short prompts from one on that fit into one ragged run, and of those that begin alike the first.</summary>
+    private StepPlan.Prefill Group(ScheduledSequence first, int longest)
     {
         var group = new List<ScheduledSequence>();
         var widest = 0;
-        foreach (var sequence in _short.Sequences)
+        foreach (var sequence in _short.Sequences.SkipWhile(sequence => sequence != first))
         {
+            if (prefixes.Match(sequence) > 0 || WaitsForPrefill(sequence) || group.Exists(other => prefixes.WaitsFor(sequence, other))) continue;
             widest = Math.Max(widest, sequence.PromptLength);
             var rows = slots.Rows + group.Count + 1;
             var fits = widest + 1 <= slots.Shape.Length && rows <= slots.Shape.Slots && rows <= capacity.RowsAt(Math.Max(longest, widest + 1));
             var affordable = group.Count < pressure.GroupLimit && (group.Count + 1) * widest <= PrefillRules.SharedTokens;
-            if (group.Count > 0 && !(fits && affordable)) break;
+            var isRoom = prefixes.Before(slots.TouchedWith(group.Count + 1, isTop: false), slots.Shape.Length) is null;
+            if (group.Count > 0 && !(fits && affordable && isRoom)) break;
             group.Add(sequence);
         }
 
         return new StepPlan.Prefill(slots.Count, group);
     }
 
-    private static StepPlan.PrefillChunk Chunk(ScheduledSequence sequence) =>
-        new(sequence, sequence.CachedLength, PrefillRules.ChunkLength(sequence.PromptLength, sequence.CachedLength));
+    private StepPlan.PrefillChunk Chunk(ScheduledSequence sequence)
+    {
+        var start = sequence.Slot < 0 ? prefixes.Match(sequence) : sequence.CachedLength;
+        var count = PrefillRules.ChunkLength(sequence.PromptLength, start);
+        var isWhole = sequence.Slot < 0 && start + count == sequence.PromptLength;
+        return new StepPlan.PrefillChunk(sequence, start, count, isWhole ? slots.Count : slots.TopSlot);
+    }
 
-    /// <summary>Whether a newcomer of <paramref name="length"/> tokens can start now; if not, what must come before: a resize, its refusal, or null
-    /// where a row must leave.</summary>
-    private bool MayStart(ScheduledSequence sequence, int length, int longest, out StepPlan? before)
+    /// <summary>Whether a newcomer of <paramref name="length"/> tokens can start now; if not, what must come before: fewer prefixes, a resize, its
+    /// refusal, or null where a row must leave.</summary>
+    private bool MayStart(ScheduledSequence sequence, int length, int longest, bool isTop, out StepPlan? before)
     {
         before = length > capacity.MaxSlotLength ? new StepPlan.Refuse(sequence) : null;
         var (reach, rows) = (Math.Max(longest, length), slots.Rows + 1);
         if (before is not null || rows > capacity.RowsAt(reach)) return false;
-        if (length <= slots.Shape.Length && rows <= slots.Shape.Slots) return true;
+        if (length <= slots.Shape.Length && rows <= slots.Shape.Slots)
+        {
+            before = prefixes.Before(slots.TouchedWith(1, isTop), slots.Shape.Length);
+            return before is null;
+        }
+
         var shape = capacity.ShapeFor(reach);
-        if (rows <= shape.Slots) before = new StepPlan.Resize(shape, sequence);
+        if (rows <= shape.Slots) before = (StepPlan?)prefixes.Before(rows, shape.Length) ?? new StepPlan.Resize(shape, sequence);
         return false;
     }
 }

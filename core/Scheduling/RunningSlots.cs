@@ -5,6 +5,8 @@ namespace R1Serverless.Scheduling;
 public sealed class RunningSlots
 {
     private readonly List<ScheduledSequence> _running = [];
+    private int _touched;
+    private bool _isTopTouched;
 
     public KvShape Shape { get; private set; }
 
@@ -22,6 +24,28 @@ public sealed class RunningSlots
 
     public int TopSlot => Shape.Slots - 1;
 
+    /// <summary>Slots that have held anything since the last resize: their memory is taken.</summary>
+    public int Touched => TouchedWith(0, isTop: false);
+
+    /// <summary>Slots whose memory will be taken with so many newcomers behind those that run, or with one in the top slot. The long prompt in the
+    /// top slot will join the others: it takes two.</summary>
+    public int TouchedWith(int newcomers, bool isTop)
+    {
+        var joining = newcomers + (Prefilling is null ? 0 : 1);
+        return Math.Min(Shape.Slots, Math.Max(_touched, _running.Count + joining) + (isTop || _isTopTouched ? 1 : 0));
+    }
+
+    /// <summary>Gives back the memory of slots that nobody is in, where those are most of the touched ones: to touch them again costs time.</summary>
+    /// <returns>The slots; empty for none.</returns>
+    public IReadOnlyList<int> Release()
+    {
+        if (Touched < 2 * Math.Max(1, Rows)) return [];
+        List<int> slots = [.. Enumerable.Range(_running.Count, Math.Max(0, _touched - _running.Count))];
+        if (_isTopTouched && Prefilling is null && !slots.Contains(TopSlot) && TopSlot >= _running.Count) slots.Add(TopSlot);
+        (_touched, _isTopTouched) = (_running.Count, Prefilling is not null);
+        return [.. slots.Where(slot => slot != Prefilling?.Slot)];
+    }
+
     public ScheduledSequence Youngest => _running.MaxBy(s => s.Number)!;
 
     public ScheduledSequence LongestRunning => _running.MaxBy(s => s.CachedLength)!;
@@ -38,6 +62,7 @@ public sealed class RunningSlots
     {
         if (Prefilling is not null) Prefilling.Slot = shape.Slots - 1;
         Shape = shape;
+        (_touched, _isTopTouched) = (_running.Count, Prefilling is not null);
     }
 
     /// <summary>A decode step has added a token to every running sequence.</summary>
@@ -51,12 +76,14 @@ public sealed class RunningSlots
         sequence.Slot = _running.Count;
         sequence.Status = SequenceStatus.Running;
         _running.Add(sequence);
+        _touched = Math.Max(_touched, _running.Count);
     }
 
     /// <summary>A long prompt begins in the top slot.</summary>
     public void BeginPrefill(ScheduledSequence sequence)
     {
         Prefilling = sequence;
+        _isTopTouched = true;
         sequence.Slot = TopSlot;
         sequence.Status = SequenceStatus.Prefilling;
     }

@@ -9,6 +9,20 @@ public abstract class ScheduledSequence
     /// <summary>Tokens of the prompt, at least 1.</summary>
     public required int PromptLength { get; init; }
 
+    /// <summary>The prompt's token ids; the scheduler reads them only where <see cref="PrefixSalt"/> is given.</summary>
+    public ReadOnlyMemory<int> Prompt { get; init; }
+
+    /// <summary>Shares the beginning of its prompt with those of the same salt; null with nobody.</summary>
+    public string? PrefixSalt { get; init; }
+
+    /// <summary>Tokens of the prompt whose keys and values were taken from another's.</summary>
+    public int SharedLength { get; internal set; }
+
+    /// <summary>What <see cref="SharedPrefixes.Match"/> found last, and when.</summary>
+    internal int MatchLength { get; set; }
+
+    internal int MatchVersion { get; set; } = -1;
+
     public SequenceStatus Status { get; internal set; } = SequenceStatus.Waiting;
 
     /// <summary>Tokens whose keys and values are in the slot.</summary>

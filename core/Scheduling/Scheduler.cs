@@ -10,6 +10,9 @@ public sealed class Scheduler
     /// multiply.</summary>
     private const int CrowdFactor = 3;
 
+    /// <summary>Tokens of rests of prompts, one after the other, that decode steps may wait for: as for a chunk.</summary>
+    private const int RestTokens = PrefillRules.ChunkTokens;
+
     private readonly MemoryPressure _pressure = new();
     private readonly RunningSlots _slots = new();
     private readonly SlotCapacity _capacity;
@@ -17,16 +20,23 @@ public sealed class Scheduler
     private StepPlan.Decode? _decode;
     private bool _decodeIsDue;
 
-    public Scheduler(SchedulerLimits limits)
+    /// <summary>Of rests of prompts since the last decode step.</summary>
+    private int _restTokens;
+
+    /// <param name="sharesPrefixes">Whether prompts that begin alike are computed once.</param>
+    public Scheduler(SchedulerLimits limits, bool sharesPrefixes = false)
     {
         Budget = new TokenBudget(limits.KvTokens, limits.StepTime);
         _capacity = new SlotCapacity(limits, Budget, _pressure);
-        _admission = new AdmissionQueue(_slots, _capacity, _pressure);
+        Prefixes = new SharedPrefixes(limits, _slots, sharesPrefixes);
+        _admission = new AdmissionQueue(_slots, _capacity, _pressure, Prefixes);
     }
 
     public KvShape Shape => _slots.Shape;
 
     public TokenBudget Budget { get; }
+
+    public SharedPrefixes Prefixes { get; }
 
     /// <summary>Running sequences; the index is the slot.</summary>
     public IReadOnlyList<ScheduledSequence> Running => _slots.Running;
@@ -38,6 +48,9 @@ public sealed class Scheduler
 
     /// <summary>Whether sequences waited at the last plan that it had no room for.</summary>
     public bool IsFull { get; private set; }
+
+    /// <summary>Slots whose memory is taken.</summary>
+    public int TouchedSlots => _slots.Touched;
 
     public int TopSlot => _slots.TopSlot;
 
@@ -80,7 +93,7 @@ public sealed class Scheduler
             case StepPlan.PrefillChunk chunk:
                 return CommitChunk(chunk);
             case StepPlan.Decode:
-                _decodeIsDue = false;
+                (_decodeIsDue, _restTokens) = (false, 0);
                 _pressure.Relax();
                 _slots.Advance();
                 return null;
@@ -153,21 +166,33 @@ public sealed class Scheduler
     private SlotMove? CommitChunk(StepPlan.PrefillChunk chunk)
     {
         _decodeIsDue = true;
-        _admission.OnChunk();
         _pressure.Relax();
-        if (Prefilling is null)
+        var sequence = chunk.Sequence;
+        var isNew = sequence.Slot < 0;
+        if (isNew)
         {
-            _admission.Remove(chunk.Sequence);
-            _slots.BeginPrefill(chunk.Sequence);
+            _admission.Remove(sequence);
+            sequence.SharedLength = chunk.Start;
         }
 
-        chunk.Sequence.CachedLength = chunk.Start + chunk.Count;
+        sequence.CachedLength = chunk.Start + chunk.Count;
+        if (isNew && chunk.IsLast)
+        {
+            _admission.OnShort();
+            _restTokens += chunk.Count;
+            _slots.Join(sequence);
+            return null;
+        }
+
+        _admission.OnChunk();
+        if (isNew) _slots.BeginPrefill(sequence);
         return chunk.IsLast ? _slots.EndPrefill() : null;
     }
 
     /// <summary>A crowd that came together: the few that run wait for it a little longer, and then all go in step.</summary>
     private bool WaitsInNumbers(StepPlan? admission) =>
-        admission is StepPlan.Prefill prefill && prefill.Sequences.Count >= CrowdFactor * _slots.Count;
+        (admission is StepPlan.Prefill prefill && prefill.Sequences.Count >= CrowdFactor * _slots.Count)
+        || (admission is StepPlan.PrefillChunk { Shared: > 0, IsLast: true } rest && _restTokens + rest.Count <= RestTokens);
 
     /// <summary>Running rows outgrow their slots: longer slots, and where fewer of those fit, the youngest leave first.</summary>
     private StepPlan MakeRoom(int longest)
@@ -175,7 +200,8 @@ public sealed class Scheduler
         var grown = _slots.LongestRunning;
         if (longest > _capacity.MaxSlotLength) return new StepPlan.Refuse(grown);
         var shape = _capacity.ShapeFor(longest);
-        return _slots.Rows > shape.Slots ? new StepPlan.Preempt(_slots.Youngest) : new StepPlan.Resize(shape, grown);
+        return _slots.Rows > shape.Slots ? new StepPlan.Preempt(_slots.Youngest)
+            : (StepPlan?)Prefixes.Before(_slots.Rows, shape.Length) ?? new StepPlan.Resize(shape, grown);
     }
 
     private SlotMove? Leave(ScheduledSequence sequence)

@@ -1,3 +1,5 @@
+using R1Serverless.Scheduling.Prefixes;
+
 namespace R1Serverless.Scheduling;
 
 /// <summary>What must hold between two turns. The engine's tests check it after every step.</summary>
@@ -8,6 +10,9 @@ internal static class SchedulerInvariants
     {
         var (slots, length) = scheduler.Shape;
         Require((long)slots * length <= limits.KvTokens || slots == 1, $"{slots} slots of {length} tokens exceed {limits.KvTokens}");
+        var kept = (long)scheduler.Prefixes.Blocks * PrefixTree.BlockTokens;
+        Require(kept == 0 || kept + ((long)scheduler.TouchedSlots * length) <= limits.KvTokens,
+            $"{kept} tokens of prefixes and {scheduler.TouchedSlots} slots of {length} exceed {limits.KvTokens}");
         for (var slot = 0; slot < scheduler.Running.Count; slot++)
         {
             var sequence = scheduler.Running[slot];

@@ -1,6 +1,6 @@
 namespace R1Serverless.Scheduling;
 
-/// <summary>The one thing to do next. Only the last three run the model; the others prepare the KV slots.</summary>
+/// <summary>The one thing to do next. Prefills, chunks and decode steps run the model; the others prepare the KV slots.</summary>
 public abstract record StepPlan
 {
     private StepPlan()
@@ -29,11 +29,17 @@ public abstract record StepPlan
     /// <summary>One ragged run over whole prompts, into consecutive slots from <paramref name="FirstSlot"/>.</summary>
     public sealed record Prefill(int FirstSlot, IReadOnlyList<ScheduledSequence> Sequences) : StepPlan;
 
-    /// <summary>One chunk of a long prompt, in the top slot.</summary>
-    public sealed record PrefillChunk(ScheduledSequence Sequence, int Start, int Count) : StepPlan
+    /// <summary>One chunk of a prompt, in <paramref name="Slot"/>: the top one, or for what needs no other chunk the next.</summary>
+    public sealed record PrefillChunk(ScheduledSequence Sequence, int Start, int Count, int Slot) : StepPlan
     {
         public bool IsLast => Start + Count == Sequence.PromptLength;
+
+        /// <summary>Tokens before it that are first copied into the slot from what is kept of other prompts.</summary>
+        public int Shared => Sequence.Slot < 0 ? Start : 0;
     }
+
+    /// <summary>Keep fewer beginnings of prompts: the slots need the memory.</summary>
+    public sealed record TrimPrefixes(int Blocks) : StepPlan;
 
     /// <summary>One token for every running sequence: rows [0, n).</summary>
     public sealed record Decode(IReadOnlyList<ScheduledSequence> Sequences) : StepPlan;

@@ -84,7 +84,10 @@ internal sealed class ChunkReader
     private static Usage ReadUsage(JsonElement usage) => new(
         Integer(usage, "prompt_tokens"),
         Integer(usage, "completion_tokens"),
-        Find(usage, "completion_tokens_details") is { } details ? Integer(details, "reasoning_tokens") : 0);
+        Find(usage, "completion_tokens_details") is { } details ? Integer(details, "reasoning_tokens") : 0)
+    {
+        CachedTokens = Find(usage, "prompt_tokens_details") is { } prompt ? Integer(prompt, "cached_tokens") : 0,
+    };
 
     /// <summary>Zero where there is none.</summary>
     private static int Integer(JsonElement parent, string name)

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using R1Serverless.Abstractions;
 using R1Serverless.Engine.Runtime;
+using R1Serverless.Engine.Steps;
 using R1Serverless.Hosting;
 using R1Serverless.ModelLoading;
 using R1Serverless.Serving;
@@ -66,6 +67,13 @@ internal static class ServeCommand
         "Memory for the keys and values of each loaded variant, such as 512MB or 4GB: more means more answers at once. [default: a sixth of "
         + "--memory]");
 
+    private static readonly Option<PrefixSharing> Sharing = new("--prefix-sharing")
+    {
+        Description = "Whose prompts that begin alike are computed once: key, those of one API key; all; off, nobody's. Who shares can tell by the "
+            + "time to the first token that a prompt began like his own.",
+        DefaultValueFactory = _ => PrefixSharing.Key, HelpName = "WHOM",
+    };
+
     private static readonly Option<int> Threads =
         NumberOption.Create("--threads", 0, 0, 1024, "Threads of one step of a model, never more than it has heads; 0 means one for each core.");
 
@@ -107,7 +115,7 @@ internal static class ServeCommand
         {
             Role, Host, Port, Urls, GrpcPort,
             Models, ModelsFrom, ModelsPoll, CommonOptions.ModelCacheSize, Load, Precision, CommonOptions.Data, Memory,
-            KeyValueMemory, Threads, NoWarmup, NoPrepared, Grace, MaxBody, Metrics,
+            KeyValueMemory, Sharing, Threads, NoWarmup, NoPrepared, Grace, MaxBody, Metrics,
         };
         command.Validators.Add(result =>
         {
@@ -173,6 +181,7 @@ internal static class ServeCommand
             MemoryBytes = arguments.GetValue(Memory),
             DataFolder = arguments.GetValue(CommonOptions.Data),
             KeyValueMemoryBytes = arguments.GetValue(KeyValueMemory),
+            PrefixSharing = arguments.GetValue(Sharing),
             Runtime = DeviceOption.Read(arguments, arguments.GetValue(Threads)) with { UsePrepared = !arguments.GetValue(NoPrepared) },
             WarmsUp = !arguments.GetValue(NoWarmup),
             Grace = TimeSpan.FromSeconds(arguments.GetValue(Grace)),

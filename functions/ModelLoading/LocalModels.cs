@@ -124,6 +124,7 @@ internal static class LocalModels
         EngineOptions engine = new()
         {
             KvMemory = options.KeyValueMemoryBytes ?? memory / KeyValueShare, MaxWaiting = options.MaxWaiting, WarmsUp = options.WarmsUp,
+            PrefixSharing = options.PrefixSharing,
         };
         var limits = new ModelHostOptions
         {
@@ -170,7 +171,10 @@ internal static class LocalModels
     {
         var load = status.Loaded?.Load;
         var life = load is { } now
-            ? new VariantLife(status.Loaded!.LoadTime, status.Loaded.WarmupTime, now.Running, now.Waiting) { IsPrepared = status.Loaded.IsPrepared }
+            ? new VariantLife(status.Loaded!.LoadTime, status.Loaded.WarmupTime, now.Running, now.Waiting)
+            {
+                IsPrepared = status.Loaded.IsPrepared, SharesPrefixes = status.Loaded.SharesPrefixes,
+            }
             : null;
         var measured = VariantSelection.On(status.Variant, device) is { } one
             ? new MeasuredVariant(one.Accuracy, one.AccuracyDrop, one.IsWithinTolerance, one.TokensPerSecond)

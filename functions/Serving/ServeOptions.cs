@@ -2,6 +2,7 @@ using R1Serverless.Abstractions;
 using R1Serverless.Api.Webhooks;
 using R1Serverless.Auth;
 using R1Serverless.Engine.Devices;
+using R1Serverless.Engine.Steps;
 using R1Serverless.ModelRegistry;
 using R1Serverless.Storage;
 
@@ -73,6 +74,9 @@ internal sealed record ServeOptions
 
     /// <summary>Bytes for keys and values of each loaded variant; null means a sixth of <see cref="MemoryBytes"/>.</summary>
     public long? KeyValueMemoryBytes { get; init; }
+
+    /// <summary>Between whose requests the computed beginnings of prompts are shared.</summary>
+    public PrefixSharing PrefixSharing { get; init; }
 
     /// <summary>Requests that may wait for a slot, per variant, and those that may wait for a variant; beyond that the answer is 429.</summary>
     public int MaxWaiting { get; init; } = 1024;

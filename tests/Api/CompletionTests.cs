@@ -59,6 +59,7 @@ public abstract class CompletionTests
         Assert.Equal(5, usage.GetProperty("prompt_tokens").GetInt32());
         Assert.Equal(9, usage.GetProperty("total_tokens").GetInt32());
         Assert.Equal(2, usage.GetProperty("completion_tokens_details").GetProperty("reasoning_tokens").GetInt32());
+        Assert.Equal(3, usage.GetProperty("prompt_tokens_details").GetProperty("cached_tokens").GetInt32());
     }
 
     [Fact]

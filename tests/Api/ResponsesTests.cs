@@ -45,8 +45,9 @@ public abstract class ResponsesTests
             Text(output[1], "type"), Text(output[1], "role"), Text(output[1].GetProperty("content")[0], "type"),
             Text(output[1].GetProperty("content")[0], "text")));
         var usage = answer.GetProperty("usage");
-        Assert.Equal((5, 4, 2, 9), (
-            usage.GetProperty("input_tokens").GetInt32(), usage.GetProperty("output_tokens").GetInt32(),
+        Assert.Equal((5, 3, 4, 2, 9), (
+            usage.GetProperty("input_tokens").GetInt32(), usage.GetProperty("input_tokens_details").GetProperty("cached_tokens").GetInt32(),
+            usage.GetProperty("output_tokens").GetInt32(),
             usage.GetProperty("output_tokens_details").GetProperty("reasoning_tokens").GetInt32(), usage.GetProperty("total_tokens").GetInt32()));
     }
 

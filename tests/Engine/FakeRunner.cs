@@ -1,5 +1,6 @@
 using R1Serverless.Engine.Runtime;
 using R1Serverless.Scheduling;
+using R1Serverless.Scheduling.Prefixes;
 
 namespace R1Serverless.Tests.Engine;
 
@@ -10,6 +11,7 @@ namespace R1Serverless.Tests.Engine;
 /// <param name="vocabularySize">At least 97; the model says only the first 97.</param>
 internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
 {
+    private readonly Dictionary<int, int[]> _blocks = [];
     private int[][] _slots = [];
     private int[] _next = [];
     private KvShape _shape;
@@ -36,6 +38,9 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
 
     /// <summary>Told what each prefill and decode step that ran was: its rows, and the tokens of its first.</summary>
     public Action<WarmupShape> OnRun { get; set; } = _ => { };
+
+    /// <summary>Told the tokens that a prefill has computed.</summary>
+    public Action<int> OnPrompt { get; set; } = _ => { };
 
     /// <summary>What the model answers to a prompt, token by token.</summary>
     public static List<int> Expected(ReadOnlySpan<int> prompt, int count)
@@ -74,6 +79,29 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
         return StepOutcome.Completed;
     }
 
+    public void Release(IReadOnlyList<int> slots)
+    {
+        foreach (var slot in slots) _slots[slot] = NewSlot(_shape.Length);
+    }
+
+    public StepOutcome Publish(int slot, IReadOnlyList<PrefixBlock> blocks)
+    {
+        foreach (var (start, block) in blocks) _blocks[block] = _slots[slot].AsSpan(start, PrefixTree.BlockTokens).ToArray();
+        return StepOutcome.Completed;
+    }
+
+    public StepOutcome Attach(int slot, IReadOnlyList<int> blocks)
+    {
+        Array.Fill(_slots[slot], -1);
+        for (var i = 0; i < blocks.Count; i++) _blocks[blocks[i]].CopyTo(_slots[slot], i * PrefixTree.BlockTokens);
+        return StepOutcome.Completed;
+    }
+
+    public void Drop(IReadOnlyList<int> blocks)
+    {
+        foreach (var block in blocks) Assert.True(_blocks.Remove(block), "A block is dropped that is not there.");
+    }
+
     public StepOutcome Prefill(int firstSlot, IReadOnlyList<ReadOnlyMemory<int>> prompts) => Step(prompts.Count, () =>
     {
         for (var i = 0; i < prompts.Count; i++)
@@ -83,6 +111,7 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
             _next[i] = Next(prompts[i].Span);
         }
 
+        OnPrompt(prompts.Sum(prompt => prompt.Length));
         OnRun(new WarmupShape(true, prompts.Count, prompts[0].Length));
     });
 
@@ -91,6 +120,7 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
         var chunk = tokens.ToArray();
         return Step(1, () =>
         {
+            OnPrompt(chunk.Length);
             chunk.CopyTo(_slots[slot], start);
             _next[0] = Next(_slots[slot].AsSpan(0, start + chunk.Length));
         });

@@ -30,7 +30,8 @@ public sealed class LocalInferenceTests : IAsyncDisposable
         var alone = new List<Fold>();
         foreach (var request in requests) alone.Add(await FoldAsync(request));
         var together = await Task.WhenAll(requests.Select(FoldAsync));
-        Assert.Equal(alone.Select(a => (a.Text, a.Usage)), together.Select(t => (t.Text, t.Usage)));
+        Assert.Equal(alone.Select(a => (a.Text, a.Usage! with { CachedTokens = 0 })),
+            together.Select(t => (t.Text, t.Usage! with { CachedTokens = 0 })));
         Assert.True(alone[^1].Usage!.PromptTokens > 1000);
     }
 

@@ -2,6 +2,7 @@ using R1Serverless.Engine.Devices;
 using R1Serverless.Engine.Evaluation;
 using R1Serverless.Engine.Runtime;
 using R1Serverless.Scheduling;
+using R1Serverless.Scheduling.Prefixes;
 
 namespace R1Serverless.Tests.Engine;
 
@@ -97,6 +98,14 @@ public sealed class LockStepTests
         public KvSnapshot Save(int slot, int length) => _inner.Save(slot, length);
 
         public StepOutcome Restore(KvSnapshot snapshot, int slot) => _inner.Restore(snapshot, slot);
+
+        public void Release(IReadOnlyList<int> slots) => _inner.Release(slots);
+
+        public StepOutcome Publish(int slot, IReadOnlyList<PrefixBlock> blocks) => _inner.Publish(slot, blocks);
+
+        public StepOutcome Attach(int slot, IReadOnlyList<int> blocks) => _inner.Attach(slot, blocks);
+
+        public void Drop(IReadOnlyList<int> blocks) => _inner.Drop(blocks);
 
         public StepOutcome Prefill(int firstSlot, IReadOnlyList<ReadOnlyMemory<int>> prompts) => _inner.Prefill(firstSlot, prompts);
 

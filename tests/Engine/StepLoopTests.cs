@@ -5,6 +5,7 @@ using R1Serverless.Engine.Sampling;
 using R1Serverless.Engine.Steps;
 using R1Serverless.Models;
 using R1Serverless.Scheduling;
+using R1Serverless.Scheduling.Prefixes;
 
 namespace R1Serverless.Tests.Engine;
 
@@ -46,6 +47,95 @@ public sealed class StepLoopTests
             }
         }, iter: 60);
     }
+
+    [Fact]
+    public void Prompts_that_begin_alike_answer_as_they_do_alone()
+    {
+        var sequences = Gen.Select(Gen.Int[0, 3], Gen.Int[0, 1300], Gen.Int[1, 200], Gen.Int[1, 40], Gen.Int[0, 30], Gen.Int[0, 9]).Array[1, 30];
+        Gen.Select(sequences, Gen.Int[2, 30], Gen.Int[0, 3]).Sample((loads, memory, scarcity) =>
+        {
+            var runner = new FakeRunner();
+            var limits = new SchedulerLimits(4096, memory * 1024L, TimeSpan.FromSeconds(1));
+            var publisher = new Publisher(TimeProvider.System);
+            var steps = 0;
+            if (scarcity > 0) runner.FitsInMemory = rows => ++steps % (scarcity * 20) != 0 || rows == 0;
+            var loop = new StepLoop(runner, limits, "fake", TimeProvider.System, publisher, () => { }, sharesPrefixes: true);
+            // Of each family prompts begin alike for some tokens.
+            var all = loads.Select((l, i) => new Listener(i, l.Item2 + l.Item3, l.Item4, l.Item6 == 0, prompt: PromptOf(i, l.Item1, l.Item2, l.Item3),
+                salt: $"s{l.Item1 / 2}")).ToList();
+            var waiting = new Queue<(Listener Listener, int At)>(all.Select((listener, i) => (listener, loads[i].Item5)));
+            for (var turn = 0; ; turn++)
+            {
+                while (waiting.TryPeek(out var next) && next.At <= turn) loop.Enqueue(waiting.Dequeue().Listener.Sequence);
+                if (turn % 7 == 3) foreach (var listener in all.Where(l => l.Cancelled && l.Sequence.Generated > 0)) loop.Cancel(listener.Sequence);
+                var busy = loop.Turn();
+                SchedulerInvariants.Check(loop.Scheduler, limits);
+                if (!busy && waiting.Count == 0) break;
+            }
+
+            publisher.Deliver();
+            foreach (var listener in all)
+            {
+                var (tokens, _, error) = listener.Read();
+                if (error is not null) Assert.True(listener.Sequence.PromptLength + 40 > memory * 1024 || scarcity > 0, error.Message);
+                Assert.Equal(listener.Cancelled || error is not null ? listener.Expected[..tokens.Count] : listener.Expected, tokens);
+            }
+        }, iter: 100);
+    }
+
+    [Fact]
+    public void Samples_of_one_prompt_compute_it_once()
+    {
+        foreach (var length in (int[])[130, 500, 513, 2064])
+        {
+            var tokens = 0;
+            FakeRunner runner = new() { OnPrompt = count => tokens += count };
+            var loop = new StepLoop(runner, new SchedulerLimits(4096, 1 << 20, TimeSpan.FromSeconds(1)), "fake", TimeProvider.System, _publisher,
+                () => _ended++, sharesPrefixes: true);
+            var prompt = PromptOf(1, 0, length - 3, 3);
+            var all = Enumerable.Range(0, 4).Select(i => new Listener(i, length, 10, prompt: prompt, salt: "s")).ToList();
+            all.ForEach(l => loop.Enqueue(l.Sequence));
+            Drain(loop);
+            Assert.All(all, l => Assert.Equal(l.Expected, l.Read().Tokens));
+            var shared = PrefixTree.Shareable(length);
+            Assert.Equal([0, shared, shared, shared], all.Select(l => l.Sequence.SharedLength));
+            Assert.Equal(length + (3 * (length - shared)), tokens);
+        }
+    }
+
+    [Fact]
+    public void What_is_only_kept_gives_way_before_anyone_that_runs()
+    {
+        FakeRunner runner = new();
+        SchedulerLimits limits = new(1024, 4096, TimeSpan.FromSeconds(1));
+        var loop = new StepLoop(runner, limits, "fake", TimeProvider.System, _publisher, () => _ended++, sharesPrefixes: true);
+        for (var round = 0; round < 6; round++)
+        {
+            Listener listener = new(round, 700, 5, prompt: PromptOf(round, round, 690, 10), salt: "s");
+            loop.Enqueue(listener.Sequence);
+            Drain(loop);
+            Assert.Equal(listener.Expected, listener.Read().Tokens);
+        }
+
+        // 4,096 tokens less a slot of 1,024 that was touched.
+        Assert.InRange(loop.Scheduler.Prefixes.Blocks, 30, 48);
+        var all = Enumerable.Range(10, 4).Select(i => new Listener(i, 900, 60, prompt: PromptOf(i, i, 890, 10), salt: "s")).ToList();
+        all.ForEach(l => loop.Enqueue(l.Sequence));
+        var most = 0;
+        while (loop.Turn())
+        {
+            SchedulerInvariants.Check(loop.Scheduler, limits);
+            most = Math.Max(most, loop.Scheduler.Running.Count);
+        }
+
+        _publisher.Deliver();
+        Assert.All(all, l => Assert.Equal(l.Expected, l.Read().Tokens));
+        Assert.Equal((4, 0), (most, loop.Scheduler.Prefixes.Blocks));
+    }
+
+    /// <summary>A prompt that begins as its family's do, and ends as no other.</summary>
+    private static int[] PromptOf(int number, int family, int alike, int own) =>
+        [.. Enumerable.Range(0, alike).Select(i => ((family * 11) + (i * i)) % 97), .. Listener.PromptOf(number, own)];
 
     [Fact]
     public void Out_of_memory_is_an_event_and_every_answer_is_still_right()
@@ -165,16 +255,18 @@ public sealed class StepLoopTests
     {
         private readonly Channel<SequenceOutput> _channel = Channel.CreateUnbounded<SequenceOutput>();
 
-        public Listener(int number, int prompt, int tokens, bool cancelled = false, int? endToken = null)
+        public Listener(int number, int length, int tokens, bool cancelled = false, int? endToken = null, int[]? prompt = null, string? salt = null)
         {
             Cancelled = cancelled;
-            Expected = FakeRunner.Expected(PromptOf(number, prompt), tokens);
+            prompt ??= PromptOf(number, length);
+            Expected = FakeRunner.Expected(prompt, tokens);
             Sequence = new Sequence
             {
                 Number = number,
-                PromptLength = prompt,
+                PromptLength = prompt.Length,
                 Choice = 0,
-                Prompt = PromptOf(number, prompt),
+                Prompt = prompt,
+                PrefixSalt = salt,
                 Sampler = new Sampler(new SamplingOptions { Temperature = 0 }, new GenerationDefaults(), 97, 1, null),
                 MaxTokens = tokens,
                 EndTokens = endToken is { } token ? [token] : [],

@@ -30,7 +30,7 @@ internal sealed class FakeInference(Func<InferenceRequest, CancellationToken, IA
             new InferenceEvent.Delta(choice, DeltaKind.Answer, "42", Logprobs(request, "42")),
             new InferenceEvent.ChoiceFinished(choice, FinishReason.Stop),
         }),
-        new InferenceEvent.Finished(new Usage(5, 4 * request.Choices, 2 * request.Choices)),
+        new InferenceEvent.Finished(new Usage(5, 4 * request.Choices, 2 * request.Choices) { CachedTokens = 3 }),
     ]));
 
     public async IAsyncEnumerable<InferenceEvent> RunAsync(InferenceRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)

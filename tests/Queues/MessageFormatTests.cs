@@ -15,6 +15,7 @@ public sealed class MessageFormatTests
         Model = "m",
         Prompt = new Prompt.Chat([new ChatMessage(ChatRole.System, "be brief"), new ChatMessage(ChatRole.User, "7 × 8 = ? 🙂")]),
         Owner = "k1",
+        CacheSalt = "s",
         Deadline = TimeSpan.FromSeconds(90.5),
         Precision = new PrecisionPreference(Precision.Int8, 0.5),
         Sampling = new SamplingOptions
@@ -223,6 +224,6 @@ public sealed class MessageFormatTests
         yield return new InferenceEvent.Delta(0, DeltaKind.Answer, "5");
         yield return new InferenceEvent.Delta(0, DeltaKind.Answer, "6");
         yield return new InferenceEvent.ChoiceFinished(0, FinishReason.Length);
-        yield return new InferenceEvent.Finished(new Usage(5, 4, 2));
+        yield return new InferenceEvent.Finished(new Usage(5, 4, 2) { CachedTokens = 3 });
     }
 }

@@ -97,7 +97,11 @@ internal sealed class Answer
         Events.Add(new InferenceEvent.ChoiceFinished(choice, reason, _readers[choice].UnopenedReasoning));
         if (--_open > 0) return;
         IsComplete = true;
-        Events.Add(new InferenceEvent.Finished(new Usage(_promptTokens, _completionTokens, _readers.Sum(r => r.ReasoningTokens))));
+        Events.Add(new InferenceEvent.Finished(new Usage(_promptTokens, _completionTokens, _readers.Sum(r => r.ReasoningTokens))
+        {
+            // The choices share one prompt; the first of them may have computed it for the others.
+            CachedTokens = Sequences[0].SharedLength,
+        }));
     }
 
     /// <summary>Only a conversation is split into reasoning and answer: a raw prompt gets back what was generated.</summary>
@@ -119,6 +123,7 @@ internal sealed class Answer
             PromptLength = prompt.Ids.Length,
             Choice = choice,
             Prompt = prompt.Ids,
+            PrefixSalt = model.Engine.PrefixSalt(request),
             Sampler = new Sampler(request.Sampling, generation, model.Folder.Config.VocabularySize, RandomStream.SeedOf(seed, choice),
                 request.TopLogprobs, prompt.Ids),
             MaxTokens = Math.Min(request.MaxTokens ?? generation.MaxTokens(prompt.Ids.Length) ?? room, room),

@@ -1,5 +1,6 @@
 using R1Serverless.Engine.Devices;
 using R1Serverless.Engine.Prepared;
+using R1Serverless.Engine.Probes;
 using R1Serverless.Engine.Runtime;
 using R1Serverless.Engine.Steps;
 using R1Serverless.Models;
@@ -17,6 +18,7 @@ internal sealed class LoadedDecoder : LoadedVariant
         : base(folder, variant, provider)
     {
         Text = text;
+        SharesPrefixes = options.PrefixSharing != PrefixSharing.Off;
         Engine = new InferenceEngine(runner, folder.Config.ContextLength, options, folder.Name, time);
     }
 
@@ -38,6 +40,11 @@ internal sealed class LoadedDecoder : LoadedVariant
         var warmup = default(WarmupResult);
         try
         {
+            // Proven here, since a kernel of another processor may round otherwise. A device's slots take all of its memory for keys and values from
+            // the start, and leave nothing to keep prefixes in.
+            if (options.PrefixSharing != PrefixSharing.Off
+                && (runner.Provider.HasOwnMemory || !PrefixExactness.Holds(runner, folder.Config.ContextLength)))
+                options = options with { PrefixSharing = PrefixSharing.Off };
             if (options.WarmsUp)
                 warmup = VariantWarmup.Run(runner, InferenceEngine.LimitsOf(runner, folder.Config.ContextLength, options), runner.ProofTime, time);
         }

@@ -40,6 +40,9 @@ public abstract class LoadedVariant : IAsyncDisposable
     /// <summary>Whether it runs what `r1 model prepare` made.</summary>
     public bool IsPrepared { get; private protected init; }
 
+    /// <summary>Whether prompts that begin alike are computed once; not where that was switched off, or would change bits on this machine.</summary>
+    public bool SharesPrefixes { get; private protected init; }
+
     /// <summary>Why it does not, although something was prepared, in words; else null.</summary>
     public string? PreparedRefusal { get; private protected init; }
 

@@ -1,4 +1,5 @@
 using R1Serverless.Scheduling;
+using R1Serverless.Scheduling.Prefixes;
 
 namespace R1Serverless.Engine.Runtime;
 
@@ -22,6 +23,18 @@ public interface IModelRunner : IDisposable
     KvSnapshot Save(int slot, int length);
 
     StepOutcome Restore(KvSnapshot snapshot, int slot);
+
+    /// <summary>Gives back the memory of slots that nothing is in, where it can be; they may be used again.</summary>
+    void Release(IReadOnlyList<int> slots);
+
+    /// <summary>Copies blocks of a slot's tokens out, to be attached to others.</summary>
+    StepOutcome Publish(int slot, IReadOnlyList<PrefixBlock> blocks);
+
+    /// <summary>Copies published blocks in as a slot's first tokens, in this order.</summary>
+    StepOutcome Attach(int slot, IReadOnlyList<int> blocks);
+
+    /// <summary>Published blocks are not attached any more.</summary>
+    void Drop(IReadOnlyList<int> blocks);
 
     /// <summary>One ragged run over whole prompts, into slots [firstSlot, firstSlot + prompts). Then <see cref="Logits"/>(i) is prompt i's.</summary>
     StepOutcome Prefill(int firstSlot, IReadOnlyList<ReadOnlyMemory<int>> prompts);

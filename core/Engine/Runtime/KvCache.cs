@@ -55,6 +55,28 @@ internal sealed class KvCache(GraphSignature graph, KvMemory memory) : IDisposab
         for (var i = 0; i < _buffers.Length; i++) memory.Copy(Heads(i, move.From), Heads(i, move.To), move.Length * TokenBytes, graph.KvHeads);
     }
 
+    /// <summary>Gives back the memory of slots whose content is not needed.</summary>
+    public void Release(IReadOnlyList<int> slots)
+    {
+        foreach (var slot in slots)
+        {
+            foreach (var buffer in _buffers) memory.Release(buffer + (nint)(slot * SlotBytes), SlotBytes);
+        }
+    }
+
+    /// <summary>Copies a block of a slot's tokens from or to where a buffer's heads of it lie elsewhere.</summary>
+    /// <param name="start">The first of <paramref name="tokens"/> tokens.</param>
+    public void Copy(int slot, int start, int tokens, Func<int, Pieces> block, bool isOut)
+    {
+        for (var i = 0; i < _buffers.Length; i++)
+        {
+            var own = Heads(i, slot);
+            own = own with { Start = own.Start + (nint)(start * TokenBytes) };
+            var (from, to) = isOut ? (own, block(i)) : (block(i), own);
+            memory.Copy(from, to, tokens * TokenBytes, graph.KvHeads);
+        }
+    }
+
     /// <summary>Copies a slot's first tokens out: per buffer its heads, tight.</summary>
     public byte[][] Save(int slot, int length)
     {

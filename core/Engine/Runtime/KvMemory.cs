@@ -16,6 +16,12 @@ internal abstract class KvMemory : IDisposable
     /// <summary>Gives an allocation back; nothing for 0.</summary>
     public abstract void Free(nint allocation);
 
+    /// <summary>The content of this part of an allocation is not needed: its memory goes back to the system where that can be, until it is written
+    /// again.</summary>
+    public virtual void Release(nint start, long bytes)
+    {
+    }
+
     /// <summary>Copies <paramref name="count"/> pieces within this memory; what lies between two pieces in the target may change.</summary>
     public abstract void Copy(Pieces from, Pieces to, long bytes, int count);
 
@@ -43,15 +49,29 @@ internal readonly record struct Pieces(nint Start, long Stride)
 }
 
 /// <summary>Reserved from the operating system, which commits a page when it is first written.</summary>
-internal sealed unsafe class HostKvMemory : KvMemory
+internal sealed unsafe partial class HostKvMemory : KvMemory
 {
-    private const int Alignment = 64;
+    private const int Alignment = 64, DontNeed = 4;
 
     public override OrtMemoryInfo Info => OrtMemoryInfo.DefaultInstance;
 
     public override nint Allocate(long bytes) => (nint)NativeMemory.AlignedAlloc((nuint)bytes, Alignment);
 
     public override void Free(nint allocation) => NativeMemory.AlignedFree((void*)allocation);
+
+    /// <summary>On Linux; elsewhere the memory stays taken.</summary>
+    public override void Release(nint start, long bytes)
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        var page = (nint)Environment.SystemPageSize;
+        var (first, end) = ((start + page - 1) / page * page, (start + (nint)bytes) / page * page);
+        // What fails leaves the memory taken.
+        if (end > first) _ = Advise(first, end - first, DontNeed);
+    }
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Advise(nint start, nint length, int advice);
 
     public override void Copy(Pieces from, Pieces to, long bytes, int count)
     {

@@ -1,6 +1,7 @@
 using Microsoft.ML.OnnxRuntime;
 using R1Serverless.Engine.Devices;
 using R1Serverless.Scheduling;
+using R1Serverless.Scheduling.Prefixes;
 
 namespace R1Serverless.Engine.Runtime;
 
@@ -11,6 +12,7 @@ public sealed class OrtModelRunner : IModelRunner
     private readonly GraphSignature _graph;
     private readonly KvMemory _memory;
     private readonly KvCache _kv;
+    private readonly KvBlocks _blocks;
     private readonly RunOptions _options;
     private readonly GraphCapture? _capture;
     private readonly IntegerBuffer _promptIds, _promptPositions, _promptMask, _decodeIds, _decodePositions;
@@ -24,6 +26,7 @@ public sealed class OrtModelRunner : IModelRunner
     {
         (_session, _graph, _memory, _options) = (session, graph, KvMemory.For(session), session.CreateRunOptions());
         _kv = new KvCache(graph, _memory);
+        _blocks = new KvBlocks(graph, _memory);
         if (session.Provider.CapturesSteps) _capture = new GraphCapture();
         (_promptIds, _decodeIds) = (new IntegerBuffer(graph.InputIds.Type), new IntegerBuffer(graph.InputIds.Type));
         var positions = (graph.PositionIds ?? graph.InputIds).Type;
@@ -60,6 +63,25 @@ public sealed class OrtModelRunner : IModelRunner
 
     public StepOutcome Restore(KvSnapshot snapshot, int slot) => Guard(() => _kv.Restore(((HostSnapshot)snapshot).Data, slot));
 
+    public void Release(IReadOnlyList<int> slots) => _kv.Release(slots);
+
+    public StepOutcome Publish(int slot, IReadOnlyList<PrefixBlock> blocks) => Guard(() =>
+    {
+        foreach (var (start, block) in blocks)
+            _kv.Copy(slot, start, PrefixTree.BlockTokens, buffer => _blocks.Take(buffer, block), isOut: true);
+    });
+
+    public StepOutcome Attach(int slot, IReadOnlyList<int> blocks) => Guard(() =>
+    {
+        for (var i = 0; i < blocks.Count; i++)
+        {
+            var block = blocks[i];
+            _kv.Copy(slot, i * PrefixTree.BlockTokens, PrefixTree.BlockTokens, buffer => _blocks.Take(buffer, block), isOut: false);
+        }
+    });
+
+    public void Drop(IReadOnlyList<int> blocks) => _blocks.Drop(blocks);
+
     public StepOutcome Prefill(int firstSlot, IReadOnlyList<ReadOnlyMemory<int>> prompts) => Guard(() =>
     {
         var (width, shortest) = (0, int.MaxValue);
@@ -69,10 +91,16 @@ public sealed class OrtModelRunner : IModelRunner
             // The graph may look at the last column, which is padding in a shorter row: only rows of one length can share a run.
             var together = shortest == width ? prompts.Count : 1;
             RequireLogits(prompts.Count, width);
-            for (var row = 0; row < prompts.Count; row += together) PrefillRows(firstSlot, prompts, row, together, prompts[row].Length);
+            for (var row = 0; row < prompts.Count; row += together)
+            {
+                if (LeavesOne(prompts[row].Length)) PrefillInTwo(firstSlot, prompts, row, together);
+                else PrefillRows(firstSlot, prompts, row, together, prompts[row].Length);
+            }
+
             return;
         }
 
+        if (LeavesOne(width)) width++;
         width = Math.Min(_kv.Shape.Length, (width + Provider.TokenAlignment - 1) / Provider.TokenAlignment * Provider.TokenAlignment);
         RequireLogits(prompts.Count, width);
         PrefillRows(firstSlot, prompts, 0, prompts.Count, width);
@@ -80,14 +108,9 @@ public sealed class OrtModelRunner : IModelRunner
 
     public StepOutcome PrefillChunk(int slot, int start, ReadOnlyMemory<int> tokens) => Guard(() =>
     {
-        var (count, total) = (tokens.Length, start + tokens.Length);
-        RequirePrompt(count, total);
-        RequireLogits(1, count);
-        _promptIds.Write(0, tokens.Span);
-        _promptPositions.Count(0, count, start);
-        _promptMask.Fill(0, total, 1);
-        _logitsAt[0] = LogitsRow(0, count, count);
-        RunPrompt(slot, 1, count, total, 0);
+        var split = LeavesOne(tokens.Length) ? tokens.Length - 2 : 0;
+        if (split > 0) RunChunk(slot, start, tokens[..split]);
+        RunChunk(slot, start + split, tokens[split..]);
     });
 
     public StepOutcome Decode(ReadOnlySpan<int> tokens, ReadOnlySpan<int> cachedLengths)
@@ -116,6 +139,7 @@ public sealed class OrtModelRunner : IModelRunner
     public void Dispose()
     {
         DropDecodeBindings();
+        _blocks.Dispose();
         _kv.Dispose();
         foreach (var buffer in (IntegerBuffer[])[_promptIds, _promptPositions, _promptMask, _decodeIds, _decodePositions]) buffer.Dispose();
         _decodeMask.Dispose();
@@ -135,6 +159,34 @@ public sealed class OrtModelRunner : IModelRunner
         {
             return OrtFault.ToOutcome(fault);
         }
+    }
+
+    /// <summary>Whether the attention over so many tokens would leave the last to a block of its own. ONNX Runtime's kernel for the CPU takes queries
+    /// in blocks of two heads' size, and multiplies a block of one in another way than one of several: the token would have other bits alone than in
+    /// a longer run (measured).</summary>
+    private bool LeavesOne(int tokens) => tokens > 1 && tokens % (2 * _graph.HeadSize) == 1;
+
+    /// <summary>Prompts of one length whose last token must not be left alone, and that can't be padded.</summary>
+    private void PrefillInTwo(int firstSlot, IReadOnlyList<ReadOnlyMemory<int>> prompts, int first, int rows)
+    {
+        var split = prompts[first].Length - 2;
+        for (var row = first; row < first + rows; row++)
+        {
+            PrefillRows(firstSlot, [.. prompts.Select(prompt => prompt[..Math.Min(prompt.Length, split)])], row, 1, split);
+            RunChunk(firstSlot + row, split, prompts[row][split..], row);
+        }
+    }
+
+    private void RunChunk(int slot, int start, ReadOnlyMemory<int> tokens, int logitsAt = 0)
+    {
+        var (count, total) = (tokens.Length, start + tokens.Length);
+        RequirePrompt(count, total);
+        RequireLogits(1, count);
+        _promptIds.Write(0, tokens.Span);
+        _promptPositions.Count(0, count, start);
+        _promptMask.Fill(0, total, 1);
+        _logitsAt[logitsAt] = LogitsRow(logitsAt, count, count);
+        RunPrompt(slot, 1, count, total, logitsAt);
     }
 
     /// <summary>Prompts [first, first + rows), padded to one width, in one run.</summary>

@@ -12,6 +12,9 @@ public sealed record EngineOptions
     /// <summary>Whether a variant does dummy runs before it is ready.</summary>
     public bool WarmsUp { get; init; } = true;
 
+    /// <summary>Between whose requests prompts that begin alike are computed once.</summary>
+    public PrefixSharing PrefixSharing { get; init; }
+
     /// <summary>The longest a decode step should take; batches stay small enough for it.</summary>
     public TimeSpan StepTime { get; init; } = TimeSpan.FromMilliseconds(250);
 }

@@ -37,7 +37,7 @@ internal sealed class InferenceEngine : IAsyncDisposable
         Limits = LimitsOf(runner, contextLength, options);
         var publisher = new Publisher(time);
         _coalescer = new AdmissionCoalescer(time);
-        _loop = new StepLoop(runner, Limits, model, time, publisher, OnEnded);
+        _loop = new StepLoop(runner, Limits, model, time, publisher, OnEnded, options.PrefixSharing != PrefixSharing.Off);
         _published = publisher.RunAsync();
         new Thread(Run) { IsBackground = true, Name = $"engine {model}" }.Start();
     }
@@ -48,6 +48,9 @@ internal sealed class InferenceEngine : IAsyncDisposable
         new(contextLength, Math.Max(1, options.KvMemory / runner.KvBytesPerToken), options.StepTime);
 
     public EngineLoad Load => _loop.Load with { Waiting = Math.Max(0, Volatile.Read(ref _open) - _loop.Load.Running) };
+
+    /// <inheritdoc cref="Steps.PrefixSalt.Of"/>
+    public string? PrefixSalt(InferenceRequest request) => Steps.PrefixSalt.Of(request, _options.PrefixSharing);
 
     public long NextNumber() => Interlocked.Increment(ref _numbers);
 

@@ -12,9 +12,6 @@ internal sealed class Sequence : ScheduledSequence
 {
     public required int Choice { get; init; }
 
-    /// <summary>The prompt's token ids.</summary>
-    public required ReadOnlyMemory<int> Prompt { get; init; }
-
     public required Sampler Sampler { get; init; }
 
     /// <summary>Tokens to generate at most; the caller has made sure that they fit the context.</summary>

@@ -7,10 +7,12 @@ using R1Serverless.Scheduling;
 namespace R1Serverless.Engine.Steps;
 
 /// <summary>Carries out the scheduler's plans, one a turn: plan, run, then commit or roll back. Used by the engine's thread only.</summary>
-internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, string model, TimeProvider time, Publisher publisher, Action ended)
+/// <param name="sharesPrefixes">Whether prompts that begin alike are computed once.</param>
+internal sealed class StepLoop(
+    IModelRunner runner, SchedulerLimits limits, string model, TimeProvider time, Publisher publisher, Action ended, bool sharesPrefixes = false)
 {
     private readonly HashSet<Sequence> _live = [];
-    private readonly Scheduler _scheduler = new(limits);
+    private readonly Scheduler _scheduler = new(limits, sharesPrefixes);
     private readonly SamplingScratch _scratch = new(runner.VocabularySize);
     private int[] _tokens = new int[16];
     private int[] _lengths = new int[16];
@@ -104,9 +106,15 @@ internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, stri
             case StepPlan.Restore restore:
                 return runner.Restore(((Sequence)restore.Sequence).Saved!, _scheduler.Running.Count);
             case StepPlan.Prefill prefill:
-                return runner.Prefill(prefill.FirstSlot, [.. prefill.Sequences.Select(s => ((Sequence)s).Prompt)]);
+                return runner.Prefill(prefill.FirstSlot, [.. prefill.Sequences.Select(s => s.Prompt)]);
             case StepPlan.PrefillChunk chunk:
-                return runner.PrefillChunk(_scheduler.TopSlot, chunk.Start, ((Sequence)chunk.Sequence).Prompt.Slice(chunk.Start, chunk.Count));
+                var attached = chunk.Shared == 0 ? StepOutcome.Completed
+                    : runner.Attach(chunk.Slot, _scheduler.Prefixes.Use(chunk.Sequence, chunk.Shared));
+                return attached.Result == StepResult.Completed
+                    ? runner.PrefillChunk(chunk.Slot, chunk.Start, chunk.Sequence.Prompt.Slice(chunk.Start, chunk.Count)) : attached;
+            case StepPlan.TrimPrefixes trim:
+                runner.Drop(_scheduler.Prefixes.Trim(trim.Blocks));
+                return StepOutcome.Completed;
             case StepPlan.Decode decode:
                 var rows = decode.Sequences.Count;
                 if (_tokens.Length < rows) (_tokens, _lengths) = (new int[rows * 2], new int[rows * 2]);
@@ -139,16 +147,26 @@ internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, stri
                 break;
             case StepPlan.Prefill prefill:
                 OnStep("prefill", prefill.Sequences.Count, elapsed);
+                foreach (var sequence in prefill.Sequences) Publish(sequence);
                 for (var row = 0; row < prefill.Sequences.Count; row++) Take((Sequence)prefill.Sequences[row], row);
                 break;
             case StepPlan.PrefillChunk chunk:
                 OnStep("prefill", 1, elapsed);
+                Publish(chunk.Sequence);
                 if (chunk.IsLast) Take((Sequence)chunk.Sequence, 0);
                 break;
             case StepPlan.Decode decode:
                 CommitDecode(decode.Sequences, elapsed);
                 break;
         }
+    }
+
+    /// <summary>Keeps what of a prompt has been computed, for those that begin like it. Without the memory for it nothing is kept.</summary>
+    private void Publish(ScheduledSequence sequence)
+    {
+        if (_scheduler.Prefixes.ReleaseSlots(sequence) is { Count: > 0 } slots) runner.Release(slots);
+        var blocks = _scheduler.Prefixes.Publish(sequence);
+        if (blocks.Count > 0 && runner.Publish(sequence.Slot, blocks).Result != StepResult.Completed) runner.Drop(_scheduler.Prefixes.Trim(0));
     }
 
     private void CommitDecode(IReadOnlyList<ScheduledSequence> running, TimeSpan elapsed)
@@ -179,6 +197,13 @@ internal sealed class StepLoop(IModelRunner runner, SchedulerLimits limits, stri
     private void RollBack(StepPlan plan)
     {
         Instruments.OnOutOfMemory(model);
+        if (_scheduler.Prefixes.Blocks is > 0 and var blocks)
+        {
+            // What is only kept gives way before those that run.
+            runner.Drop(_scheduler.Prefixes.Trim(blocks / 2));
+            return;
+        }
+
         if (_scheduler.OnOutOfMemory(plan) is Sequence victim) End(victim, error: DoesNotFit());
     }
 

@@ -36,6 +36,7 @@ internal sealed record AnswerUsage(
     int PromptTokens,
     int CompletionTokens,
     int TotalTokens,
+    PromptTokensDetails PromptTokensDetails,
     CompletionTokensDetails CompletionTokensDetails,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] AnswerVariant? Variant);
 
@@ -43,6 +44,9 @@ internal sealed record AnswerUsage(
 /// <param name="Version">Of the model, where it has versions.</param>
 internal sealed record AnswerVariant(string Precision, string Reason,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Version);
+
+/// <param name="CachedTokens">Of the prompt, those that were computed for an earlier request.</param>
+internal sealed record PromptTokensDetails(int CachedTokens);
 
 internal sealed record CompletionTokensDetails(int ReasoningTokens);
 

@@ -38,6 +38,11 @@ internal sealed record CompletionCall(CompletionApi Api, InferenceRequest Reques
     /// <summary>Characters of a model's name.</summary>
     public const int LongestModel = 256;
 
+    /// <summary>vLLM's name for what keeps the beginnings of prompts apart.</summary>
+    public const string CacheSalt = "cache_salt";
+
+    private const int MaxSalt = 1024;
+
     private const int MaxChoices = 16;
 
     /// <summary>Where the client wants the result sent; null for nowhere.</summary>
@@ -107,6 +112,7 @@ internal sealed record CompletionCall(CompletionApi Api, InferenceRequest Reques
             Model = model,
             Prompt = prompt,
             Owner = owner,
+            CacheSalt = ReadCacheSalt(reader),
             Deadline = DeadlineFields.Read(reader, deadlineHeader),
             Precision = PrecisionFields.Read(reader, precisionHeader, usualPrecision),
             Sampling = SamplingFields.Read(reader),
@@ -119,6 +125,14 @@ internal sealed record CompletionCall(CompletionApi Api, InferenceRequest Reques
         if (api == CompletionApi.Text) request = ReadCandidates(reader, request, stream);
         var settings = api == CompletionApi.Responses ? ResponseFields.ReadSettings(reader, request.Sampling, maxTokens) : null;
         return faults.First is null ? new CompletionCall(api, request, stream, includeUsage) { Webhook = webhook, Settings = settings } : null;
+    }
+
+    private static string? ReadCacheSalt(RequestReader reader)
+    {
+        var salt = reader.Text(CacheSalt);
+        if (salt is { Length: 0 or > MaxSalt })
+            reader.Faults.Add(CacheSalt, $"'{CacheSalt}' must have 1 to {MaxSalt} characters.");
+        return salt;
     }
 
     private static Prompt? ReadPrompt(CompletionApi api, RequestReader reader) => api switch

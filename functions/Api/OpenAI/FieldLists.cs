@@ -9,6 +9,7 @@ internal static class FieldLists
     [
         "model", "stream", "stream_options", "n", "seed", "stop", "temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty",
         "repetition_penalty", "logit_bias", "max_tokens", "logprobs", "ignore_eos", "precision", "max_accuracy_drop", "deadline", "webhook",
+        CompletionCall.CacheSalt,
     ];
 
     // Labels, cache and billing hints of OpenAI; hints of length that a model cannot follow; vLLM's detokeniser options, whose defaults are
@@ -65,7 +66,7 @@ internal static class FieldLists
         [
             "model", "input", "instructions", "previous_response_id", "conversation", "background", "stream", "max_output_tokens", "temperature",
             "top_p", "top_k", "min_p", "seed", "frequency_penalty", "presence_penalty", "logit_bias", "reasoning", "text", "metadata", "ignore_eos",
-            "precision", "max_accuracy_drop", "deadline", "webhook",
+            "precision", "max_accuracy_drop", "deadline", "webhook", CompletionCall.CacheSalt,
         ],
         [
             "user", "store", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "service_tier", "parallel_tool_calls",

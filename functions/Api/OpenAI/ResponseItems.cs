@@ -47,6 +47,7 @@ internal sealed class ResponseItems(AnswerHead head)
     private static ResponseUsage Counts(Usage usage, VariantChoice? variant)
     {
         var counted = UsageWire.From(usage, variant);
-        return new(counted.PromptTokens, new(0), counted.CompletionTokens, counted.CompletionTokensDetails, counted.TotalTokens, counted.Variant);
+        return new(counted.PromptTokens, counted.PromptTokensDetails, counted.CompletionTokens, counted.CompletionTokensDetails,
+            counted.TotalTokens, counted.Variant);
     }
 }

@@ -46,10 +46,8 @@ internal sealed record ResponseText(ResponseFormat Format);
 internal sealed record ResponseFormat(string Type);
 
 internal sealed record ResponseUsage(
-    int InputTokens, ResponseInputDetails InputTokensDetails, int OutputTokens, CompletionTokensDetails OutputTokensDetails, int TotalTokens,
+    int InputTokens, PromptTokensDetails InputTokensDetails, int OutputTokens, CompletionTokensDetails OutputTokensDetails, int TotalTokens,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] AnswerVariant? Variant);
-
-internal sealed record ResponseInputDetails(int CachedTokens);
 
 /// <summary>Reasoning, or a message of the assistant.</summary>
 /// <param name="Summary">Of reasoning alone, and there always.</param>

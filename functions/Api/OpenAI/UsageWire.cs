@@ -9,6 +9,7 @@ internal static class UsageWire
         usage.PromptTokens,
         usage.CompletionTokens,
         usage.PromptTokens + usage.CompletionTokens,
+        new PromptTokensDetails(usage.CachedTokens),
         new CompletionTokensDetails(usage.ReasoningTokens),
         variant is null ? null : new AnswerVariant(PrecisionName.Of(variant.Precision), variant.Reason, variant.Version));
 }

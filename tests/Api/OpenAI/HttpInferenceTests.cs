@@ -74,7 +74,7 @@ public sealed class HttpInferenceTests
             new InferenceEvent.Delta(0, DeltaKind.Reasoning, "ing"),
             new InferenceEvent.Delta(0, DeltaKind.Answer, "42"),
             new InferenceEvent.ChoiceFinished(0, FinishReason.Stop),
-            new InferenceEvent.Finished(new Usage(5, 4, 2)),
+            new InferenceEvent.Finished(new Usage(5, 4, 2) { CachedTokens = 3 }),
         ],
         events);
     }

@@ -61,6 +61,7 @@ internal static class MalformedBodies
         .. Completion("best_of", ["0", "17", "1.5", "\"1\"", "2,\"stream\":true", "2,\"n\":3"]),
         .. Completion("echo", ["1", "true,\"logprobs\":1"]),
         .. Completion("prompt", [$"[{string.Join(',', Enumerable.Repeat("\"a\"", 90))}],\"n\":3"]),
+        .. Fields("cache_salt", ["\"\"", "7", $"\"{new string('s', 1025)}\""]),
         .. Fields("repetition_penalty", ["0", "2.1", "\"1\""]),
         .. Fields("min_tokens", ["1"]),
         .. Fields("guided_json", ["{}"]),

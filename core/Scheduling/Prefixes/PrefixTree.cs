@@ -1,0 +1,192 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
+
+namespace R1Serverless.Scheduling.Prefixes;
+
+/// <summary>
+/// Whose keys and values are kept outside the slots: the beginnings of prompts, in blocks of <see cref="BlockTokens"/> tokens. Each block is a node
+/// below the block before it, so that prompts that begin alike share nodes. Prompts of different salts share none. The least recently used block
+/// that no other follows goes first. Pure policy: it knows the numbers of blocks, not what is in them.
+/// </summary>
+public sealed class PrefixTree
+{
+    /// <summary>Tokens of a block.</summary>
+    public const int BlockTokens = 64;
+
+    /// <summary>Tokens at the end of a prompt that are always run: the last one's logits are needed, and a run of one token uses another kernel,
+    /// whose bits differ.</summary>
+    private const int OwnTokens = 2;
+
+    private readonly Dictionary<string, Node> _roots = new(StringComparer.Ordinal);
+
+    /// <summary>The most recently used first. A node is never used without those before it, so that the last has none behind it.</summary>
+    private readonly LinkedList<Node> _used = new();
+    private readonly Stack<int> _free = new();
+    private int _numbers;
+
+    /// <summary>Blocks that are kept.</summary>
+    public int Count => _used.Count;
+
+    /// <summary>Changes whenever blocks come or go.</summary>
+    public int Version { get; private set; }
+
+    /// <summary>The tokens of a prompt that may be taken from blocks.</summary>
+    public static int Shareable(int promptLength) => Math.Max(0, promptLength - OwnTokens) / BlockTokens * BlockTokens;
+
+    /// <summary>Tokens that two prompts begin with alike, in whole blocks.</summary>
+    public static int Common(ReadOnlySpan<int> a, ReadOnlySpan<int> b) => a.CommonPrefixLength(b) / BlockTokens * BlockTokens;
+
+    /// <summary>The tokens of a prompt whose keys and values are kept: a multiple of <see cref="BlockTokens"/>, and less than the prompt.</summary>
+    public int Match(string salt, ReadOnlySpan<int> prompt)
+    {
+        var most = Shareable(prompt.Length);
+        var node = _roots.GetValueOrDefault(salt);
+        var length = 0;
+        while (length < most && node is not null && node.TryFind(prompt.Slice(length, BlockTokens), out node)) length += BlockTokens;
+        return length;
+    }
+
+    /// <summary>The blocks of a prompt's first tokens, in order, which are used now.</summary>
+    /// <param name="length">No more than what <see cref="Match"/> gave.</param>
+    public IReadOnlyList<int> Use(string salt, ReadOnlySpan<int> prompt, int length)
+    {
+        var path = Path(salt, prompt, length);
+        Touch(path);
+        return [.. path.Select(node => node.Block)];
+    }
+
+    /// <summary>Keeps a prompt's first tokens; the blocks that were not kept before are to be filled by the caller.</summary>
+    /// <param name="length">Tokens that are in the prompt's slot; whole blocks of them are kept.</param>
+    /// <param name="capacity">Blocks that may be kept in all. Others leave for new ones; where only this prompt's own are left, its end is not
+    /// kept.</param>
+    public IReadOnlyList<PrefixBlock> Publish(string salt, ReadOnlySpan<int> prompt, int length, int capacity)
+    {
+        length = Math.Min(length, prompt.Length) / BlockTokens * BlockTokens;
+        var path = Path(salt, prompt, length);
+        if (path.Count * BlockTokens == length) return [];
+        Touch(path);
+        List<PrefixBlock> blocks = [];
+        for (var start = path.Count * BlockTokens; start < length; start += BlockTokens)
+        {
+            if (path.Count >= capacity) break;
+            while (Count >= capacity) Drop(_used.Last!.Value);
+            var parent = path.Count > 0 ? path[^1] : Root(salt);
+            Node node = new(parent, prompt.Slice(start, BlockTokens).ToArray(), _free.TryPop(out var freed) ? freed : _numbers++);
+            parent.Add(node);
+            path.Add(node);
+            blocks.Add(new PrefixBlock(start, node.Block));
+            Version++;
+            // The end of a path is used the longest ago.
+            if (path.Count > 1) _used.AddAfter(path[^2].Use, node.Use);
+            else _used.AddFirst(node.Use);
+        }
+
+        return blocks;
+    }
+
+    /// <summary>Drops blocks until no more than <paramref name="most"/> are left.</summary>
+    /// <returns>The dropped ones.</returns>
+    public IReadOnlyList<int> Trim(int most)
+    {
+        List<int> dropped = [];
+        while (Count > Math.Max(0, most))
+        {
+            var last = _used.Last!.Value;
+            dropped.Add(last.Block);
+            Drop(last);
+        }
+
+        return dropped;
+    }
+
+    private List<Node> Path(string salt, ReadOnlySpan<int> prompt, int length)
+    {
+        List<Node> path = [];
+        var node = _roots.GetValueOrDefault(salt);
+        while (path.Count * BlockTokens < length && node is not null
+            && node.TryFind(prompt.Slice(path.Count * BlockTokens, BlockTokens), out node)) path.Add(node);
+        return path;
+    }
+
+    private void Touch(List<Node> path)
+    {
+        for (var i = path.Count - 1; i >= 0; i--)
+        {
+            _used.Remove(path[i].Use);
+            _used.AddFirst(path[i].Use);
+        }
+    }
+
+    private Node Root(string salt)
+    {
+        if (!_roots.TryGetValue(salt, out var root)) _roots.Add(salt, root = new Node(null, [], -1) { Salt = salt });
+        return root;
+    }
+
+    private void Drop(Node leaf)
+    {
+        _used.Remove(leaf.Use);
+        _free.Push(leaf.Block);
+        Version++;
+        var parent = leaf.Parent!;
+        parent.Remove(leaf);
+        if (parent.Salt is { } salt && parent.IsEmpty) _roots.Remove(salt);
+    }
+
+    private sealed class Node
+    {
+        private Dictionary<int[], Node>? _next;
+
+        public Node(Node? parent, int[] tokens, int block)
+        {
+            (Parent, Tokens, Block) = (parent, tokens, block);
+            Use = new LinkedListNode<Node>(this);
+        }
+
+        public Node? Parent { get; }
+
+        public int[] Tokens { get; }
+
+        public int Block { get; }
+
+        /// <summary>Of a root.</summary>
+        public string? Salt { get; init; }
+
+        public LinkedListNode<Node> Use { get; }
+
+        public bool IsEmpty => _next is null or { Count: 0 };
+
+        public bool TryFind(ReadOnlySpan<int> tokens, [NotNullWhen(true)] out Node? next)
+        {
+            next = null;
+            return _next is not null && _next.GetAlternateLookup<ReadOnlySpan<int>>().TryGetValue(tokens, out next);
+        }
+
+        public void Add(Node node) => (_next ??= new Dictionary<int[], Node>(TokenComparer.Instance)).Add(node.Tokens, node);
+
+        public void Remove(Node node) => _next!.Remove(node.Tokens);
+    }
+
+    private sealed class TokenComparer : IEqualityComparer<int[]>, IAlternateEqualityComparer<ReadOnlySpan<int>, int[]>
+    {
+        public static readonly TokenComparer Instance = new();
+
+        public bool Equals(int[]? x, int[]? y) => x.AsSpan().SequenceEqual(y);
+
+        public bool Equals(ReadOnlySpan<int> alternate, int[] other) => alternate.SequenceEqual(other);
+
+        public int GetHashCode(int[] obj) => GetHashCode(obj.AsSpan());
+
+        public int GetHashCode(ReadOnlySpan<int> alternate)
+        {
+            HashCode hash = default;
+            hash.AddBytes(MemoryMarshal.AsBytes(alternate));
+            return hash.ToHashCode();
+        }
+
+        public int[] Create(ReadOnlySpan<int> alternate) => alternate.ToArray();
+    }
+}
+
+/// <summary>A block to fill with a slot's tokens from <paramref name="Start"/> on.</summary>
+public readonly record struct PrefixBlock(int Start, int Block);

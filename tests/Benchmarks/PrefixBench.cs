@@ -1,0 +1,104 @@
+using System.Diagnostics;
+using R1Serverless.Abstractions;
+using R1Serverless.Engine.Devices;
+using R1Serverless.Engine.Inference;
+using R1Serverless.Engine.ModelHosting;
+using R1Serverless.Engine.Steps;
+using R1Serverless.Models;
+using R1Serverless.Models.Folders;
+
+namespace R1Serverless.Tests.Benchmarks;
+
+/// <summary>A quantity with and without sharing, milliseconds or tokens per second; medians of rounds that took turns.</summary>
+internal sealed record PrefixRow(string What, double Apart, double Shared)
+{
+    public double Ratio => Apart / Shared;
+}
+
+/// <summary>What shared prefixes save, through the engine: each figure with sharing and without it, in turns.</summary>
+internal sealed class PrefixBench(ModelFolder folder, ModelVariant variant, int rounds, int shared, CancellationToken cancellation)
+{
+    private readonly Random _random = new(1);
+
+    public async Task<IReadOnlyList<PrefixRow>> RunAsync(Action<string> progress)
+    {
+        await using var apart = Open(PrefixSharing.Off);
+        await using var sharing = Open(PrefixSharing.Key);
+        if (!sharing.Variants[0].SharesPrefixes) throw new InvalidOperationException("This machine rounds otherwise: nothing is shared.");
+        List<PrefixRow> rows = [];
+        foreach (var own in (int[])[64, 128])
+        {
+            progress($"{shared} shared and {own} own tokens");
+            rows.Add(await CompareAsync($"first token, {shared} + {own} tokens, ms", apart, sharing, async (inference, prefix) =>
+            {
+                await FirstTokenAsync(inference, [.. prefix, .. Tokens(2)]);
+                return await FirstTokenAsync(inference, [.. prefix, .. Tokens(own)]);
+            }));
+        }
+
+        progress("16 at once");
+        rows.Add(await CompareAsync($"last first token of 16 at once, {shared} + 64 tokens, ms", apart, sharing, async (inference, prefix) =>
+            (await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => FirstTokenAsync(inference, [.. prefix, .. Tokens(64)])))).Max()));
+        progress("4 samples of one prompt");
+        rows.Add(await CompareAsync($"n = 4 of {shared} tokens, 1 token each, ms", apart, sharing,
+            (inference, prefix) => FirstTokenAsync(inference, prefix, choices: 4)));
+        rows.Add(await CompareAsync($"n = 1 of {shared} tokens, 1 token, ms", apart, sharing, (inference, prefix) => FirstTokenAsync(inference, prefix)));
+        progress("A conversation of 10 turns");
+        rows.Add(await CompareAsync("first tokens of a conversation of 10 turns of 200 tokens, ms", apart, sharing, async (inference, prefix) =>
+        {
+            var sum = 0.0;
+            for (var turn = 1; turn <= 10; turn++) sum += await FirstTokenAsync(inference, prefix[..(turn * 200)]);
+            return sum;
+        }));
+        progress("Nothing in common");
+        rows.Add(await CompareAsync("32 prompts of 200 tokens with nothing in common, 32 tokens each, ms", apart, sharing, async (inference, _) =>
+        {
+            var began = Stopwatch.GetTimestamp();
+            await Task.WhenAll(Enumerable.Range(0, 32).Select(_ => FirstTokenAsync(inference, Tokens(200), tokens: 32)));
+            return Stopwatch.GetElapsedTime(began).TotalMilliseconds;
+        }));
+        return rows;
+    }
+
+    private LocalInference Open(PrefixSharing sharing) => new(
+        [LoadedVariant.OpenAlone(folder, variant, new RuntimeOptions(), new EngineOptions { PrefixSharing = sharing, KvMemory = 4L << 30 },
+            TimeProvider.System)]);
+
+    /// <summary>Each round with a prefix that nobody has sent before.</summary>
+    private async Task<PrefixRow> CompareAsync(string what, LocalInference apart, LocalInference sharing,
+        Func<LocalInference, int[], Task<double>> measure)
+    {
+        List<double> without = [], with = [];
+        for (var round = 0; round <= rounds; round++)
+        {
+            var prefix = Tokens(shared);
+            var (one, other) = round % 2 == 0 ? (apart, sharing) : (sharing, apart);
+            var (first, second) = (await measure(one, prefix), await measure(other, prefix));
+            // The first touches memory that is new.
+            if (round == 0) continue;
+            without.Add(one == apart ? first : second);
+            with.Add(one == apart ? second : first);
+        }
+
+        return new PrefixRow(what, ColdStartRow.MedianOf(without), ColdStartRow.MedianOf(with));
+    }
+
+    private int[] Tokens(int count) => [.. Enumerable.Range(0, count).Select(_ => _random.Next(folder.Config.VocabularySize))];
+
+    /// <summary>Milliseconds to the first token; of several choices or tokens, to the end.</summary>
+    private async Task<double> FirstTokenAsync(LocalInference inference, int[] prompt, int choices = 1, int tokens = 1)
+    {
+        InferenceRequest request = new()
+        {
+            Id = RequestId.New(), Model = inference.Variants[0].Id, Prompt = new Prompt.Tokens(prompt), MaxTokens = tokens, Choices = choices,
+            IgnoreEndOfSequence = true,
+        };
+        var began = Stopwatch.GetTimestamp();
+        await foreach (var inferenceEvent in inference.RunAsync(request, cancellation))
+        {
+            if (inferenceEvent is InferenceEvent.Failed failed) throw new InvalidOperationException(failed.Error.Message);
+        }
+
+        return Stopwatch.GetElapsedTime(began).TotalMilliseconds;
+    }
+}

@@ -1,0 +1,103 @@
+using CsCheck;
+using R1Serverless.Scheduling.Prefixes;
+
+namespace R1Serverless.Tests.Scheduling.Prefixes;
+
+/// <summary>The tree against a list of all that was kept.</summary>
+public sealed class PrefixTreeTests
+{
+    private const int Block = PrefixTree.BlockTokens;
+
+    /// <summary>Of each step: the salt, two decisions at each block, the length, the capacity, and what is done.</summary>
+    private static readonly Gen<(int Salt, int Turns, int Length, int Capacity, int Act)> Step =
+        Gen.Select(Gen.Int[0, 1], Gen.Int[0, 255], Gen.Int[0, (8 * Block) + 3], Gen.Int[0, 14], Gen.Int[0, 9]);
+
+    [Fact]
+    public void It_keeps_what_a_list_of_all_would_keep() => Step.Array[1, 60].Sample(steps =>
+    {
+        PrefixTree tree = new();
+        // Salt and tokens of each block's path, and its number; the most recently used last.
+        List<(string Path, int Block)> kept = [];
+        foreach (var (saltNumber, turns, length, capacity, act) in steps)
+        {
+            var salt = $"s{saltNumber}";
+            var prompt = Prompt(turns, length);
+            var expected = Enumerable.Range(1, PrefixTree.Shareable(length) / Block)
+                .TakeWhile(count => kept.Exists(one => one.Path == Path(salt, prompt, count))).Count();
+            Assert.Equal(expected * Block, tree.Match(salt, prompt));
+            if (act == 0)
+            {
+                var dropped = tree.Trim(capacity);
+                Assert.Equal(kept.Take(Math.Max(0, kept.Count - capacity)).Select(one => one.Block), dropped);
+                kept.RemoveRange(0, dropped.Count);
+            }
+            else if (act < 4)
+            {
+                var used = tree.Use(salt, prompt, expected * Block);
+                Assert.Equal(Enumerable.Range(1, expected).Select(count => kept.Single(one => one.Path == Path(salt, prompt, count)).Block), used);
+                Touch(kept, salt, prompt, expected);
+            }
+            else
+            {
+                Publish(tree, kept, salt, prompt, capacity);
+            }
+
+            Assert.Equal(kept.Count, tree.Count);
+            Assert.Equal(kept.Count, kept.Select(one => one.Block).Distinct().Count());
+        }
+    });
+
+    [Fact]
+    public void The_last_two_tokens_are_never_taken()
+    {
+        PrefixTree tree = new();
+        var prompt = Prompt(0, 4 * Block);
+        Assert.Equal([0, 64, 128, 192], tree.Publish("s", prompt, prompt.Length, 100).Select(block => block.Start));
+        Assert.Equal(3 * Block, tree.Match("s", prompt));
+        Assert.Equal(3 * Block, tree.Match("s", [.. prompt, 1]));
+        Assert.Equal(4 * Block, tree.Match("s", [.. prompt, 1, 2]));
+        Assert.Equal(0, tree.Match("other", [.. prompt, 1, 2]));
+    }
+
+    private static void Publish(PrefixTree tree, List<(string Path, int Block)> kept, string salt, int[] prompt, int capacity)
+    {
+        var blocks = tree.Publish(salt, prompt, prompt.Length, capacity);
+        var whole = prompt.Length / Block;
+        var known = Enumerable.Range(1, whole).TakeWhile(count => kept.Exists(one => one.Path == Path(salt, prompt, count))).Count();
+        if (known == whole)
+        {
+            Assert.Empty(blocks);
+            return;
+        }
+
+        Touch(kept, salt, prompt, known);
+        Assert.Equal(Enumerable.Range(known, blocks.Count).Select(i => i * Block), blocks.Select(block => block.Start));
+        for (var i = 0; i < blocks.Count; i++)
+        {
+            while (kept.Count >= capacity) kept.RemoveAt(0);
+            // Behind the block before it, which is used later.
+            var at = known + i == 0 ? kept.Count : kept.FindIndex(one => one.Path == Path(salt, prompt, known + i));
+            Assert.True(at >= 0, "A block of the prompt itself was dropped.");
+            kept.Insert(at, (Path(salt, prompt, known + i + 1), blocks[i].Block));
+        }
+
+        Assert.True(known + blocks.Count == whole || known + blocks.Count >= capacity, "There was room for more.");
+    }
+
+    /// <summary>The first block is the last to be used.</summary>
+    private static void Touch(List<(string Path, int Block)> kept, string salt, int[] prompt, int blocks)
+    {
+        for (var count = blocks; count >= 1; count--)
+        {
+            var one = kept.Single(other => other.Path == Path(salt, prompt, count));
+            kept.Remove(one);
+            kept.Add(one);
+        }
+    }
+
+    private static string Path(string salt, int[] prompt, int blocks) =>
+        $"{salt}:{string.Join(',', Enumerable.Range(0, blocks).Select(i => prompt[i * Block]))}";
+
+    /// <summary>Each block is one of two.</summary>
+    private static int[] Prompt(int turns, int length) => [.. Enumerable.Range(0, length).Select(i => (turns >> (i / Block)) & 1)];
+}
