@@ -93,7 +93,7 @@ internal static class MalformedBench
         using TcpClient client = new();
         await client.ConnectAsync(IPAddress.Loopback, port, stop);
         var stream = client.GetStream();
-        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
         limit.CancelAfter(Patience);
         using MemoryStream answer = new();
         try

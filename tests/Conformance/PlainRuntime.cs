@@ -65,8 +65,8 @@ internal sealed class PlainRuntime : IDisposable
     {
         var kind = value.GetTensorTypeAndShape();
         var type = Enum.GetValues<TensorType>().Single(type => ElementType(type) == kind.ElementDataType);
-        byte[] data = type == TensorType.Bytes
-            ? [.. Enumerable.Range(0, (int)kind.ElementCount).Select(value.GetStringElement).SelectMany(Text)]
+        var data = type == TensorType.Bytes ? (byte[])
+            [.. Enumerable.Range(0, (int)kind.ElementCount).Select(value.GetStringElement).SelectMany(Text)]
             : kind.ElementCount == 0 ? [] : value.GetTensorMutableRawData().ToArray();
         return new Tensor(name, type, kind.Shape, data);
     }

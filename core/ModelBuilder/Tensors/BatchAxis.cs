@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
-using R1Serverless.Abstractions.Tensors;
 using R1Serverless.Engine.Tensors;
 using R1Serverless.ModelBuilder.Onnx;
 using R1Serverless.Models.Layouts;

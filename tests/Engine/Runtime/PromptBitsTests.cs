@@ -1,7 +1,6 @@
 using R1Serverless.Abstractions;
 using R1Serverless.Engine.Devices;
 using R1Serverless.Engine.Prepared;
-using R1Serverless.Engine.Runtime;
 using R1Serverless.Scheduling;
 using R1Serverless.Scheduling.Prefixes;
 
