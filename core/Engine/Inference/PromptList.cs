@@ -82,7 +82,8 @@ internal static class PromptList
                     break;
                 case InferenceEvent.Finished { Usage: var usage }:
                     _usage = new Usage(_usage.PromptTokens + usage.PromptTokens, _usage.CompletionTokens + usage.CompletionTokens,
-                        _usage.ReasoningTokens + usage.ReasoningTokens) { CachedTokens = _usage.CachedTokens + usage.CachedTokens };
+                        _usage.ReasoningTokens + usage.ReasoningTokens)
+                    { CachedTokens = _usage.CachedTokens + usage.CachedTokens };
                     if (--_open > 0) break;
                     Events.Add(new InferenceEvent.Finished(_usage));
                     IsComplete = true;

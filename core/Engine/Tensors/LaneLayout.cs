@@ -36,7 +36,8 @@ internal sealed record LaneLayout(TensorSession Session, ExecutionProvider Provi
             : session.Provider with { Description = ExecutionProvider.Cpu(options).Description };
         return new LaneLayout(
             new TensorSession(session, outputs), provider, session.Provider.HasOwnMemory ? 1 : options.EffectiveThreads,
-            threads => new TensorSession(Open(threads, session.Provider), outputs)) { PreparedRefusal = refusal };
+            threads => new TensorSession(Open(threads, session.Provider), outputs))
+        { PreparedRefusal = refusal };
 
         OrtSession Open(int threads, ExecutionProvider? provider)
         {
