@@ -112,7 +112,7 @@ internal sealed partial class StartupReport(IServer server, ServeOptions options
         var life = variant.Loaded is { } loaded
             ? string.Create(CultureInfo.InvariantCulture,
             $"{(loaded.IsPrepared ? "prepared, " : "")}loaded in {loaded.LoadTime.TotalSeconds:F2} s, warmed up in "
-            + $"{loaded.WarmupTime.TotalSeconds:F2} s")
+            + $"{loaded.WarmupTime.TotalSeconds:F2} s{(model.Signature is null && !loaded.SharesPrefixes ? ", shares no prefixes" : "")}")
             : "loaded on demand";
         return $"  {model.Id}  {PrecisionName.Of(variant.Precision)} on {model.Device}, {DisplayFormat.Bytes(variant.Bytes)}, "
             + $"{(model.Signature is { } tensors ? Describe(tensors) : $"context {model.ContextLength}")}, {life}";

@@ -57,8 +57,8 @@ public sealed class MonitoringTests : IDisposable
             "dead_letters"];
         string[] atTheWorker =
         [
-            "batch_latency", "batch_rows", "generated_tokens", "inference_requests", "completed_requests", "queue_wait", "running_sequences",
-                "waiting_sequences",
+            "batch_latency", "batch_rows", "generated_tokens", "prompt_tokens", "inference_requests", "completed_requests", "queue_wait",
+            "running_sequences", "waiting_sequences",
             "gen_ai.server.request.duration", "gen_ai.server.time_to_first_token", "gen_ai.server.time_per_output_token", "gen_ai.client.token.usage",
         ];
         Assert.Equal([], atTheGateway.Except(receiver.Metrics["r1-gateway"]));

@@ -26,6 +26,9 @@ public static class Instruments
     private static readonly Counter<long> Preempted =
         Meter.CreateCounter<long>("preempted_sequences", "{sequence}", "Sequences that had to leave their slot for a while.");
 
+    private static readonly Counter<long> PromptTokens = Meter.CreateCounter<long>(
+        "prompt_tokens", "{token}", "Tokens of prompts, by whether they were computed or taken from a shared prefix.");
+
     public static void OnStep(string model, string phase, int rows, TimeSpan elapsed)
     {
         if (!BatchLatency.Enabled && !BatchRows.Enabled) return;
@@ -39,6 +42,10 @@ public static class Instruments
     }
 
     public static void OnOutOfMemory(string model) => OutOfMemory.Add(1, new KeyValuePair<string, object?>("model", model));
+
+    /// <param name="isShared">Taken from a shared prefix; else computed.</param>
+    public static void OnPromptTokens(string model, int tokens, bool isShared) =>
+        PromptTokens.Add(tokens, new("model", model), new("source", isShared ? "shared" : "computed"));
 
     public static void OnPreempted(string model) => Preempted.Add(1, new KeyValuePair<string, object?>("model", model));
 }

@@ -147,11 +147,14 @@ internal sealed class StepLoop(
                 break;
             case StepPlan.Prefill prefill:
                 OnStep("prefill", prefill.Sequences.Count, elapsed);
+                Instruments.OnPromptTokens(model, prefill.Sequences.Sum(sequence => sequence.PromptLength), isShared: false);
                 foreach (var sequence in prefill.Sequences) Publish(sequence);
                 for (var row = 0; row < prefill.Sequences.Count; row++) Take((Sequence)prefill.Sequences[row], row);
                 break;
             case StepPlan.PrefillChunk chunk:
                 OnStep("prefill", 1, elapsed);
+                Instruments.OnPromptTokens(model, chunk.Count, isShared: false);
+                if (chunk.Start > 0 && chunk.Start == chunk.Sequence.SharedLength) Instruments.OnPromptTokens(model, chunk.Start, isShared: true);
                 Publish(chunk.Sequence);
                 if (chunk.IsLast) Take((Sequence)chunk.Sequence, 0);
                 break;

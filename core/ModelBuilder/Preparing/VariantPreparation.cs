@@ -52,7 +52,8 @@ public static class VariantPreparation
         var state = PreparedFolder.Detect(folder, variant, options);
         if (state.Path is null) return null;
         using IDisposable? found = IsDecoder(folder) ? VariantRunner.FindPrepared(folder, variant, options, out _)
-            : PreparedSession.Find(folder, variant, options, session => session, session => MadeUpAnswers.Of(session, GraphOf(folder, variant)), out _);
+            : PreparedSession.Find(folder, variant, options, session => session,
+                session => MadeUpAnswers.Of(session, GraphOf(folder, variant)), out _);
         return found is null ? null : new PreparedVariant(state.Path, state.Manifest!.Bytes, state.Manifest.Hole is not null, IsKept: true);
     }
 

@@ -12,6 +12,7 @@ namespace R1Serverless.Api.Rpc;
 
 /// <summary>The Open Inference Protocol v2 by gRPC: the same models, checks and dispatch as below /v2. A request waits for its answer; to come back
 /// for it, by header, is REST's.</summary>
+[BindServiceMethod(typeof(RpcBinding), nameof(RpcBinding.Bind))]
 internal sealed partial class InferenceRpc(
     TensorModels models, CompletionEndpoints completions, ServingState serving, ServeOptions options, RequestDispatcher door, TokenMeter meter,
     ILogger<InferenceRpc> log) : GRPCInferenceService.GRPCInferenceServiceBase

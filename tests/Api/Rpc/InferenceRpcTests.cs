@@ -169,7 +169,8 @@ public sealed class InferenceRpcTests
         Assert.Equal([TensorGen.Texts("answer 0"), TensorGen.Texts("")],
             seen["pieces"].Select(one => one.InferResponse.RawOutputContents.Single().ToByteArray()));
         Assert.Equal(TensorGen.Texts("answer 0"), Assert.Single(seen["whole"]).InferResponse.RawOutputContents.Single().ToByteArray());
-        Assert.All(seen["pieces"], one => Assert.Equal(("text_output", "v7"), (one.InferResponse.Outputs.Single().Name, one.InferResponse.ModelVersion)));
+        Assert.All(seen["pieces"],
+            one => Assert.Equal(("text_output", "v7"), (one.InferResponse.Outputs.Single().Name, one.InferResponse.ModelVersion)));
         await FailsAsync(StatusCode.InvalidArgument, "ModelStreamInfer", new GRPCInferenceService.GRPCInferenceServiceClient(channel)
             .ModelInferAsync(Text("unary", isStream: true)));
 
@@ -252,6 +253,29 @@ public sealed class InferenceRpcTests
         Assert.Equal(["http://127.0.0.1:9000", "http://[::1]:9000"],
             ListenAddresses.WithPort(["http://127.0.0.1:1", "http://127.0.0.1:2", "http://unix:/tmp/a.sock", "http://[::1]:3"], 9000));
         Assert.Single(ServeCommand.Create(LocalModels.LoadAsync).Parse(["--grpc-port", "70000"]).Errors);
+    }
+
+    [Theory]
+    [InlineData("ModelInfer")]
+    [InlineData("ModelStreamInfer")]
+    [InlineData("ModelReady")]
+    public async Task What_is_no_protobuf_is_the_client_s_fault(string method)
+    {
+        await using var server = await TensorEcho.StartAsync(options: WithRpc);
+        using HttpClient client = new() { BaseAddress = new Uri(server.RpcAddress) };
+        using HttpRequestMessage request = new(HttpMethod.Post, $"/inference.GRPCInferenceService/{method}")
+        {
+            // A frame of three bytes, which begin a field and end in it.
+            Content = new ByteArrayContent([0, 0, 0, 0, 3, 0x0A, 0xFF, 0xFF]), Version = new Version(2, 0),
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+        request.Content.Headers.ContentType = new("application/grpc");
+        request.Headers.TE.Add(new("trailers"));
+        using var response = await client.SendAsync(request, TestContext.Current.CancellationToken);
+        await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken);
+        var trailers = response.TrailingHeaders.Concat(response.Headers).ToDictionary(header => header.Key, header => header.Value.Single());
+        Assert.Equal("3", trailers["grpc-status"]);
+        Assert.StartsWith($"The message is no Model", Uri.UnescapeDataString(trailers["grpc-message"]), StringComparison.Ordinal);
     }
 
     private static GrpcChannel Open(TestServer server) => GrpcChannel.ForAddress(server.RpcAddress);
