@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Text;
+using R1Serverless.Storage.Files;
 
 namespace R1Serverless.ModelBuilder.Fitting.Samples;
 
@@ -12,7 +14,7 @@ public static class SampleFile
         if (!File.Exists(path)) throw new InvalidDataException($"{path} does not exist.");
         try
         {
-            using StreamReader reader = new(path);
+            using var reader = TextFile.Open(path);
             var samples = IsJson(path) ? new JsonSamples(fields).Read(reader, cancellation) : new TableSamples(fields).Read(reader, cancellation);
             samples.CheckLabels();
             return samples;
@@ -20,6 +22,10 @@ public static class SampleFile
         catch (InvalidDataException fault)
         {
             throw new InvalidDataException($"{path}: {fault.Message}", fault);
+        }
+        catch (DecoderFallbackException fault)
+        {
+            throw new InvalidDataException($"{path}: {TextFile.Refusal(path)}", fault);
         }
     }
 
