@@ -1,6 +1,7 @@
 using Microsoft.ML.OnnxRuntime;
 using R1Serverless.Abstractions.Tensors;
 using R1Serverless.Engine.Runtime;
+using R1Serverless.Scheduling.Tensors;
 
 namespace R1Serverless.Engine.Tensors;
 
@@ -9,6 +10,12 @@ internal sealed class TensorSession(OrtSession session, IReadOnlyList<string> ou
 {
     /// <summary>What a graph refuses is told to its client: the log would say it once more for each request.</summary>
     private readonly RunOptions _options = new() { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
+
+    private RunOptions? _shrinking;
+    private int _isSwollen;
+
+    /// <summary>Of one request's outputs together: see <see cref="TensorRunLimits"/>.</summary>
+    public long MaxOutputBytes { get; set; } = long.MaxValue;
 
     /// <inheritdoc cref="OrtSession.IsPrepared"/>
     public bool IsPrepared => session.IsPrepared;
@@ -19,6 +26,7 @@ internal sealed class TensorSession(OrtSession session, IReadOnlyList<string> ou
     /// <param name="minRows">A run of fewer repeats the last request: see <see cref="BatchProbe"/>.</param>
     /// <returns>Each request's outputs, in the graph's order.</returns>
     /// <exception cref="OnnxRuntimeException">The graph can't be run over these.</exception>
+    /// <exception cref="OutputLimitException">A request's outputs are beyond <see cref="MaxOutputBytes"/>.</exception>
     public IReadOnlyList<Tensor>[] Run(IReadOnlyList<IReadOnlyList<Tensor>> requests, IReadOnlyList<int>? rows, int minRows = 1)
     {
         var repeats = rows is null || rows.Sum() is var all && (all >= minRows || rows[^1] == 0) ? 0 : (minRows - all + rows[^1] - 1) / rows[^1];
@@ -27,7 +35,7 @@ internal sealed class TensorSession(OrtSession session, IReadOnlyList<string> ou
         try
         {
             for (var i = 0; i < names.Length; i++) values.Add(TensorValues.Join([.. requests.Select(inputs => inputs[i])], repeats));
-            using var results = session.Session.Run(_options, names, values, outputs);
+            using var results = session.Session.Run(Options(), names, values, outputs);
             return Parts(results, requests.Count, rows);
         }
         finally
@@ -40,6 +48,37 @@ internal sealed class TensorSession(OrtSession session, IReadOnlyList<string> ou
     {
         if (ownsSession) session.Dispose();
         _options.Dispose();
+        _shrinking?.Dispose();
+    }
+
+    /// <summary>ONNX Runtime keeps the memory of its largest run for the next ones: after one that was beyond all measure, the next gives back what
+    /// it has no use for.</summary>
+    private RunOptions Options()
+    {
+        if (Interlocked.Exchange(ref _isSwollen, 0) == 0) return _options;
+        if (_shrinking is null)
+        {
+            RunOptions shrinking = new() { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
+            shrinking.AddRunConfigEntry("memory.enable_memory_arena_shrinkage", "cpu:0");
+            if (Interlocked.CompareExchange(ref _shrinking, shrinking, null) is not null) shrinking.Dispose();
+        }
+
+        return _shrinking;
+    }
+
+    /// <summary>Before they are copied.</summary>
+    private void Check(IReadOnlyList<OrtValue> results, int? rows)
+    {
+        var bytes = 0.0;
+        foreach (var value in results)
+        {
+            var kind = value.GetTensorTypeAndShape();
+            bytes += TensorValues.Bytes(value, kind) * (rows is { } own && kind.Shape[0] > 0 ? (double)own / kind.Shape[0] : 1);
+        }
+
+        if (bytes <= MaxOutputBytes) return;
+        Volatile.Write(ref _isSwollen, 1);
+        throw new OutputLimitException(MaxOutputBytes);
     }
 
     private IReadOnlyList<Tensor>[] Parts(IReadOnlyList<OrtValue> results, int requests, IReadOnlyList<int>? rows)
@@ -49,6 +88,7 @@ internal sealed class TensorSession(OrtSession session, IReadOnlyList<string> ou
         for (var request = 0; request < requests; request++)
         {
             var own = rows?[request];
+            Check(results, own);
             parts[request] = [.. results.Select((value, i) => TensorValues.Part(outputs[i], value, first, own))];
             first += own ?? 0;
         }
