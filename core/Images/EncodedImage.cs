@@ -16,11 +16,12 @@ public static class EncodedImage
         var text = content.Span;
         fault = text.Length / 2 > limits.MaxBytes ? ImageDecoder.TooManyBytes(text.Length, limits) : null;
         if (fault is not null) return ReadOnlyMemory<byte>.Empty;
-        if (text.StartsWith("data:"u8))
+        // Schemes and media types are read in either case (RFC 3986 section 3.1, RFC 2045 section 5.1).
+        if (Begins(text, "data:"u8))
         {
             var comma = text.IndexOf((byte)',');
             var media = comma < 0 ? default : text["data:".Length..comma];
-            if (!media.StartsWith("image/"u8) || !media.EndsWith(";base64"u8))
+            if (!Begins(media, "image/"u8) || media.Length < Base64Mark.Length || !Begins(media[^Base64Mark.Length..], Base64Mark))
             {
                 fault = "has a data URL that does not begin with data:image/…;base64,";
                 return ReadOnlyMemory<byte>.Empty;
@@ -38,6 +39,11 @@ public static class EncodedImage
         fault = $"is neither a file nor base64: {Forms}";
         return ReadOnlyMemory<byte>.Empty;
     }
+
+    private static ReadOnlySpan<byte> Base64Mark => ";base64"u8;
+
+    private static bool Begins(ReadOnlySpan<byte> text, ReadOnlySpan<byte> with) =>
+        text.Length >= with.Length && Ascii.EqualsIgnoreCase(text[..with.Length], with);
 
     /// <summary>Null where it is no base64.</summary>
     private static byte[]? Decode(ReadOnlySpan<byte> base64)

@@ -25,7 +25,8 @@ public static class ImageDecoder
         {
             using var data = SKData.Create((nint)bytes, file.Length);
             using var codec = SKCodec.Create(data);
-            fault = codec is null ? $"is no {format} that can be read: its header is damaged or cut off" : Refusal(codec, limits);
+            fault = codec is null ? $"is no {format} that can be read: its header is damaged or cut off"
+                : Refusal(codec, Math.Max(codec.FrameCount, PngFrames.Count(file)), limits);
             return fault is null ? Decode(codec!, format, out fault) : null;
         }
     }
@@ -33,12 +34,12 @@ public static class ImageDecoder
     internal static string TooManyBytes(long bytes, ImageLimits limits) => $"has {bytes} bytes; at most {limits.MaxBytes} are taken";
 
     /// <summary>By the header alone.</summary>
-    private static string? Refusal(SKCodec codec, ImageLimits limits)
+    private static string? Refusal(SKCodec codec, long frames, ImageLimits limits)
     {
         var (width, height) = (codec.Info.Width, codec.Info.Height);
         if ((long)width * height > limits.MaxPixels || Math.Max(width, height) > limits.MaxEdge)
             return $"has {width} × {height} pixels; at most {limits.MaxPixels} are taken, and {limits.MaxEdge} along an edge";
-        return codec.FrameCount > 1 ? $"is animated, with {codec.FrameCount} frames; one is taken" : null;
+        return frames > 1 ? $"is animated, with {frames} frames; one is taken" : null;
     }
 
     private static unsafe PixelImage? Decode(SKCodec codec, string format, out string? fault)

@@ -41,9 +41,21 @@ public readonly struct JsonFields(string path, JsonElement root, string prefix =
     public string? FindString(string name) => Find(name) switch
     {
         null => null,
-        { ValueKind: JsonValueKind.String } value => value.GetString(),
+        { ValueKind: JsonValueKind.String } value => Text(value, name),
         _ => throw Invalid(name, "must be a string"),
     };
+
+    private string Text(JsonElement value, string name)
+    {
+        try
+        {
+            return value.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            throw Invalid(name, "has a \\u escape that is half of a surrogate pair");
+        }
+    }
 
     public bool? FindBoolean(string name) => Find(name) switch
     {

@@ -22,6 +22,13 @@ internal static class DeliveryRules
     public static bool IsRetryable(InferenceErrorKind kind) =>
         kind is InferenceErrorKind.Unavailable or InferenceErrorKind.QueueFull or InferenceErrorKind.Internal;
 
+    /// <summary>Whether what an engine threw is a fault of ours that lies in this request's way, so that every other delivery would meet it again.
+    /// What a machine lacks, and what is closed under a request, passes.</summary>
+    public static bool IsOwn(Exception fault) =>
+        fault is ArgumentException or ArithmeticException or FormatException or IndexOutOfRangeException or InvalidCastException
+            or KeyNotFoundException or NotSupportedException or NullReferenceException
+        || fault.GetType() == typeof(InvalidOperationException);
+
     /// <summary>What a failed delivery leaves: the error as the request's own, one that says that all deliveries failed, or null if it is to be given
     /// back.</summary>
     public static InferenceError? Final(InferenceError error, int delivery, QueueWorkerOptions options) => 0 switch

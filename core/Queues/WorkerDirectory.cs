@@ -107,7 +107,7 @@ public sealed class WorkerDirectory(WorkerRegistrations registrations, TimeProvi
         return route.Precision is not { } named || there.Length == 0
             ? new InferenceError(InferenceErrorKind.ModelNotFound, $"No worker serves the model '{route.Model}'.", "model")
             : new InferenceError(InferenceErrorKind.InvalidRequest,
-                $"No worker has a {PrecisionName.Of(named)} variant of '{route.Model}'; 'precision' can be one of "
+                $"No worker has an {PrecisionName.Of(named)} variant of '{route.Model}'; 'precision' can be one of "
                 + $"{string.Join(", ", there.Append(PrecisionName.Auto))}.", "precision");
     }
 

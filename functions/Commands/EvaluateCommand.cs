@@ -84,8 +84,9 @@ internal static class EvaluateCommand
     private static async Task<int> RunTensorsAsync(ModelFolder folder, EvaluationSettings settings, string path, bool isJson,
         CancellationToken cancellation)
     {
-        var samples = await TensorSamples.LoadAsync(path, folder, cancellation);
-        TensorEvaluation evaluation = new(folder, settings, TimeProvider.System);
+        List<string> places = [];
+        var samples = await TensorSamples.LoadAsync(path, folder, places, cancellation);
+        TensorEvaluation evaluation = new(folder, settings, TimeProvider.System) { Places = places };
         var report = await WatchAsync(bars => evaluation.RunAsync(samples, bars, cancellation));
         if (isJson) JsonAnswers.WriteIndented(Console.OpenStandardOutput(), TensorEvaluationPrinter.Json(report));
         else TensorEvaluationPrinter.WriteTable(report, TableConsole.Create(isJson: false));

@@ -68,7 +68,8 @@ internal static class ModelBuildCommand
             arguments.GetRequiredValue(source).FullName, arguments.GetValue(output)?.FullName, CommonOptions.Models(arguments),
             arguments.GetValue(name), CommonOptions.ParsePrecisions(arguments.GetValue(precision)), arguments.GetValue(Kv),
             CommonOptions.ParsePrecisions(arguments.GetValue(preload)), !arguments.GetValue(noPrepare),
-            await CalibrationAsync(arguments.GetRequiredValue(source).FullName, arguments.GetValue(calibration)?.FullName, cancellation),
+            await CalibrationAsync(arguments.GetRequiredValue(source).FullName, arguments.GetValue(calibration)?.FullName,
+                CommonOptions.ParsePrecisions(arguments.GetValue(precision)), cancellation),
             cancellation)));
         return command;
     }
@@ -78,6 +79,9 @@ internal static class ModelBuildCommand
         CancellationToken cancellation)
     {
         var isGraph = File.Exists(source);
+        if (!Path.Exists(source)) throw new FileNotFoundException($"{source} does not exist.");
+        if (!isGraph && OnlyGraph(source) is { } graph)
+            throw new InvalidModelException($"{source} is no checkpoint: it has no safetensors. To build the graph in it, name its file: {graph}");
         if (precisions.Count == 0) precisions = isGraph ? [Precision.Fp32] : [Precision.Fp32, Precision.Int8];
         if (isGraph && kv != KvFormat.Auto)
             throw new InvalidModelException("--kv: an ONNX file is built as it is; only decoders keep keys and values.");
@@ -111,6 +115,15 @@ internal static class ModelBuildCommand
         return 0;
     }
 
+    /// <summary>The graph of a folder that holds no checkpoint and one graph, there or in onnx/; null of others.</summary>
+    private static string? OnlyGraph(string folder)
+    {
+        if (Directory.GetFiles(folder, "*.safetensors").Length > 0) return null;
+        var below = Path.Combine(folder, "onnx");
+        string[] graphs = [.. Directory.GetFiles(folder, "*.onnx"), .. Directory.Exists(below) ? Directory.GetFiles(below, "*.onnx") : []];
+        return graphs is [var only] ? only : null;
+    }
+
     private static void Prepare(ModelFolder model, CancellationToken cancellation)
     {
         try
@@ -124,14 +137,28 @@ internal static class ModelBuildCommand
         }
     }
 
-    private static async Task<IReadOnlyList<IReadOnlyList<Tensor>>> CalibrationAsync(string source, string? path, CancellationToken cancellation)
+    private static async Task<IReadOnlyList<IReadOnlyList<Tensor>>> CalibrationAsync(string source, string? path, IReadOnlyList<Precision> precisions,
+        CancellationToken cancellation)
     {
         if (path is null) return [];
         if (!File.Exists(source)) throw new InvalidModelException("--calibration: only an ONNX file is calibrated.");
+        if (!precisions.Contains(Precision.Int8))
+            throw new InvalidModelException("--calibration: only an int8 variant is rounded by samples; name it in --precision too.");
+        if (!Path.Exists(path)) throw new FileNotFoundException($"{path} does not exist.");
         var folder = ModelFolder.Open(TensorCompanions.FolderOf(source));
-        var samples = await SampleInputs.ReadAsync(folder, await TensorSamples.LoadAsync(path, folder, cancellation), cancellation);
-        return [.. samples.Select((sample, i) => sample is Prompt.Tensors { Inputs: var inputs } ? inputs
-            : throw new InvalidDataException($"{path}: sample {i + 1} must be tensors or a picture."))];
+        List<string> places = [];
+        var samples = await SampleInputs.ReadAsync(folder, await TensorSamples.LoadAsync(path, folder, places, cancellation), places, cancellation);
+        return [.. samples.Select((sample, i) => sample is Prompt.Tensors { Inputs: var inputs } ? Checked(inputs, folder, places[i])
+            : throw new InvalidDataException($"{places[i]} must be tensors or a picture."))];
+    }
+
+    private static IReadOnlyList<Tensor> Checked(IReadOnlyList<Tensor> sample, ModelFolder folder, string place)
+    {
+        string[] taken = [.. folder.Signature!.Inputs.Select(input => input.Name)];
+        return sample.Select(input => input.Name).Order(StringComparer.Ordinal).SequenceEqual(taken.Order(StringComparer.Ordinal)) ? sample
+            : throw new InvalidDataException($"{place} has the inputs {Names(sample.Select(input => input.Name))}; the graph takes {Names(taken)}.");
+
+        static string Names(IEnumerable<string> names) => string.Join(", ", names.Select(name => $"'{name}'"));
     }
 
     private sealed class Bar(ProgressTask task) : IProgress<BuildProgress>

@@ -94,7 +94,7 @@ internal static class ModelFitCommand
             .StartAsync(context => ModelFitter.FitAsync(
                 samples, encoder, target, name, TimeProvider.System, options, new Bars(context), cancellation));
         FitPrinter.Write(fit.Report, TableConsole.Create(isJson: false));
-        foreach (var note in fit.Notes) Console.WriteLine(note);
+        foreach (var note in fit.Notes) Console.WriteLine(DisplayFormat.Text(note));
         var size = fit.Manifest.Variants.Sum(variant => variant.Bytes);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"Fitted {name}: {samples.Count} samples, {samples.Labels.Count} labels, {DisplayFormat.Bytes(size)}; vectors in "

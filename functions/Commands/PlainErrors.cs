@@ -2,6 +2,7 @@ using R1Serverless.Auth;
 using R1Serverless.Bench;
 using R1Serverless.Engine.Devices;
 using R1Serverless.Models;
+using R1Serverless.Serving;
 using R1Serverless.Storage;
 
 namespace R1Serverless.Commands;
@@ -32,7 +33,7 @@ internal static class PlainErrors
     private static int Say(Exception fault)
     {
         var stopped = fault is OperationCanceledException;
-        Console.Error.WriteLine(stopped ? "Stopped." : $"error: {fault.Message}");
+        Console.Error.WriteLine(stopped ? "Stopped." : $"error: {DisplayFormat.Text(fault.Message)}");
         return stopped ? Interrupted : Failed;
     }
 }

@@ -22,6 +22,17 @@ internal static class DisplayFormat
         _ => string.Create(CultureInfo.InvariantCulture, $"{age.TotalSeconds:0.#} s"),
     };
 
+    /// <summary>What somebody else wrote, as a terminal may have it: control characters could move its cursor or change its colours.</summary>
+    /// <param name="most">Characters; the rest is left out.</param>
+    public static string Text(string text, int most = int.MaxValue)
+    {
+        var shown = string.Create(Math.Min(text.Length, most), text, (to, from) =>
+        {
+            for (var i = 0; i < to.Length; i++) to[i] = char.IsControl(from[i]) && from[i] != '\n' ? '\uFFFD' : from[i];
+        });
+        return text.Length > most ? $"{shown}…" : shown;
+    }
+
     private static string Scale(double value, string separator, string[] units)
     {
         var unit = 0;

@@ -61,6 +61,9 @@ public sealed class ImageEndpointTests : IAsyncLifetime
         var best = Assert.Single((await SendAsync("/classify?top_k=1", Pictures.Png, "image/png")).EnumerateArray());
         Assert.Equal(labels[0].GetRawText(), best.GetRawText());
 
+        // Schemes and media types are read in either case.
+        Assert.Equal(labels.GetRawText(), (await AskAsync("/classify", $$"""{"inputs":"DATA:IMAGE/PNG;BASE64,{{Base64}}"}""")).GetRawText());
+
         foreach (var list in (string[])[$"""["{DataUrl}","{DataUrl}"]""", $"""[["{DataUrl}"],["{DataUrl}"]]"""])
         {
             var several = await AskAsync("/classify", $$$"""{"inputs":{{{list}}},"parameters":{"top_k":2,"function_to_apply":"none"}}""");

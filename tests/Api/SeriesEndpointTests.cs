@@ -173,6 +173,33 @@ public sealed class SeriesEndpointTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.BadRequest, (await gateway.Client.DeleteAsync($"/v1/series/k?model={TestServer.Model}")).StatusCode);
     }
 
+    [Theory]
+    [InlineData("a%20b", "a%2520b")]
+    [InlineData("a%2Fb", "a%252Fb")]
+    [InlineData("100 %?#", "100%20%25%3F%23")]
+    [InlineData("...", "...")]
+    public async Task A_key_that_can_be_made_can_be_forgotten(string key, string address)
+    {
+        await AskAsync($$"""{"model":"filter","key":{{JsonSerializer.Serialize(key)}},"values":1}""");
+        var gone = await TestServer.JsonAsync(await _server.Client.DeleteAsync($"/v1/series/{address}?model=filter"));
+        Assert.Equal((key, true), (gone.GetProperty("key").GetString(), gone.GetProperty("deleted").GetBoolean()));
+    }
+
+    [Theory]
+    [InlineData("""{"model":"filter","key":"..","values":1}""", "key", "'..'")]
+    [InlineData("""{"model":"filter","key":".","values":1}""", "key", "'.'")]
+    [InlineData("""{"model":"filter","key":"a\u0000","values":1}""", "key", "control character")]
+    [InlineData("""{"model":"filter","key":"a","key":"b","values":1}""", "key", "twice")]
+    [InlineData("""{"model":"filter","key":"a","values":1,"v\u0061lues":2}""", "values", "twice")]
+    public async Task Keys_that_no_address_can_have_and_fields_that_come_twice_are_refused(string body, string field, string words)
+    {
+        var response = await _server.PostAsync("/v1/series", body);
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        var error = (await TestServer.JsonAsync(response)).GetProperty("error");
+        Assert.Equal(field, error.GetProperty("param").GetString());
+        Assert.Contains(words, error.GetProperty("message").GetString(), StringComparison.Ordinal);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _server.DisposeAsync();

@@ -36,6 +36,34 @@ public sealed class ModelBuildGraphTests
         Assert.False(Directory.Exists(file.Target));
     }
 
+    [Fact]
+    public async Task What_is_not_there_or_not_named_whole_is_told()
+    {
+        using var file = Network();
+        Assert.Contains("absent.onnx does not exist.", await RefusedAsync(file, Path.Combine(file.Folder, "absent.onnx")), StringComparison.Ordinal);
+        Assert.Contains($"name its file: {file.Path}", await RefusedAsync(file, Path.GetDirectoryName(file.Path)!), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("fp32", """{"inputs":[]}""", "--calibration: only an int8 variant")]
+    [InlineData("int8", """{"inputs":[{"name":"z","datatype":"FP32","shape":[1],"data":[1]}]}""", "line 2 has the inputs 'z'; the graph takes 'x'.")]
+    [InlineData("int8", """{"inputs":[{"name":"x","name":"x"}]}""", "line 2: The body has 'inputs[0].name' twice.")]
+    public async Task Samples_that_do_not_fit_are_told_with_their_line(string precision, string line, string words)
+    {
+        using var file = Network();
+        var samples = Path.Combine(file.Folder, "samples.jsonl");
+        await File.WriteAllTextAsync(samples, $"\n{line}\n", TestContext.Current.CancellationToken);
+        Assert.Contains(words, await RefusedAsync(file, file.Path, "--precision", precision, "--calibration", samples), StringComparison.Ordinal);
+    }
+
+    private static async Task<string> RefusedAsync(GraphFile file, string source, params string[] more)
+    {
+        var (code, _, errors) = await ModelCommandTests.RunAsync(["model", "build", source, "--output", file.Target, .. more]);
+        Assert.Equal(1, code);
+        Assert.False(Directory.Exists(file.Target));
+        return Assert.Single(errors.Trim().Split('\n'));
+    }
+
     /// <summary>A convolution, the mean of each channel, and a product.</summary>
     private static GraphFile Network()
     {

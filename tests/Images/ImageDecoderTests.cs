@@ -66,6 +66,7 @@ public sealed class ImageDecoderTests
         { "heif", [0, 0, 0, 24, .. "ftypheic"u8], "is HEIF" },
         { "avif", [0, 0, 0, 24, .. "ftypavif"u8], "is AVIF" },
         { "animated", Pictures.WebpAnimated, "is animated, with 2 frames" },
+        { "animated png", Animated(3), "is animated, with 3 frames" },
         { "signature alone", Pictures.Png[..8], "header is damaged or cut off" },
         { "half a header", Pictures.Png[..20], "header is damaged or cut off" },
         { "cut png", Pictures.Png[..^40], "cut off" },
@@ -77,6 +78,16 @@ public sealed class ImageDecoderTests
         { "greatest", Png(int.MaxValue, int.MaxValue), "" },
         { "without width", Png(0, 10), "header is damaged or cut off" },
     };
+
+    [Fact]
+    public void A_png_of_one_frame_may_say_so() => Assert.NotNull(ImageDecoder.Decode(Animated(1), ImageLimits.Default, out _));
+
+    /// <summary>With the chunk behind the header that says how many frames there are.</summary>
+    private static byte[] Animated(byte frames)
+    {
+        const int Header = 33;
+        return [.. Pictures.Png[..Header], .. Chunk("acTL"u8, [0, 0, 0, frames, 0, 0, 0, 0]), .. Pictures.Png[Header..]];
+    }
 
     [Theory]
     [MemberData(nameof(Refused))]

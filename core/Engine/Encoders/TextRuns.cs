@@ -31,9 +31,9 @@ internal static class TextRuns
                 async (i, token) =>
                 {
                     var (outputs, fault) = await engine.RunAsync(EncodedTexts.Inputs(encoded.Texts[i], signature), 0, token);
-                    if (fault is null) rows[i] = TextVectors.Of(outputs[output], settings, prompt);
-                    else if (Interlocked.CompareExchange(ref error, fault with { Field = fault.Field is null ? null : "input" }, null) is null)
-                        await stop.CancelAsync();
+                    fault = fault is null ? null : fault with { Field = fault.Field is null ? null : "input" };
+                    if (fault is null) rows[i] = TextVectors.TryOf(outputs[output], settings, prompt, out fault)!;
+                    if (fault is not null && Interlocked.CompareExchange(ref error, fault, null) is null) await stop.CancelAsync();
                 });
         }
         catch (OperationCanceledException) when (error is not null)
@@ -41,18 +41,21 @@ internal static class TextRuns
             // The fault says why.
         }
 
-        return error is null ? (Tensors(rows, prompt.Task, settings), null) : ([], error);
+        return error is null ? TryTensors(rows, prompt.Task, settings) : ([], error);
     }
 
-    /// <summary>The answer of rows of equal length.</summary>
-    internal static IReadOnlyList<Tensor> Tensors(float[][] rows, TextTask task, OutputSettings settings)
+    /// <summary>The answer, if its rows are of one length.</summary>
+    internal static (IReadOnlyList<Tensor> Outputs, InferenceError? Error) TryTensors(float[][] rows, TextTask task, OutputSettings settings)
     {
         var width = rows[0].Length;
+        if (Array.Find(rows, row => row.Length != width) is { } other)
+            return ([], new InferenceError(InferenceErrorKind.InvalidRequest,
+                $"The graph gave {width} numbers for the first of these and {other.Length} for another: ask for them one by one.", "input"));
         var all = new byte[rows.Length * width * sizeof(float)];
         for (var i = 0; i < rows.Length; i++) MemoryMarshal.AsBytes<float>(rows[i]).CopyTo(all.AsSpan(i * width * sizeof(float)));
         long[] shape = task == TextTask.Rank ? [rows.Length] : [rows.Length, width];
         Tensor numbers = new(task == TextTask.Embed ? "embeddings" : "scores", TensorType.Float32, shape, all);
-        return task == TextTask.Classify ? [numbers, Labels(settings.Labels)] : [numbers];
+        return (task == TextTask.Classify ? [numbers, Labels(settings.Labels)] : [numbers], null);
     }
 
     private static Tensor Labels(IReadOnlyList<string> labels)

@@ -15,15 +15,31 @@ internal static class TextVectors
     private const float LeastLength = 1e-12f;
 
     /// <param name="output">Of one text or image: [1, tokens, numbers] where it is pooled, else [1, numbers]; FP32 or FP16.</param>
-    public static float[] Of(Tensor output, OutputSettings settings, Prompt.Texts prompt)
+    /// <param name="error">Why there is none: a graph that leaves its width free may give another than the folder says.</param>
+    public static float[]? TryOf(Tensor output, OutputSettings settings, Prompt.Texts prompt, out InferenceError? error)
     {
         var values = Values(output);
-        if (prompt.Task != TextTask.Embed) return prompt.RawScores ? values.ToArray() : Activated(values, settings.Activation);
+        error = null;
+        if (prompt.Task != TextTask.Embed)
+        {
+            if (values.Length != settings.Labels.Count)
+                error = Unfit($"The graph gave {values.Length} scores for the {settings.Labels.Count} labels that config.json names.", "model");
+            return error is not null ? null : prompt.RawScores ? values.ToArray() : Activated(values, settings.Activation);
+        }
+
         var vector = settings.Poolings.Count == 0 ? values.ToArray() : Pooled(values, (int)output.Shape[^1], settings.Poolings);
+        if (prompt.Dimensions > vector.Length)
+        {
+            error = Unfit($"'dimensions' must be at most {vector.Length}, the numbers of this model's vectors.", "dimensions");
+            return null;
+        }
+
         if (prompt.Dimensions is { } some) vector = vector[..some];
         if (settings.Normalizes) Normalize(vector);
         return vector;
     }
+
+    private static InferenceError Unfit(string message, string field) => new(InferenceErrorKind.InvalidRequest, message, field);
 
     private static ReadOnlySpan<float> Values(Tensor output)
     {

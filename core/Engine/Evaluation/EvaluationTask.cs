@@ -1,4 +1,6 @@
 using System.Text.Json;
+using R1Serverless.Models;
+using R1Serverless.Storage.Files;
 
 namespace R1Serverless.Engine.Evaluation;
 
@@ -13,23 +15,21 @@ public sealed record EvaluationTask(string Family, string Prompt, string Answer)
     public static async Task<IReadOnlyList<EvaluationTask>> LoadAsync(string path, CancellationToken cancellationToken)
     {
         List<EvaluationTask> tasks = [];
-        var number = 0;
-        await foreach (var line in File.ReadLinesAsync(path, cancellationToken))
+        await foreach (var (number, line) in TextFile.LinesAsync(path, cancellationToken))
         {
-            number++;
             if (string.IsNullOrWhiteSpace(line)) continue;
-            tasks.Add(Parse(line)
-                ?? throw new InvalidDataException($"{path}, line {number}: must be an object with the strings family, prompt and answer."));
+            tasks.Add(Parse(line, out var fault) ?? throw new InvalidDataException($"{path}, line {number}{fault}"));
         }
 
         return tasks.Count > 0 ? tasks : throw new InvalidDataException($"{path} holds no tasks.");
     }
 
-    private static EvaluationTask? Parse(string line)
+    private static EvaluationTask? Parse(string line, out string? fault)
     {
+        fault = ": must be an object with the strings family, prompt and answer.";
         try
         {
-            using var document = JsonDocument.Parse(line);
+            using var document = JsonText.ParseLine(line);
             return Text(document.RootElement, "family") is { } family && Text(document.RootElement, "prompt") is { } prompt
                 && Text(document.RootElement, "answer") is { } answer
                 ? new EvaluationTask(family, prompt, answer)
@@ -37,6 +37,11 @@ public sealed record EvaluationTask(string Family, string Prompt, string Answer)
         }
         catch (JsonException)
         {
+            return null;
+        }
+        catch (InvalidDataException refused)
+        {
+            fault = refused.Message;
             return null;
         }
     }

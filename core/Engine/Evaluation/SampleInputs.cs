@@ -9,8 +9,10 @@ public static class SampleInputs
 {
     /// <summary>Images become the rows that the graph gets of them; other samples stay.</summary>
     /// <param name="samples">Of images one each.</param>
-    /// <exception cref="InvalidDataException">An image can't be read; the message names the sample by its number from 1.</exception>
-    public static async Task<IReadOnlyList<Prompt>> ReadAsync(ModelFolder folder, IReadOnlyList<Prompt> samples, CancellationToken cancellation)
+    /// <param name="places">Where each is from; empty where nobody knows.</param>
+    /// <exception cref="InvalidDataException">An image can't be read; the message names its place, or its number from 1.</exception>
+    public static async Task<IReadOnlyList<Prompt>> ReadAsync(ModelFolder folder, IReadOnlyList<Prompt> samples, IReadOnlyList<string> places,
+        CancellationToken cancellation)
     {
         if (folder is not { Images: { } settings, Signature.Inputs: [{ Type: var type }] }) return samples;
         List<Prompt> read = [];
@@ -23,9 +25,11 @@ public static class SampleInputs
             }
 
             var (row, fault) = await ImageReading.ReadAsync(image, settings, type, cancellation);
-            read.Add(new Prompt.Tensors([row ?? throw new InvalidDataException($"Sample {read.Count + 1}: the image {fault}.")]));
+            read.Add(new Prompt.Tensors([row ?? throw new InvalidDataException($"{Place(places, read.Count)}: the image {fault}.")]));
         }
 
         return read;
     }
+
+    internal static string Place(IReadOnlyList<string> places, int sample) => sample < places.Count ? places[sample] : $"Sample {sample + 1}";
 }

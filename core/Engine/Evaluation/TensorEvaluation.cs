@@ -26,6 +26,9 @@ public sealed class TensorEvaluation
     private readonly TimeProvider _time;
     private readonly ModelVariant[] _variants;
 
+    /// <summary>Where each sample is from, in words for an error; empty where nobody knows.</summary>
+    public IReadOnlyList<string> Places { get; init; } = [];
+
     /// <exception cref="InvalidModelException">The model has none of a precision that is asked for.</exception>
     public TensorEvaluation(ModelFolder folder, EvaluationSettings settings, TimeProvider time) =>
         (_folder, _settings, _time, _variants) = (folder, settings, time, ModelEvaluation.VariantsOf(folder, settings));
@@ -39,7 +42,7 @@ public sealed class TensorEvaluation
     public async Task<TensorReport> RunAsync(IReadOnlyList<Prompt> samples, IProgress<EvaluationProgress>? progress, CancellationToken cancellation)
     {
         List<(ModelVariant, VariantEvaluation)> measured = [];
-        samples = await SampleInputs.ReadAsync(_folder, samples, cancellation);
+        samples = await SampleInputs.ReadAsync(_folder, samples, Places, cancellation);
         var exact = Open(_variants[0]);
         await using var first = exact;
         var measure = await MeasureAsync(exact, samples[0], cancellation);
@@ -134,7 +137,7 @@ public sealed class TensorEvaluation
         await foreach (var inferenceEvent in inference.RunAsync(request, cancellation))
         {
             if (inferenceEvent is InferenceEvent.Failed { Error: var error })
-                throw new InvalidDataException($"Sample {number + 1} was refused: {error.Message}");
+                throw new InvalidDataException($"{SampleInputs.Place(Places, number)} was refused: {error.Message}");
             if (inferenceEvent is InferenceEvent.Outputs given) outputs = given.Tensors;
         }
 

@@ -85,6 +85,7 @@ internal sealed class EncoderInference(ModelHost host)
         { Images: { Output: { Task: TextTask.Embed } } } => "makes vectors of images (POST /v1/embeddings)",
         { Images: { Output: not null } } => "classifies images (POST /classify)",
         { Images: not null } => "takes images by the Open Inference Protocol only",
+        { Series: not null } => "decides over series of events (POST /v1/series)",
         _ => "takes tensors",
     };
 

@@ -1,8 +1,10 @@
 using System.Runtime.CompilerServices;
 using System.Text;
 using R1Serverless.Abstractions;
+using R1Serverless.Abstractions.Tensors;
 using R1Serverless.Engine.Encoders;
 using R1Serverless.Engine.ModelHosting;
+using R1Serverless.Models.Encoders;
 using R1Serverless.Models.Folders;
 
 namespace R1Serverless.Engine.Inference;
@@ -45,9 +47,27 @@ internal sealed class ImageInference(ModelHost host)
         }
 
         var settings = variant.Folder.Images!.Output!;
-        var numbers = rows.Select(outputs => TextVectors.Of(outputs.First(output => output.Name == settings.Output), settings, prompt));
-        yield return new InferenceEvent.Outputs(TextRuns.Tensors([.. numbers], prompt.Task, settings));
+        (var answer, fault) = Answer([.. rows.Select(outputs => outputs.First(output => output.Name == settings.Output))], settings, prompt);
+        if (fault is not null)
+        {
+            yield return new InferenceEvent.Failed(fault);
+            yield break;
+        }
+
+        yield return new InferenceEvent.Outputs(answer);
         yield return new InferenceEvent.Finished(new Usage(0, 0, 0));
+    }
+
+    private static (IReadOnlyList<Tensor> Answer, InferenceError? Error) Answer(Tensor[] outputs, OutputSettings settings, Prompt.Texts prompt)
+    {
+        var rows = new float[outputs.Length][];
+        for (var i = 0; i < rows.Length; i++)
+        {
+            if (TextVectors.TryOf(outputs[i], settings, prompt, out var error) is not { } row) return ([], error);
+            rows[i] = row;
+        }
+
+        return TextRuns.TryTensors(rows, prompt.Task, settings);
     }
 
     private static InferenceError? Misfit(string model, Prompt.Texts prompt, ModelFolder folder) =>

@@ -40,7 +40,9 @@ public sealed class LocalInference(ModelHost host) : IInference, IAsyncDisposabl
     {
         var folder = host.Find(request.Model)?.Folder;
         var error = folder is { Signature: null }
-            ? new InferenceError(InferenceErrorKind.InvalidRequest, $"'{request.Model}' generates text and takes no tensors.", "model") : null;
+            ? new InferenceError(InferenceErrorKind.InvalidRequest,
+                $"'{request.Model}' generates text: it takes one input, 'text_input' of BYTES.", "model")
+            : null;
         var images = folder is null || error is not null ? [] : LoadedTensors.Images(folder, prompt.Inputs);
         var noise = await RequestNoise.OfAsync(host, request, prompt.Inputs, images, cancellationToken);
         var placement = error is null ? await host.PlaceAsync(request.Model, request.Precision, cancellationToken, noise.Sigma)

@@ -9,21 +9,24 @@ using R1Serverless.Models;
 using R1Serverless.Models.Folders;
 using R1Serverless.Models.Images;
 using R1Serverless.Models.Layouts;
+using R1Serverless.Scheduling.Tensors;
 
 namespace R1Serverless.Engine.ModelHosting;
 
 /// <summary>A loaded variant of a model that is no decoder, with its engine.</summary>
 internal sealed class LoadedTensors : LoadedVariant
 {
-    private readonly TensorGraph _graph;
-    private readonly TensorBatching _batching;
+    private static readonly TensorRunLimits Limits = new();
 
-    private LoadedTensors(ModelFolder folder, ModelVariant variant, EncoderText? text, TensorGraph graph, TensorBatching batching,
+    private readonly TensorGraph _graph;
+    private readonly Lazy<TensorBatching> _batching;
+
+    private LoadedTensors(ModelFolder folder, ModelVariant variant, EncoderText? text, TensorGraph graph, Lazy<TensorBatching> batching,
         LaneLayout layout, EngineOptions options, TimeProvider time)
         : base(folder, variant, layout.Provider)
     {
         (_graph, _batching, Text) = (graph, batching, text);
-        Engine = new TensorEngine(layout.Session, batching, new(), layout.Lanes, options.MaxWaiting, folder.Name, time);
+        Engine = new TensorEngine(layout.Session, batching, Limits, layout.Lanes, options.MaxWaiting, folder.Name, time);
     }
 
     public override EngineLoad Load => Engine.Load;
@@ -35,7 +38,9 @@ internal sealed class LoadedTensors : LoadedVariant
     public override string? TextRefusal => Text?.Refusal ?? Folder.EncoderRefusal;
 
     public override TensorSignature? Signature => ImageSettings.Mark(
-        _graph.Signature with { IsBatched = _batching.Reason is null, NotBatched = _batching.Reason }, Folder.Images);
+        _graph.Signature with { IsBatched = NotBatched is null, NotBatched = NotBatched }, Folder.Images);
+
+    private string? NotBatched => _batching.IsValueCreated ? _batching.Value.Reason : "whether rows may share a run is tried at the first request";
 
     /// <summary>Loads and warms a variant. Blocks for as long as that takes.</summary>
     /// <exception cref="ModelLoadException">The graph can't be loaded.</exception>
@@ -49,8 +54,11 @@ internal sealed class LoadedTensors : LoadedVariant
         var loaded = time.GetTimestamp();
         try
         {
-            var batching = BatchProbe.Run(graph, layout.Session, time);
-            if (options.WarmsUp && batching.Reason is null) layout = layout.Measured(graph, batching, time);
+            var session = layout.Session;
+            // Without a warm-up the first request waits for it.
+            var batching = options.WarmsUp ? new Lazy<TensorBatching>(BatchProbe.Run(graph, session, time))
+                : new Lazy<TensorBatching>(() => BatchProbe.Run(graph, session, time));
+            if (options.WarmsUp && batching.Value.Reason is null) layout = layout.Measured(graph, batching.Value, time);
             if (options.WarmsUp && folder.Images is { } images) ImageReading.Warm(images, TensorGraph.TypeOf(graph.Inputs[0]));
             var warmed = time.GetTimestamp();
             return new OpenedVariant(
@@ -75,7 +83,10 @@ internal sealed class LoadedTensors : LoadedVariant
     /// <summary>Gives a request's inputs in the graph's order, or its images as they came, or says what is wrong with them.</summary>
     public InferenceError? TryRead(Prompt.Tensors prompt, out IReadOnlyList<Tensor> inputs) =>
         AreImages(Folder, prompt.Inputs) ? TensorChecks.TryTakeImages(_graph, prompt, out inputs)
-        : TensorChecks.TryOrder(_graph, _batching.Reason is null, prompt, out inputs);
+        : prompt.Inputs is [{ Type: TensorType.Bytes } texts] && Folder.ImageRefusal is { } refusal
+            && _graph.Inputs.Any(input => input.Name == texts.Name && TensorGraph.TypeOf(input) != TensorType.Bytes)
+        ? TensorChecks.RefuseImages(Folder.Name, texts, refusal, out inputs)
+        : TensorChecks.TryOrder(_graph, _batching.Value.Reason is null, prompt, out inputs);
 
     /// <summary>Runs the inputs of a request; the outputs are in the graph's order.</summary>
     /// <param name="inputs">What <see cref="TryRead"/> gave.</param>
@@ -85,6 +96,8 @@ internal sealed class LoadedTensors : LoadedVariant
     {
         if (!AreImages(Folder, inputs)) return await Engine.RunAsync(inputs, priority, cancellationToken);
         var (rows, error) = await RunAsync(Images(Folder, inputs), priority, _ => $"inputs.{inputs[0].Name}", read, cancellationToken);
+        if (error is null && rows.Sum(row => row.Sum(output => (long)output.Data.Length)) > Limits.MaxOutputBytes)
+            error = OutputLimitException.Error(Limits.MaxOutputBytes);
         return error is null ? ImageRuns.Stack(rows) : ([], error);
     }
 

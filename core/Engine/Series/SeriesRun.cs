@@ -52,7 +52,10 @@ internal sealed class SeriesRun(SeriesSettings settings, IReadOnlyList<string> o
         Window = new SeriesWindow(first - history.Count, ReadOnlyMemory<byte>.Empty);
         var full = Take(history);
         if (settings.States.Count == 0) return null;
-        if (full.Count > MaxRuns) return TooMany("history", full.Count);
+        if (full.Count > MaxRuns)
+            return new(InferenceErrorKind.InvalidRequest,
+                $"'history' fills {full.Count} windows, and at most {MaxRuns} are run: send its end only, the events that fill the last {MaxRuns}.",
+                "history");
         foreach (var window in full)
         {
             if (await RunOneAsync(window, isDecided: false, cancellationToken) is { } error) return error;
@@ -65,7 +68,9 @@ internal sealed class SeriesRun(SeriesSettings settings, IReadOnlyList<string> o
     public async Task<InferenceError?> DecideAsync(IReadOnlyList<ReadOnlyMemory<byte>> events, CancellationToken cancellationToken)
     {
         var full = Take(events);
-        if (full.Count > MaxRuns) return TooMany("values", full.Count);
+        if (full.Count > MaxRuns)
+            return new(InferenceErrorKind.InvalidRequest,
+                $"'values' fills {full.Count} windows; a request may have at most {MaxRuns}: send several.", "values");
         if (settings.States.Count == 0) return await RunAllAsync(full, cancellationToken);
         foreach (var window in full)
         {
@@ -74,9 +79,6 @@ internal sealed class SeriesRun(SeriesSettings settings, IReadOnlyList<string> o
 
         return null;
     }
-
-    private static InferenceError TooMany(string field, int count) => new(
-        InferenceErrorKind.InvalidRequest, $"'{field}' fills {count} windows; a request may have at most {MaxRuns}: send several.", field);
 
     private IReadOnlyList<FullWindow> Take(IReadOnlyList<ReadOnlyMemory<byte>> events)
     {
@@ -133,7 +135,8 @@ internal sealed class SeriesRun(SeriesSettings settings, IReadOnlyList<string> o
         Outputs = [.. outputs.Select(name => all[Array.IndexOf(_wanted, name)])];
         if (settings.Score is not { } score) return new SeriesDecision(window.Event, null, null);
         var numbers = SeriesValues.Numbers(all[Array.IndexOf(_wanted, score.Output)]);
-        var label = score.Labels.Count > 0 && score.Labels.Count == numbers.Length ? score.Labels[Array.IndexOf(numbers, numbers.Max())] : null;
+        var isSure = score.Labels.Count > 0 && score.Labels.Count == numbers.Length && !Array.Exists(numbers, double.IsNaN);
+        var label = isSure ? score.Labels[Array.IndexOf(numbers, numbers.Max())] : null;
         return new SeriesDecision(window.Event, score.Index < numbers.Length ? numbers[score.Index] : null, label);
     }
 }

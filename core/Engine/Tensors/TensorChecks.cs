@@ -53,6 +53,14 @@ internal static class TensorChecks
         return CheckOutputs(graph, prompt);
     }
 
+    /// <summary>The same where images come, and the folder says of them what can't be followed.</summary>
+    /// <param name="refusal">What, in words.</param>
+    public static InferenceError RefuseImages(string model, Tensor images, string refusal, out IReadOnlyList<Tensor> inputs)
+    {
+        inputs = [];
+        return Refused(images.Name, $"'{model}' takes no images: {refusal}.");
+    }
+
     private static InferenceError? CheckOutputs(TensorGraph graph, Prompt.Tensors prompt) =>
         prompt.Outputs.FirstOrDefault(name => graph.Outputs.All(output => output.Name != name)) is { } absent
             ? new InferenceError(InferenceErrorKind.InvalidRequest,

@@ -14,7 +14,7 @@ internal sealed class TensorEngine : IAsyncDisposable
 {
     private readonly Lock _gate = new();
     private readonly TensorSession _session;
-    private readonly TensorBatching _batching;
+    private readonly Lazy<TensorBatching> _batching;
     private readonly TensorQueue<Pending> _queue;
     private readonly SemaphoreSlim _wake = new(0);
     private readonly TaskCompletionSource[] _ended;
@@ -25,10 +25,12 @@ internal sealed class TensorEngine : IAsyncDisposable
     private bool _stopping;
 
     /// <summary>Takes ownership of the session.</summary>
-    public TensorEngine(TensorSession session, TensorBatching batching, TensorRunLimits limits, int lanes, int maxWaiting, string model,
+    /// <param name="batching">Asked for at the first request.</param>
+    public TensorEngine(TensorSession session, Lazy<TensorBatching> batching, TensorRunLimits limits, int lanes, int maxWaiting, string model,
         TimeProvider time)
     {
         (_session, _batching, _maxWaiting, _time) = (session, batching, maxWaiting, time);
+        session.MaxOutputBytes = limits.MaxOutputBytes;
         _queue = new TensorQueue<Pending>(limits, lanes);
         _ended = [.. Enumerable.Range(0, lanes).Select(_ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously))];
         for (var lane = 0; lane < lanes; lane++)
@@ -62,7 +64,7 @@ internal sealed class TensorEngine : IAsyncDisposable
     {
         cancellationToken.ThrowIfCancellationRequested();
         var pending = new Pending(inputs);
-        var rows = _batching.RowsOf(inputs);
+        var rows = _batching.Value.RowsOf(inputs);
         WaitingTensors<Pending> waiting;
         lock (_gate)
         {
@@ -157,21 +159,29 @@ internal sealed class TensorEngine : IAsyncDisposable
             var isBatched = !run[0].IsAlone;
             var parts = _session.Run(
                 [.. run.Select(one => one.Request.Inputs)], isBatched ? [.. run.Select(one => one.Rows)] : null,
-                isBatched ? _batching.MinRowsOf(run[0].Request.Inputs) : 1);
+                isBatched ? _batching.Value.MinRowsOf(run[0].Request.Inputs) : 1);
             var ran = _time.GetElapsedTime(began);
             for (var i = 0; i < run.Count; i++) run[i].Request.Done.TrySetResult(new TensorRun(parts[i], null, ran));
             return null;
         }
-        catch (Exception fault) when (OrtFault.IsExpected(fault) || fault is ArgumentException or OverflowException)
+        catch (Exception fault)
         {
+            // The boundary of a lane: who asked is told, and the lane goes on.
             return fault;
         }
     }
 
     /// <summary>What a graph refuses, it refuses for what is in its inputs, as their types and shapes have been checked.</summary>
-    private static void Fail(Pending pending, Exception fault) => pending.End(OrtFault.IsOutOfMemory(fault)
-        ? new InferenceError(InferenceErrorKind.OutOfMemory, "The request does not fit into the memory, even alone.")
-        : new InferenceError(InferenceErrorKind.InvalidRequest, $"The graph can't be run over these inputs: {OrtFault.Words(fault)}", "inputs"));
+    private void Fail(Pending pending, Exception fault)
+    {
+        if (fault is OutputLimitException) pending.End(OutputLimitException.Error(_session.MaxOutputBytes));
+        else if (OrtFault.IsOutOfMemory(fault))
+            pending.End(new InferenceError(InferenceErrorKind.OutOfMemory, "The request does not fit into the memory, even alone."));
+        else if (OrtFault.IsExpected(fault) || fault is ArgumentException or OverflowException)
+            pending.End(new InferenceError(InferenceErrorKind.InvalidRequest, $"The graph can't be run over these inputs: {OrtFault.Words(fault)}",
+                "inputs"));
+        else pending.Done.TrySetException(fault);
+    }
 
     private sealed class Pending(IReadOnlyList<Tensor> inputs)
     {

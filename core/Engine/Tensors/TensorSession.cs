@@ -1,6 +1,7 @@
 using Microsoft.ML.OnnxRuntime;
 using R1Serverless.Abstractions.Tensors;
 using R1Serverless.Engine.Runtime;
+using R1Serverless.Scheduling.Tensors;
 
 namespace R1Serverless.Engine.Tensors;
 
@@ -9,6 +10,9 @@ internal sealed class TensorSession(OrtSession session, IReadOnlyList<string> ou
 {
     /// <summary>What a graph refuses is told to its client: the log would say it once more for each request.</summary>
     private readonly RunOptions _options = new() { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
+
+    /// <summary>Of one request's outputs together: see <see cref="TensorRunLimits"/>.</summary>
+    public long MaxOutputBytes { get; set; } = long.MaxValue;
 
     /// <inheritdoc cref="OrtSession.IsPrepared"/>
     public bool IsPrepared => session.IsPrepared;
@@ -20,6 +24,7 @@ internal sealed class TensorSession(OrtSession session, IReadOnlyList<string> ou
     /// <returns>Each request's outputs, in the graph's order; of a lone one whole, whatever their first dimension is.</returns>
     /// <exception cref="OnnxRuntimeException">The graph can't be run over these.</exception>
     /// <exception cref="ArgumentException">An output of several requests has not a row for each of theirs.</exception>
+    /// <exception cref="OutputLimitException">A request's outputs are beyond <see cref="MaxOutputBytes"/>.</exception>
     public IReadOnlyList<Tensor>[] Run(IReadOnlyList<IReadOnlyList<Tensor>> requests, IReadOnlyList<int>? rows, int minRows = 1)
     {
         var repeats = rows is null || rows.Sum() is var all && (all >= minRows || rows[^1] == 0) ? 0 : (minRows - all + rows[^1] - 1) / rows[^1];
@@ -45,6 +50,19 @@ internal sealed class TensorSession(OrtSession session, IReadOnlyList<string> ou
         _options.Dispose();
     }
 
+    /// <summary>Before they are copied.</summary>
+    private void Check(IReadOnlyList<OrtValue> results, int? rows)
+    {
+        var bytes = 0.0;
+        foreach (var value in results)
+        {
+            var kind = value.GetTensorTypeAndShape();
+            bytes += TensorValues.Bytes(value, kind) * (rows is { } own && kind.Shape[0] > 0 ? (double)own / kind.Shape[0] : 1);
+        }
+
+        if (bytes > MaxOutputBytes) throw new OutputLimitException(MaxOutputBytes);
+    }
+
     private static bool HaveRows(IReadOnlyList<OrtValue> results, long rows) =>
         results.All(value => value.GetTensorTypeAndShape().Shape is [var first, ..] && first == rows);
 
@@ -55,6 +73,7 @@ internal sealed class TensorSession(OrtSession session, IReadOnlyList<string> ou
         for (var request = 0; request < requests; request++)
         {
             var own = rows?[request];
+            Check(results, own);
             parts[request] = [.. results.Select((value, i) => TensorValues.Part(outputs[i], value, first, own))];
             first += own ?? 0;
         }

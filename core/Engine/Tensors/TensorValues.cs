@@ -40,6 +40,16 @@ public static class TensorValues
         return value;
     }
 
+    /// <summary>Bytes of a whole output as <see cref="Part"/> gives it.</summary>
+    internal static long Bytes(OrtValue value, OrtTensorTypeAndShapeInfo kind)
+    {
+        var type = (TensorType)Array.IndexOf(Types, kind.ElementDataType);
+        if (type != TensorType.Bytes) return kind.ElementCount * TensorTypes.Size(type);
+        var bytes = 0L;
+        for (var i = 0; i < kind.ElementCount; i++) bytes += sizeof(int) + value.GetStringElementAsSpan(i).Length;
+        return bytes;
+    }
+
     /// <summary>The rows of an output that belong to one request.</summary>
     /// <param name="rows">Along the first axis, from <paramref name="first"/> on; null for the whole of it.</param>
     internal static Tensor Part(string name, OrtValue value, int first, int? rows)

@@ -7,11 +7,12 @@ namespace R1Serverless.ModelBuilder.Fitting;
 /// <summary>A head in a graph, behind the vectors that it was fitted to.</summary>
 internal static class HeadGraph
 {
-    public const string Vectors = "vectors";
-    private const string Scores = "logits", Probabilities = "probabilities", Label = "label";
+    public const string Vectors = "vectors", Probabilities = "probabilities";
+    private const string Scores = "logits", Label = "label";
 
     /// <summary>Joins a head to a graph whose output <see cref="Vectors"/> is [batch, width]. The outputs are then the scores (<c>logits</c>) and
-    /// <c>probabilities</c>, FP32 [batch, labels], and the <c>label</c>, BYTES [batch].</summary>
+    /// <c>probabilities</c>, FP32 [batch, labels], and the <c>label</c>, BYTES [batch],
+    /// empty where the probabilities are no numbers.</summary>
     /// <param name="isImputing">Whether NaN stands for the mean.</param>
     public static void Join(SourceGraph graph, LogisticHead head, IReadOnlyList<string> labels, bool isImputing)
     {
@@ -28,7 +29,10 @@ internal static class HeadGraph
             [extension.Sum("head/sums", products, 2), extension.Floats("head/biases", head.Biases, count)]);
         var probabilities = extension.Node("Softmax", "head/probabilities", [scores], ("axis", 1));
         var best = extension.Node("ArgMax", "head/best", [scores], ("axis", 1), ("keepdims", 0));
-        var label = extension.Node("Gather", "head/label", [extension.Texts("head/labels", labels), best], ("axis", 0));
+        // A number that is not finite leaves no probability, and the first label would be taken for the best.
+        var unknown = extension.Node("IsNaN", "head/unknown", [extension.Sum("head/total", probabilities, 1)]);
+        var chosen = extension.Node("Where", "head/chosen", [unknown, extension.Index("head/none", count), best]);
+        var label = extension.Node("Gather", "head/label", [extension.Texts("head/labels", [.. labels, ""]), chosen], ("axis", 0));
         extension.Finish((scores, Scores, DataType.Float, [count]), (probabilities, Probabilities, DataType.Float, [count]),
             (label, Label, DataType.String, []));
     }

@@ -74,8 +74,14 @@ internal sealed class NumberVectors(NumberSamples samples, NumberForm form) : IV
         return Task.FromResult(all);
     }
 
-    public void WriteFiles(string folder, IReadOnlyList<string> labels) =>
+    public void WriteFiles(string folder, IReadOnlyList<string> labels)
+    {
         LabelConfig.Write(Path.Combine(folder, ModelFiles.ConfigFile), [], labels, samples.Columns);
+        if (samples.IsWindow) LabelConfig.WriteSeries(Path.Combine(folder, ModelFiles.SeriesFile), Input, labels, Rarest());
+    }
+
+    /// <summary>The label with the fewest samples: what a decision over events is mostly about.</summary>
+    private int Rarest() => samples.Classes.GroupBy(one => one).MinBy(group => (group.Count(), group.Key))!.Key;
 
     private const string BatchSymbol = "batch";
 

@@ -37,7 +37,7 @@ internal static class EncoderFolder
         try
         {
             return IsFor(config, "ForSequenceClassification")
-                ? Classifier(config!.Value, graph, tokenizer!, length) : Embedder(folder, graph, tokenizer!, length);
+                ? Classifier(config!.Value, graph, tokenizer!, length) : Embedder(folder, config, graph, tokenizer!, length);
         }
         catch (UnservableException fault)
         {
@@ -118,7 +118,7 @@ internal static class EncoderFolder
             : throw new UnservableException($"config.json names {named?.Names.Count ?? 0} labels, but its graph gives {count} scores");
     }
 
-    private static EncoderSettings Embedder(string folder, TensorGraph graph, string tokenizer, int length)
+    private static EncoderSettings Embedder(string folder, JsonFields? config, TensorGraph graph, string tokenizer, int length)
     {
         var modules = SentenceModules.Read(folder);
         var settings = new EncoderSettings
@@ -134,7 +134,9 @@ internal static class EncoderFolder
         if (IsReal(states) && states.Dimensions is [_, _, var width])
         {
             var poolings = modules?.Poolings ?? [Pooling.Mean];
-            return settings with { Output = states.Name, Poolings = poolings, Dimensions = (int?)(width.Size * poolings.Count) };
+            // Many exports leave it free in the graph, though a model has but one.
+            var size = (int?)width.Size ?? modules?.Width ?? config?.FindInteger("hidden_size", 1);
+            return settings with { Output = states.Name, Poolings = poolings, Dimensions = size * poolings.Count };
         }
 
         return IsVector(states) ? settings with { Output = states.Name, Dimensions = (int?)states.Dimensions![1].Size }

@@ -4,8 +4,9 @@ namespace R1Serverless.Models.Encoders;
 
 /// <summary>What sentence-transformers' files say is done with an encoder's outputs: modules.json and the files that it names.</summary>
 /// <param name="Poolings">In the order in which their vectors stand behind each other.</param>
+/// <param name="Width">Numbers of a token's vector; null where no file says.</param>
 /// <param name="Refusal">Why that can't be done here, in words; null where it can.</param>
-internal sealed record SentenceModules(IReadOnlyList<Pooling> Poolings, bool Normalizes, string Prompt, string? Refusal)
+internal sealed record SentenceModules(IReadOnlyList<Pooling> Poolings, bool Normalizes, string Prompt, int? Width, string? Refusal)
 {
 
     private static readonly (string Field, Pooling Pooling)[] Modes =
@@ -22,7 +23,7 @@ internal sealed record SentenceModules(IReadOnlyList<Pooling> Poolings, bool Nor
         var path = Path.Combine(folder, ModelFiles.ModulesFile);
         if (!File.Exists(path)) return null;
         var prompt = ReadPrompt(folder);
-        var (poolings, normalizes, includesPrompt) = ((IReadOnlyList<Pooling>?)null, false, true);
+        var (poolings, normalizes, includesPrompt, width) = ((IReadOnlyList<Pooling>?)null, false, true, (int?)null);
         foreach (var (type, place) in List(path))
         {
             switch (type)
@@ -35,6 +36,7 @@ internal sealed record SentenceModules(IReadOnlyList<Pooling> Poolings, bool Nor
                         return Refused($"{place}/{ModelFiles.ConfigFile} has a pooling that is not known");
                     poolings = found;
                     includesPrompt = config.FindBoolean("include_prompt") ?? true;
+                    width = config.FindInteger("word_embedding_dimension", 1);
                     break;
                 case "Normalize":
                     normalizes = true;
@@ -46,9 +48,9 @@ internal sealed record SentenceModules(IReadOnlyList<Pooling> Poolings, bool Nor
 
         if (poolings is null) return Refused($"{ModelFiles.ModulesFile} has no pooling");
         return prompt.Length > 0 && !includesPrompt ? Refused($"its prompt '{prompt}' would have to be left out of the pooling")
-            : new SentenceModules(poolings, normalizes, prompt, null);
+            : new SentenceModules(poolings, normalizes, prompt, width, null);
 
-        SentenceModules Refused(string why) => new([], normalizes, prompt, why);
+        SentenceModules Refused(string why) => new([], normalizes, prompt, width, why);
     }
 
     private static List<(string Type, string Path)> List(string path)

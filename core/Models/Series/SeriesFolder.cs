@@ -20,7 +20,15 @@ internal static class SeriesFolder
     public static SeriesSettings? Read(string folder, TensorGraph graph)
     {
         var path = Path.Combine(folder, ModelFiles.SeriesFile);
-        return File.Exists(path) ? Read(JsonFields.Load(path), graph) : OfGraph(graph);
+        if (!File.Exists(path)) return OfGraph(graph);
+        try
+        {
+            return Read(JsonFields.Load(path), graph);
+        }
+        catch (InvalidOperationException fault)
+        {
+            throw new InvalidModelException($"{path} has a \\u escape that is half of a surrogate pair.", fault);
+        }
     }
 
     /// <summary>A graph with states and one other input besides, and nothing that would have to be said of it.</summary>
@@ -127,7 +135,8 @@ internal static class SeriesFolder
         if (file.FindObject(ScoreField) is not { } score)
         {
             return OnlyScore(graph, states, threshold, labels) is { } only ? only : threshold is null && labels.Count == 0 ? null
-                : throw file.Invalid(ScoreField, "is missing, and the graph has not one output of a single number for it");
+                : throw file.Invalid(ScoreField, labels.Count == 0 ? "is missing, and the graph has not one output of a single number for it"
+                    : $"is missing, and the graph has not one output of as many numbers as there are labels, {labels.Count}");
         }
 
         Check(score, [Output, Index]);
@@ -145,7 +154,7 @@ internal static class SeriesFolder
     private static ScoreSettings? OnlyScore(TensorGraph graph, IReadOnlyList<StateSettings> states, double? threshold, IReadOnlyList<string> labels)
     {
         OnnxValue[] left = [.. graph.Outputs.Where(output => states.All(state => state.Output != output.Name))];
-        return left is [var only] && IsReal(only) && Elements(only) is { } size && (size == 1 || size == labels.Count)
+        return left is [var only] && IsReal(only) && Elements(only) is { } size && size == Math.Max(1, labels.Count)
             ? new ScoreSettings(only.Name, 0, threshold, labels) : null;
     }
 

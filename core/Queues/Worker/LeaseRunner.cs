@@ -101,6 +101,7 @@ internal sealed partial class LeaseRunner(
         else if (last is not InferenceEvent.Failed { Error: var error }) await EndAsync(run, last);
         // The model went between lease and run: others may have it.
         else if (!held.Message.IsForAny && router.IsGone(held.Message, error)) await GiveBackAsync(held);
+        else if (run.IsBroken) await EndAsync(run, last);
         else if (DeliveryRules.Final(error, held.Delivery, options) is { } final) await EndAsync(run, new InferenceEvent.Failed(final));
         else await RetryLaterAsync(held, error);
     }
@@ -146,6 +147,7 @@ internal sealed partial class LeaseRunner(
         catch (Exception fault)
         {
             LogFaulted(fault, held.Id.Value);
+            run.IsBroken = DeliveryRules.IsOwn(fault);
             return new InferenceEvent.Failed(new InferenceError(InferenceErrorKind.Internal, "The worker failed."));
         }
     }
@@ -233,6 +235,9 @@ internal sealed partial class LeaseRunner(
     private sealed class Run(HeldLease held)
     {
         public HeldLease Held { get; } = held;
+
+        /// <summary>Whether the answer met a fault of ours that it would meet again elsewhere.</summary>
+        public bool IsBroken { get; set; }
 
         public ResultFold Fold { get; } = new(held.Id, held.Message.Request.TopLogprobs is not null);
 

@@ -99,4 +99,6 @@ public sealed record WaitingTensors<T>(T Request, string Shape, bool IsAlone, in
 /// <param name="MaxBytes">Of all inputs together.</param>
 /// <param name="WorthwhileRows">Rows at which a run is about as efficient as a larger one: fewer are not left for another lane.</param>
 /// <param name="MaxQueueDelay">How long a request may wait for others to share its run, in timestamps; 0 runs whatever is there.</param>
-public sealed record TensorRunLimits(int MaxRows = 64, long MaxBytes = 256L << 20, int WorthwhileRows = 4, long MaxQueueDelay = 0);
+/// <param name="MaxOutputBytes">Of one request's outputs together: a graph may make much of little. Known only when it has run.</param>
+public sealed record TensorRunLimits(
+    int MaxRows = 64, long MaxBytes = 256L << 20, int WorthwhileRows = 4, long MaxQueueDelay = 0, long MaxOutputBytes = 128L << 20);

@@ -9,10 +9,13 @@ public static class DiskSpace
     private const string WayOut = "free some space, choose another --output, or fewer precisions";
 
     /// <summary>Better said before an hour's work than after it. What the system does not tell is tried.</summary>
+    /// <param name="folder">Need not be there yet: the nearest folder above it that is tells of its disk.</param>
     /// <exception cref="IOException">There is less than <paramref name="bytes"/>.</exception>
     public static void Require(string folder, long bytes)
     {
-        var free = new DriveInfo(folder).AvailableFreeSpace;
+        var there = Path.GetFullPath(folder);
+        while (!Directory.Exists(there) && Path.GetDirectoryName(there) is { } above) there = above;
+        var free = new DriveInfo(there).AvailableFreeSpace;
         if (free < bytes) throw new IOException($"The model needs {Megabytes(bytes)}, but {folder} has only {free / 1_000_000} MB free: {WayOut}.");
     }
 

@@ -152,7 +152,7 @@ internal sealed class CompletionEndpoints(ServingState serving, ServeOptions opt
         if (await RequestBytes.ReadJsonAsync(request, options.MaxBodyBytes, faults) is not { } body) return null;
         // A slash in the name of a model stays encoded in the address.
         var deployment = request.RouteValues["deployment"] is string named ? Uri.UnescapeDataString(named)
-            : await UsualModel.FindAsync(api, body, serving, request.HttpContext.RequestAborted);
+            : await UsualModel.FindAsync(api, body, serving, faults, request.HttpContext.RequestAborted);
         var terms = CallTermsReader.Read(request, api, deployment, body, faults);
         if (CompletionCall.Read(
             api, body, faults, Header(request, PrecisionFields.RequestHeader), options.Precision, Header(request, DeadlineFields.RequestHeader),

@@ -27,7 +27,7 @@ internal static class ImageBody
         if (await RequestBytes.ReadTensorsAsync(request, options.MaxBodyBytes, faults) is not { } body) return null;
         if (body.Length == 0) faults.Add(TextForm.Inputs, "The body must be an image, or JSON with the header 'Content-Type: application/json'.");
         var model = request.Query[Model].ToString() is { Length: > 0 } named ? named
-            : await UsualModel.FindForImagesAsync(serving, request.HttpContext.RequestAborted);
+            : await UsualModel.FindForImagesAsync(serving, faults, request.HttpContext.RequestAborted);
         if (model is null or { Length: > CompletionCall.LongestModel })
             faults.Add(Model, "'model' must be the id of a served model, in the address: /classify?model=…; GET /v1/models lists them.");
         int? top = null;

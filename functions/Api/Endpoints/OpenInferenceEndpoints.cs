@@ -93,7 +93,7 @@ internal sealed class OpenInferenceEndpoints(TensorModels models, CompletionEndp
     private async ValueTask<bool> ReadReadyAsync(HttpRequest request, ValidationResult faults)
     {
         if (await RequestBytes.ReadTensorsAsync(request, options.MaxBodyBytes, faults) is not { Length: > 0 } body) return false;
-        using var document = RequestBody.Parse(body, faults);
+        using var document = RequestBody.Parse(body, faults, isStrict: true);
         return document is not null && new RequestReader(document.RootElement, "", faults).Flag("ready") == true;
     }
 

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http.Features;
 using R1Serverless.Api.Dispatch;
 using R1Serverless.Api.OpenAI;
 using R1Serverless.Serving;
@@ -26,9 +27,19 @@ internal sealed class SeriesEndpoints(CompletionEndpoints completions, ServeOpti
 
     private ValueTask<(CompletionCall Call, CallTerms Terms)?> ReadRemovalAsync(HttpRequest request, ValidationResult faults)
     {
-        var key = Uri.UnescapeDataString((string)request.RouteValues["key"]!);
+        var key = KeyOf(request);
         var call = SeriesFields.ReadRemoval(key, request.Query["model"], RequestIdentity.OwnerOf(request.HttpContext), faults);
         return ValueTask.FromResult(Checked(request, call, [], faults));
+    }
+
+    /// <summary>As the address has it, decoded once: the server decodes all of a route's value but slashes, so that %25 and %2F can't be told
+    /// apart in it.</summary>
+    private static string KeyOf(HttpRequest request)
+    {
+        var target = request.HttpContext.Features.Get<IHttpRequestFeature>()?.RawTarget;
+        if (string.IsNullOrEmpty(target)) return Uri.UnescapeDataString((string)request.RouteValues["key"]!);
+        var path = target.Split('?')[0];
+        return Uri.UnescapeDataString(path[(path.LastIndexOf('/') + 1)..]);
     }
 
     /// <summary>What is told to come back for the answer would go through the queue, to any worker and out of its order.</summary>

@@ -9,22 +9,30 @@ namespace R1Serverless.Api.Endpoints;
 /// <summary>The served models, as the Open Inference Protocol asks for them.</summary>
 internal sealed class TensorModels(ServingState serving)
 {
+    private static readonly ApiError NoneKnown = ApiError.Unavailable(
+        "No worker is there yet that says which models it serves, and this call needs to know: try again.", "model_unknown", TimeSpan.FromSeconds(5));
+
     public bool IsReady => serving.Phase == ServingPhase.Ready;
 
     /// <summary>The model, or why there is none.</summary>
     /// <param name="version">Null or empty for whichever serves.</param>
     public async ValueTask<(ServedModel? Model, ApiError? Refusal)> FindAsync(string id, string? version, CancellationToken cancellationToken)
     {
-        if ((await serving.ListModelsAsync(cancellationToken)).FirstOrDefault(one => one.Id == id) is not { } model)
-            return (null, ApiError.ModelNotFound(id));
+        var models = await serving.ListModelsAsync(cancellationToken);
+        if (models.FirstOrDefault(one => one.Id == id) is not { } model)
+            return (null, models.Count == 0 ? NoneKnown : ApiError.ModelNotFound(id));
         return string.IsNullOrEmpty(version) || ModelMetadata.Refusal(model, version) is not { } refusal ? (model, null)
             : (null, ApiError.WithStatus(StatusCodes.Status404NotFound, refusal, "model_not_found"));
     }
 
-    /// <summary>Whether the model takes text: asked only where a request looks like it, since a gateway has to look it up.</summary>
-    public async ValueTask<bool> IsDecoderAsync(string id, IReadOnlyList<Tensor> inputs, CancellationToken cancellationToken) =>
-        inputs.Any(input => input is { Name: ModelMetadata.TextInput or ModelMetadata.Prompt, Type: TensorType.Bytes })
-            && await FindAsync(id, null, cancellationToken) is ({ Signature: null }, _);
+    /// <summary>Whether the model takes text: asked only where a request looks like it, since a gateway has to look it up. While no worker has told
+    /// of any model, what looks like text is: such a request waits in the queue for one, as others do.</summary>
+    public async ValueTask<bool> IsDecoderAsync(string id, IReadOnlyList<Tensor> inputs, CancellationToken cancellationToken)
+    {
+        if (!inputs.Any(input => input is { Name: ModelMetadata.TextInput or ModelMetadata.Prompt, Type: TensorType.Bytes })) return false;
+        var models = await serving.ListModelsAsync(cancellationToken);
+        return models.Count == 0 || models.Any(one => one.Id == id && one.Signature is null);
+    }
 
     public async ValueTask<IReadOnlyList<ListedModel>> IndexAsync(bool isReadyOnly, CancellationToken cancellationToken) =>
         [.. ModelMetadata.Index(await serving.ListModelsAsync(cancellationToken), isReadyOnly)];

@@ -9,22 +9,31 @@ namespace R1Serverless.Api.Endpoints;
 /// task.</summary>
 internal static class UsualModel
 {
-    /// <returns>Null where the call names a model, or there is none or more than one for it.</returns>
-    public static async ValueTask<string?> FindAsync(CompletionApi api, ReadOnlyMemory<byte> body, ServingState serving,
+    /// <summary>How many are named where one has to be chosen.</summary>
+    private const int MostNamed = 5;
+
+    /// <returns>Null where the call names a model, or there is none or more than one for it, which then is the fault.</returns>
+    public static async ValueTask<string?> FindAsync(CompletionApi api, ReadOnlyMemory<byte> body, ServingState serving, ValidationResult faults,
         CancellationToken cancellationToken)
     {
         if (Task(api) is not { } task || NamesModel(body.Span)) return null;
-        return await FindAsync(model => model.Task == task, serving, cancellationToken);
+        return await FindAsync(model => model.Task == task, task == TextTask.Rank ? "rank" : "classify", serving, faults, cancellationToken);
     }
 
     /// <summary>The only one that classifies images.</summary>
-    public static ValueTask<string?> FindForImagesAsync(ServingState serving, CancellationToken cancellationToken) =>
-        FindAsync(model => model is { Task: TextTask.Classify, TakesImages: true }, serving, cancellationToken);
+    public static ValueTask<string?> FindForImagesAsync(ServingState serving, ValidationResult faults, CancellationToken cancellationToken) =>
+        FindAsync(model => model is { Task: TextTask.Classify, TakesImages: true }, "classify images", serving, faults, cancellationToken);
 
-    private static async ValueTask<string?> FindAsync(Func<ServedModel, bool> isMeant, ServingState serving, CancellationToken cancellationToken)
+    /// <param name="does">What the models that are meant do.</param>
+    private static async ValueTask<string?> FindAsync(Func<ServedModel, bool> isMeant, string does, ServingState serving, ValidationResult faults,
+        CancellationToken cancellationToken)
     {
-        var models = (await serving.ListModelsAsync(cancellationToken)).Where(isMeant).Take(2).ToArray();
-        return models is [var only] ? only.Id : null;
+        var models = (await serving.ListModelsAsync(cancellationToken)).Where(isMeant).Select(model => model.Id).Distinct().ToArray();
+        if (models.Length > 1)
+            faults.Add("model", $"'model' is needed here, as {models.Length} models {does}: "
+                + $"{string.Join(", ", models.Take(MostNamed).Select(Truncated.Name))}{(models.Length > MostNamed ? ", …" : "")}.",
+                "missing_required_parameter");
+        return models is [var only] ? only : null;
     }
 
     private static TextTask? Task(CompletionApi api) => api switch

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using R1Serverless.Abstractions;
 using R1Serverless.Api.OpenInference;
+using R1Serverless.Models;
 
 namespace R1Serverless.Api.OpenAI;
 
@@ -94,6 +95,12 @@ internal sealed record CompletionCall(CompletionApi Api, InferenceRequest Reques
         string? deadlineHeader = null, string owner = "", string? deployment = null)
     {
         RequestReader reader = new(body, "", faults);
+        if (TextFields.Has(api) && JsonText.RepeatedField(body) is { } twice)
+        {
+            faults.Add(twice, $"The body has '{twice}' twice.", "invalid_json");
+            return null;
+        }
+
         if (TextFields.Has(api)) return ReadTexts(api, reader, precisionHeader, usualPrecision, deadlineHeader, owner, deployment);
         FieldLists.Of(api).Check(reader);
 

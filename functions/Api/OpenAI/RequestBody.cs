@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
+using R1Serverless.Models;
 
 namespace R1Serverless.Api.OpenAI;
 
@@ -14,7 +15,8 @@ internal static class RequestBody
     private static readonly JsonReaderOptions ReaderOptions = new() { MaxDepth = MaxDepth };
 
     /// <summary>Returns the document (the caller disposes it), or null with the fault noted.</summary>
-    public static JsonDocument? Parse(ReadOnlyMemory<byte> body, ValidationResult faults)
+    /// <param name="isStrict">Whether a field that comes twice is refused; else the last one counts, as OpenAI's servers have it.</param>
+    public static JsonDocument? Parse(ReadOnlyMemory<byte> body, ValidationResult faults, bool isStrict = false)
     {
         // Editors of Windows write a mark before the text (RFC 8259, section 8.1, allows to ignore it).
         if (body.Span.StartsWith(Encoding.UTF8.Preamble)) body = body[Encoding.UTF8.Preamble.Length..];
@@ -26,16 +28,18 @@ internal static class RequestBody
 
         try
         {
-            if (HasBrokenEscape(body.Span))
+            if (JsonText.HasBrokenEscape(body.Span, ReaderOptions))
             {
                 faults.Add(null, "The body has a \\u escape that is half of a surrogate pair.", "invalid_json");
                 return null;
             }
 
             var document = JsonDocument.Parse(body, DocumentOptions);
-            if (document.RootElement.ValueKind == JsonValueKind.Object) return document;
+            var isObject = document.RootElement.ValueKind == JsonValueKind.Object;
+            var twice = isStrict && isObject ? JsonText.RepeatedField(document.RootElement) : null;
+            if (isObject && twice is null) return document;
             document.Dispose();
-            faults.Add(null, "The body must be a JSON object.", "invalid_json");
+            faults.Add(twice, isObject ? $"The body has '{twice}' twice." : "The body must be a JSON object.", "invalid_json");
         }
         catch (JsonException fault)
         {
@@ -44,25 +48,5 @@ internal static class RequestBody
         }
 
         return null;
-    }
-
-    /// <summary>Whether a string holds half a surrogate pair: the document accepts that and throws only when the string is read.</summary>
-    private static bool HasBrokenEscape(ReadOnlySpan<byte> body)
-    {
-        if (body.IndexOf("\\u"u8) < 0) return false;
-        Utf8JsonReader reader = new(body, ReaderOptions);
-        try
-        {
-            while (reader.Read())
-            {
-                if (reader.ValueIsEscaped) _ = reader.GetString();
-            }
-        }
-        catch (InvalidOperationException)
-        {
-            return true;
-        }
-
-        return false;
     }
 }

@@ -19,7 +19,7 @@ internal static class SeriesFields
     /// <param name="headers">What does not stand in the body.</param>
     public static CompletionCall? Read(ReadOnlyMemory<byte> body, InferHeaders headers, ValidationResult faults)
     {
-        using var document = RequestBody.Parse(body, faults);
+        using var document = RequestBody.Parse(body, faults, isStrict: true);
         if (document is null) return null;
         RequestReader reader = new(document.RootElement, "", faults);
         Fields.Check(reader);
@@ -72,8 +72,11 @@ internal static class SeriesFields
 
     private static string? ReadKey(string? key, ValidationResult faults)
     {
-        if (key is { Length: > 0 and <= LongestKey }) return key;
-        if (key is not null) faults.Add(Key, $"'{Key}' must be a text of 1 to {LongestKey} characters that names the series.");
+        if (key is not ({ Length: 0 or > LongestKey } or "." or ".." or null) && !key.Any(char.IsControl)) return key;
+        // What can't stand in an address can't be forgotten by one.
+        if (key is not null)
+            faults.Add(Key,
+                $"'{Key}' must be a text of 1 to {LongestKey} characters that names the series, without control characters, and not '.' or '..'.");
         return null;
     }
 

@@ -156,7 +156,7 @@ internal static class TextFields
     }
 
     private static bool IsImage(JsonElement value) =>
-        value.ValueKind == JsonValueKind.String && value.GetString()!.StartsWith(ImageUrl, StringComparison.Ordinal);
+        value.ValueKind == JsonValueKind.String && value.GetString()!.StartsWith(ImageUrl, StringComparison.OrdinalIgnoreCase);
 
     private static TextInput? ReadSequence(RequestReader reader, JsonElement value, string at)
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using R1Serverless.Models;
 
 namespace R1Serverless.Api.OpenInference;
 
@@ -21,9 +22,11 @@ internal sealed partial class InferBodyReader
     {
         string? name = null;
         bool? isBinary = null;
+        List<string> seen = [];
         while (_fault is null && json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
             var field = json.GetString()!;
+            if (IsRepeated(seen, field, $"{at}.{field}")) break;
             json.Read();
             if (field == "name") name = ReadText(ref json, $"'{at}.name'");
             else if (field == "parameters") isBinary = OutputParameters(ReadParameters(ref json, $"'{at}.parameters'"), at);
@@ -93,7 +96,22 @@ internal sealed partial class InferBodyReader
             if (one.Name.Length > 0 && one.Value.ValueKind == JsonValueKind.String) _ = one.Value.GetString();
         }
 
+        if (_fault is null && JsonText.RepeatedField(parameters) is { } twice) _fault = $"{at} has '{twice}' twice.";
         return parameters;
+    }
+
+    /// <summary>Notes a field of an object, and the fault where it came before: of two, one would be passed over.</summary>
+    /// <param name="at">Its place in the body.</param>
+    private bool IsRepeated(List<string> seen, string field, string at)
+    {
+        if (!seen.Contains(field, StringComparer.Ordinal))
+        {
+            seen.Add(field);
+            return false;
+        }
+
+        _fault = $"The body has '{InferLimits.Shorten(at)}' twice.";
+        return true;
     }
 
     private string? ReadText(ref Utf8JsonReader json, string at)

@@ -60,10 +60,11 @@ internal sealed partial class InferBodyReader
             return;
         }
 
-        var hasInputs = false;
+        List<string> seen = [];
         while (_fault is null && json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
             var name = json.GetString()!;
+            if (IsRepeated(seen, name, name)) break;
             json.Read();
             switch (name)
             {
@@ -73,11 +74,7 @@ internal sealed partial class InferBodyReader
                 case "parameters":
                     _parameters = ReadParameters(ref json, "'parameters'");
                     break;
-                case "inputs" when hasInputs:
-                    _fault = "The body has 'inputs' twice.";
-                    break;
                 case "inputs":
-                    hasInputs = true;
                     ReadInputs(ref json);
                     break;
                 case "outputs":
@@ -121,9 +118,11 @@ internal sealed partial class InferBodyReader
         // A place to come back to: what the data mean may stand behind them.
         Utf8JsonReader data = default;
         var hasData = false;
+        List<string> seen = [];
         while (_fault is null && json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
             var field = json.GetString()!;
+            if (IsRepeated(seen, field, $"{at}.{field}")) break;
             json.Read();
             switch (field)
             {

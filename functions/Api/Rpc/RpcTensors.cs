@@ -76,6 +76,7 @@ internal static class RpcTensors
             return "its contents came twice, typed and raw";
         if (raw is null && type is TensorType.Float16 or TensorType.BFloat16)
             return $"{TensorTypes.Name(type)} has no typed contents: send raw_input_contents";
+        if (raw is null && input.Contents is { } typed && Misplaced(type, typed) is { } misplaced) return misplaced;
         if ((raw?.Memory ?? Typed(type, input.Contents ?? new InferTensorContents())) is not { } data)
             return $"an element of its contents is beyond {TensorTypes.Name(type)}";
         Tensor tensor = new(input.Name, type, [.. input.Shape], data);
@@ -96,6 +97,31 @@ internal static class RpcTensors
         TensorType.Float64 => Pack(contents.Fp64Contents, sizeof(double), BinaryPrimitives.WriteDoubleLittleEndian),
         _ => PackTexts(contents.BytesContents),
     };
+
+    /// <summary>Why contents are not where the type's are looked for; null where they are.</summary>
+    private static string? Misplaced(TensorType type, InferTensorContents contents)
+    {
+        (string Field, int Count)[] fields =
+        [
+            ("bool_contents", contents.BoolContents.Count), ("int_contents", contents.IntContents.Count),
+            ("int64_contents", contents.Int64Contents.Count), ("uint_contents", contents.UintContents.Count),
+            ("uint64_contents", contents.Uint64Contents.Count), ("fp32_contents", contents.Fp32Contents.Count),
+            ("fp64_contents", contents.Fp64Contents.Count), ("bytes_contents", contents.BytesContents.Count),
+        ];
+        var own = type switch
+        {
+            TensorType.Bool => "bool_contents",
+            TensorType.Int8 or TensorType.Int16 or TensorType.Int32 => "int_contents",
+            TensorType.UInt8 or TensorType.UInt16 or TensorType.UInt32 => "uint_contents",
+            TensorType.Int64 => "int64_contents",
+            TensorType.UInt64 => "uint64_contents",
+            TensorType.Float32 => "fp32_contents",
+            TensorType.Float64 => "fp64_contents",
+            _ => "bytes_contents",
+        };
+        return Array.Find(fields, field => field.Count > 0 && field.Field != own).Field is { } other
+            ? $"{TensorTypes.Name(type)} is sent in {own}, but {other} has elements" : null;
+    }
 
     private delegate void PutElement<T>(Span<byte> at, T element);
 

@@ -16,7 +16,9 @@ internal readonly record struct OfflineProgress(long Total, long Before, long En
 
 /// <summary>Runs the requests of a file on an engine, several at once, each once: what the journal has is not run again.</summary>
 /// <param name="atOnce">Requests that run at once.</param>
-internal sealed class OfflineBatch(FileInfo input, BatchJournal journal, IBatchApi api, IInference inference, int atOnce, BatchLimits limits)
+/// <param name="broken">Told of a line whose answer met a fault of ours; may be called by several threads.</param>
+internal sealed class OfflineBatch(
+    FileInfo input, BatchJournal journal, IBatchApi api, IInference inference, int atOnce, BatchLimits limits, Action<BatchLine, Exception> broken)
 {
     private long _total;
     private long _before;
@@ -103,12 +105,23 @@ internal sealed class OfflineBatch(FileInfo input, BatchJournal journal, IBatchA
     private async Task<LineOutput> AnswerAsync(BatchLine line, CancellationToken cancellationToken)
     {
         ResultFold fold = new(line.Id, line.Request!.TopLogprobs is not null);
-        await foreach (var inferenceEvent in inference.RunAsync(line.Request!, cancellationToken))
+        try
         {
-            fold.Add(inferenceEvent);
-            if (inferenceEvent is InferenceEvent.Finished { Usage: var usage }) Interlocked.Add(ref _tokens, usage.CompletionTokens);
-        }
+            await foreach (var inferenceEvent in inference.RunAsync(line.Request!, cancellationToken))
+            {
+                fold.Add(inferenceEvent);
+                if (inferenceEvent is InferenceEvent.Finished { Usage: var usage }) Interlocked.Add(ref _tokens, usage.CompletionTokens);
+            }
 
-        return api.Write(line, fold.Result());
+            return api.Write(line, fold.Result());
+        }
+        catch (Exception fault) when (fault is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        {
+            // The boundary of one line: the others are answered all the same.
+            broken(line, fault);
+            fold = new(line.Id);
+            fold.Add(new InferenceEvent.Failed(new InferenceError(InferenceErrorKind.Internal, fault.Message)));
+            return api.Write(line, fold.Result());
+        }
     }
 }

@@ -93,7 +93,8 @@ internal static class RunBatchCommand
         try
         {
             OfflineBatch batch =
-                new(input, journal, api, new DeadlineInference(loaded.Inference, TimeProvider.System), arguments.GetValue(BatchSize), limits);
+                new(input, journal, api, new DeadlineInference(loaded.Inference, TimeProvider.System), arguments.GetValue(BatchSize), limits,
+                    (line, fault) => Console.Error.WriteLine($"{input.Name}, {line.CustomId}: {fault}"));
             await RunAsync(batch, check.Lines, output, cancellation);
             return await WriteAsync(batch, output, cancellation);
         }

@@ -65,6 +65,23 @@ public sealed class InferBodyTests
     }
 
     [Theory]
+    [InlineData("""{"id":"a","id":"b","inputs":[X]}""", "'id'")]
+    [InlineData("""{"inputs":[X],"inputs":[X]}""", "'inputs'")]
+    [InlineData("""{"inputs":[X],"outputs":[],"outputs":[]}""", "'outputs'")]
+    [InlineData("""{"inputs":[X],"parameters":{"timeout":1,"timeout":2}}""", "'timeout'")]
+    [InlineData("""{"inputs":[{"name":"x","name":"y","datatype":"INT8","shape":[1],"data":[1]}]}""", "'inputs[0].name'")]
+    [InlineData("""{"inputs":[{"name":"x","datatype":"INT8","shape":[1],"data":[1],"da\u0074a":[2]}]}""", "'inputs[0].data'")]
+    [InlineData("""{"inputs":[{"name":"x","datatype":"INT8","shape":[1],"data":[1],"shape":[1]}]}""", "'inputs[0].shape'")]
+    [InlineData("""{"inputs":[X],"outputs":[{"name":"y","name":"z"}]}""", "'outputs[0].name'")]
+    [InlineData("""{"inputs":[X],"outputs":[{"name":"y","parameters":{"binary_data":true,"binary_data":false}}]}""", "'binary_data'")]
+    public void A_field_that_comes_twice_is_refused_by_name(string body, string field)
+    {
+        body = body.Replace("X", """{"name":"x","datatype":"INT8","shape":[1],"data":[1]}""", StringComparison.Ordinal);
+        Assert.Null(Read(Encoding.UTF8.GetBytes(body), null, out var fault));
+        Assert.Contains($"{field} twice", fault, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("INT8", "[1]", "[128]", "element 0 of INT8 must be a whole number from -128 to 127, not 128")]
     [InlineData("UINT8", "[2]", "[1,-1]", "element 1 of UINT8")]
     [InlineData("INT64", "[1]", "[9223372036854775808]", "element 0 of INT64")]

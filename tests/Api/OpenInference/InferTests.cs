@@ -53,6 +53,33 @@ public sealed class InferTests
         Assert.Equal("[]", outputs[1].GetProperty("data").GetRawText());
     }
 
+    /// <summary>It waits for a worker, as other requests for text do; what a worker has to be known for is to be tried again.</summary>
+    [Fact]
+    public async Task A_gateway_without_workers_takes_text_in_and_asks_for_patience_where_it_has_to_know_the_model()
+    {
+        // It ends with its worker.
+        var gateway = await TestServer.StartGatewayAsync();
+        using HttpRequestMessage raw = TestServer.Post($"/v2/models/{TestServer.Model}/infer", [1, 2, 3, 4]);
+        raw.Headers.Add("Inference-Header-Content-Length", "0");
+        foreach (var response in (HttpResponseMessage[])[await gateway.Client.SendAsync(raw),
+            await gateway.Client.GetAsync($"/v2/models/{TestServer.Model}"),
+            await gateway.PostAsync($"/v2/models/{TestServer.Model}/versions/1/infer", $$"""{"inputs":[{{Two}}]}""")])
+        {
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
+            Assert.NotNull(response.Headers.RetryAfter);
+        }
+
+        var asked = gateway.PostAsync($"/v2/models/{TestServer.Model}/infer",
+            """{"inputs":[{"name":"text_input","datatype":"BYTES","shape":[1],"data":["a"]}],"parameters":{"max_tokens":3}}""");
+        var inference = FakeInference.Of(new InferenceEvent.Admitted(1, FakeInference.Variant), new InferenceEvent.Delta(0, DeltaKind.Answer, "yes"),
+            new InferenceEvent.ChoiceFinished(0, FinishReason.Stop), new InferenceEvent.Finished(new Usage(1, 1, 0)));
+        await using var worker = await gateway.WithWorkerAsync(inference);
+        var answer = await asked;
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal("yes", (await TestServer.JsonAsync(answer)).GetProperty("outputs")[0].GetProperty("data")[0].GetString());
+        Assert.Equal(3, Assert.Single(inference.Requests).MaxTokens);
+    }
+
     [Fact]
     public async Task A_body_may_be_compressed_or_without_JSON_or_without_a_type()
     {

@@ -93,6 +93,10 @@ public sealed class InferenceRpcTests
         using var channel = Open(server);
         GRPCInferenceService.GRPCInferenceServiceClient client = new(channel);
         await RefusedAsync("at most 256 inputs", request => request.Inputs.Add(Enumerable.Range(0, 257).Select(i => Typed($"{i}", "INT8", [0]))));
+        await RefusedAsync("FP32 is sent in fp32_contents, but int_contents has elements",
+            request => request.Inputs.Add(Typed("x", "FP32", [1], new() { IntContents = { 1 } })));
+        await RefusedAsync("INT64 is sent in int64_contents, but int_contents has elements",
+            request => request.Inputs.Add(Typed("x", "INT64", [1], new() { Int64Contents = { 1 }, IntContents = { 1 } })));
         await RefusedAsync("must be one of", request => request.Inputs.Add(Typed("x", "fp32", [1])));
         await RefusedAsync("send raw_input_contents", request => request.Inputs.Add(Typed("x", "FP16", [1])));
         await RefusedAsync("takes 4 bytes, but 0 came", request => request.Inputs.Add(Typed("x", "FP32", [1])));

@@ -215,6 +215,36 @@ public sealed class EncoderInferenceTests
         Assert.Null((await RunAsync(inference, model, new Prompt.Tensors([ids, mask]))).Error);
     }
 
+    /// <summary>Many exports leave the width of a token's vector free.</summary>
+    [Theory]
+    [InlineData("""{"pooling_mode":"mean","word_embedding_dimension":4}""", "{}", 5, 4)]
+    [InlineData("""{"pooling_mode_max_tokens":true,"pooling_mode_cls_token":true,"word_embedding_dimension":4}""", "{}", 9, 8)]
+    [InlineData("""{"pooling_mode":"mean"}""", """{"hidden_size":4}""", 5, 4)]
+    // The run alone tells, or tells other than the files do.
+    [InlineData("""{"pooling_mode":"mean"}""", "{}", 5, 4)]
+    [InlineData("""{"pooling_mode":"mean"}""", """{"hidden_size":768}""", 500, 4)]
+    public async Task More_numbers_than_a_vector_has_are_refused_where_the_graph_leaves_them_free(string pooling, string config, int asked, int most)
+    {
+        using var folder = TensorFolder.Encoder(declared: "W").With("vocab.txt", Vocabulary).With("config.json", config);
+        SentenceFiles.Write(folder.Path, normalizes: true, 64, pooling);
+        await using var inference = Open(folder, out var model);
+        var refused = (await RunAsync(inference, model, new Prompt.Texts(TextTask.Embed, [new TextInput("a")]) { Dimensions = asked })).Error!;
+        Assert.Equal((InferenceErrorKind.InvalidRequest, "dimensions"), (refused.Kind, refused.Field));
+        Assert.Contains($"'dimensions' must be at most {most}", refused.Message, StringComparison.Ordinal);
+        var whole = await RunAsync(inference, model, new Prompt.Texts(TextTask.Embed, [new TextInput("a")]) { Dimensions = most });
+        Assert.Equal([1, most], Assert.Single(whole.Outputs!).Shape);
+    }
+
+    [Fact]
+    public async Task Other_scores_than_there_are_labels_are_told_and_not_answered()
+    {
+        using var folder = TensorFolder.Classifier(3, "L").With("vocab.txt", Vocabulary).With("config.json",
+            """{"architectures":["BertForSequenceClassification"],"id2label":{"0":"x","1":"y"}}""");
+        await using var inference = Open(folder, out var model);
+        var refused = (await RunAsync(inference, model, new Prompt.Texts(TextTask.Classify, [new TextInput("a")]))).Error!;
+        Assert.Contains("3 scores for the 2 labels", refused.Message, StringComparison.Ordinal);
+    }
+
     private static TensorFolder Encoder(string pooling, bool normalizes, int maxLength = 64)
     {
         var folder = TensorFolder.Encoder().With("vocab.txt", Vocabulary);

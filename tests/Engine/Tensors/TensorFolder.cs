@@ -51,13 +51,15 @@ internal sealed class TensorFolder : IDisposable
 
     /// <summary>An encoder whose token vectors are the rows of a table, number 10 · id + place: input_ids and attention_mask to last_hidden_state
     /// [N,T,width].</summary>
-    public static TensorFolder Encoder(int width = 4, string output = "last_hidden_state") => new TensorFolder()
-        .Input("input_ids", Long, "N", "T").Input("attention_mask", Long, "N", "T").Output(output, Float, "N", "T", width)
+    /// <param name="declared">What the graph says of the width; null for the width.</param>
+    public static TensorFolder Encoder(int width = 4, string output = "last_hidden_state", object? declared = null) => new TensorFolder()
+        .Input("input_ids", Long, "N", "T").Input("attention_mask", Long, "N", "T").Output(output, Float, "N", "T", declared ?? width)
         .Table(10, width).Node("Gather", "table", "input_ids", output).Save();
 
     /// <summary>A classifier whose scores are the means of its tokens' rows: input_ids and token_type_ids to logits [N,labels].</summary>
-    public static TensorFolder Classifier(int labels) => new TensorFolder()
-        .Input("input_ids", Long, "N", "T").Input("token_type_ids", Long, "N", "T").Output("logits", Float, "N", labels)
+    /// <param name="declared">What the graph says of their number; null for the number.</param>
+    public static TensorFolder Classifier(int labels, object? declared = null) => new TensorFolder()
+        .Input("input_ids", Long, "N", "T").Input("token_type_ids", Long, "N", "T").Output("logits", Float, "N", declared ?? labels)
         .Table(10, labels).Node("Gather", "table", "input_ids", "rows").Indices("axis", 1).Node("ReduceMean", "rows", "axis", "mean")
         .Node("Squeeze", "mean", "axis", "logits").Save();
 
@@ -141,6 +143,10 @@ internal sealed class TensorFolder : IDisposable
     public static TensorFolder Fragile(int steps) => new TensorFolder().Input("x", Float, "N", steps).Output("y", Float, "N", 1)
         .Constant("table", [4, 1], 0, 1, 2, 3).Indices("axis", 1).Indices("zero", 0).Node("Gather", "x", "zero", "first", ("axis", 1))
         .Node("Cast", "first", "index", ("to", Long)).Node("Squeeze", "index", "axis", "one").Node("Gather", "table", "one", "y").Save();
+
+    /// <summary>Each number so many times, [N,1] to [N,width]: much of little.</summary>
+    public static TensorFolder Expanded(int width) => new TensorFolder().Input("x", Float, "N", 1).Output("y", Float, "N", width)
+        .Indices("shape", 1, width).Node("Expand", "x", "shape", "y").Save();
 
     /// <summary>A file beside the graph.</summary>
     public TensorFolder With(string name, string content)

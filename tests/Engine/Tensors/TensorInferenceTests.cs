@@ -150,11 +150,52 @@ public sealed class TensorInferenceTests
         Assert.Null((await RunAsync(inference, model, TensorFolder.Floats("x", [1, 1], 1))).Error);
     }
 
-    private static LocalInference Open(TensorFolder folder, out LoadedVariant model)
+    [Fact]
+    public async Task Images_for_a_folder_that_cannot_be_followed_are_refused_with_the_field()
+    {
+        using var folder = TensorFolder.Picture().With("preprocessor_config.json", """{"size":4,"do_pad":true}""");
+        await using var inference = Open(folder, out var model);
+        var (_, error) = await RunAsync(inference, model, new Tensor("pixel_values", TensorType.Bytes, [1], new byte[] { 1, 0, 0, 0, 65 }));
+        Assert.Equal((InferenceErrorKind.InvalidRequest, "inputs.pixel_values"), (error!.Kind, error.Field));
+        Assert.Contains("do_pad", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Outputs_beyond_the_limit_are_refused_by_name_and_the_model_goes_on()
+    {
+        const int Width = 4 << 20;
+        using var folder = TensorFolder.Expanded(Width);
+        await using var inference = Open(folder, out var model, warmsUp: false);
+        // 16 MiB a row.
+        var (outputs, error) = await RunAsync(inference, model, TensorFolder.Floats("x", [2, 1], 1, 2));
+        Assert.Null(error);
+        Assert.Equal(2L * Width * sizeof(float), Assert.Single(outputs).Data.Length);
+        (outputs, error) = await RunAsync(inference, model, TensorFolder.Floats("x", [9, 1], new float[9]));
+        Assert.Empty(outputs);
+        Assert.Equal((InferenceErrorKind.InvalidRequest, "inputs"), (error!.Kind, error.Field));
+        Assert.Contains("128 MiB", error.Message, StringComparison.Ordinal);
+        (outputs, _) = await RunAsync(inference, model, TensorFolder.Floats("x", [1, 1], 3));
+        Assert.Equal(3, TensorFolder.Floats(Assert.Single(outputs))[^1]);
+    }
+
+    [Fact]
+    public async Task Without_a_warm_up_the_first_request_finds_out_how_rows_are_run()
+    {
+        using var folder = TensorFolder.Product();
+        await using var warm = Open(folder, out var warmed);
+        await using var cold = Open(folder, out var model, warmsUp: false);
+        Assert.Contains("first request", model.Signature!.NotBatched, StringComparison.Ordinal);
+        var input = TensorFolder.Floats("x", [1, 64], [.. Enumerable.Range(0, 64).Select(i => 1f / (i + 3))]);
+        Assert.Equal(Assert.Single((await RunAsync(warm, warmed, input)).Outputs).Data.ToArray(),
+            Assert.Single((await RunAsync(cold, model, input)).Outputs).Data.ToArray());
+        Assert.True(model.Signature!.IsBatched);
+    }
+
+    private static LocalInference Open(TensorFolder folder, out LoadedVariant model, bool warmsUp = true)
     {
         var opened = folder.Open();
         RuntimeOptions runtime = new() { Threads = 2 };
-        model = LoadedVariant.OpenAlone(opened, opened.Manifest.Variants[0], runtime, new EngineOptions(), TimeProvider.System);
+        model = LoadedVariant.OpenAlone(opened, opened.Manifest.Variants[0], runtime, new EngineOptions { WarmsUp = warmsUp }, TimeProvider.System);
         return new LocalInference([model]);
     }
 

@@ -1,3 +1,4 @@
+using Microsoft.ML.OnnxRuntime;
 using R1Serverless.Abstractions;
 using R1Serverless.Abstractions.Tensors;
 using R1Serverless.Engine.Devices;
@@ -56,6 +57,46 @@ public sealed class NumberFitTests : IDisposable
         Assert.Equal([], Directory.EnumerateDirectories(_folder.Root, ".r1-new-*"));
     }
 
+    [Fact]
+    public async Task The_folder_of_the_folder_need_not_be_there()
+    {
+        var (values, classes) = Clouds.Draw(2, 6, 3, 10, 10);
+        var target = Path.Combine(_folder.Root, "fresh", "data", "models", "fitted");
+        await ModelFitter.FitAsync(FitFolder.Samples(values, classes, 3), null, target, "fitted", TimeProvider.System, new FitOptions(),
+            cancellation: TestContext.Current.CancellationToken);
+        Assert.Equal("fitted", ModelFolder.Open(target).Name);
+    }
+
+    [Fact]
+    public async Task A_number_that_is_not_finite_gets_no_label_and_one_that_is_missing_does()
+    {
+        var (values, classes) = Clouds.Draw(2, 6, 3, 10, 10);
+        await _folder.FitAsync(FitFolder.Samples(values, classes, 3));
+        using var session = new InferenceSession(_folder.Graph);
+        float[] rows = [float.PositiveInfinity, 0, 0, 0, float.NegativeInfinity, 0, 0, float.NaN, 0, 0, 0, 0];
+        using var input = OrtValue.CreateTensorValueFromMemory(rows, [4, 3]);
+        using RunOptions options = new();
+        using var results = session.Run(options, ["values"], [input], ["probabilities", "label"]);
+        var probabilities = results[0].GetTensorDataAsSpan<float>();
+        Assert.Equal([true, true, false, false], new[] { 0, 1, 2, 3 }.Select(row => float.IsNaN(results[0].GetTensorDataAsSpan<float>()[row * 2])));
+        var labels = results[1].GetStringTensorAsArray();
+        Assert.Equal(["", ""], labels[..2]);
+        Assert.All(labels[2..], label => Assert.StartsWith("class ", label, StringComparison.Ordinal));
+        Assert.Equal(probabilities[6] > probabilities[7] ? "class 0" : "class 1", labels[3]);
+    }
+
+    [Fact]
+    public async Task Windows_are_served_as_series_at_once()
+    {
+        var (values, classes) = Clouds.Draw(3, 6, 4, 12, 8);
+        await _folder.FitAsync(FitFolder.Samples(values, classes, 2, 2));
+        var series = ModelFolder.Open(_folder.Target).Series!;
+        Assert.Equal(("values", 2, 2), (series.Input, series.Window!.Steps, series.EventSize));
+        // The rarer label's probability is the score.
+        Assert.Equal(("probabilities", 1, null), (series.Score!.Output, series.Score.Index, series.Score.Threshold));
+        Assert.Equal(["class 0", "class 1"], series.Score.Labels);
+    }
+
     /// <summary>Also of a lone row: it need not be run twice.</summary>
     [Theory]
     [InlineData(false)]
@@ -76,7 +117,7 @@ public sealed class NumberFitTests : IDisposable
 
         var model = ModelFolder.Open(_folder.Target);
         await using var loaded = LoadedVariant.OpenAlone(model, model.Manifest.Variants[0], new RuntimeOptions { Threads = 1 },
-            new EngineOptions { WarmsUp = false }, TimeProvider.System);
+            new EngineOptions(), TimeProvider.System);
         Assert.True(loaded.Signature!.IsBatched, loaded.Signature.NotBatched);
     }
 

@@ -33,6 +33,15 @@ public sealed class DeliveryRulesTests
         Assert.Equal(final,
             DeliveryRules.Final(new InferenceError(kind, "x"), delivery, new QueueWorkerOptions { MaxAttempts = 3, MaxDeliveries = 5 })?.Kind);
 
+    [Fact]
+    public void What_every_delivery_would_meet_again()
+    {
+        Assert.All((Exception[])[new ArgumentOutOfRangeException(), new InvalidOperationException(), new NullReferenceException(),
+            new IndexOutOfRangeException(), new OverflowException()], fault => Assert.True(DeliveryRules.IsOwn(fault), fault.GetType().Name));
+        Assert.All((Exception[])[new IOException(), new OutOfMemoryException(), new TimeoutException(), new ObjectDisposedException("engine"),
+            new OperationCanceledException()], fault => Assert.False(DeliveryRules.IsOwn(fault), fault.GetType().Name));
+    }
+
     [Theory]
     [InlineData(1, 0.5, 1)]
     [InlineData(2, 1, 2)]

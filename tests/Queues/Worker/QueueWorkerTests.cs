@@ -164,10 +164,23 @@ public sealed class QueueWorkerTests
     });
 
     [Fact]
+    public void An_answer_that_meets_a_fault_of_ours_fails_once_and_is_not_put_aside() => Run(async (world, drain) =>
+    {
+        var engine = drain.Engine();
+        engine.Word = (_, _) => throw new ArgumentOutOfRangeException(nameof(engine));
+        drain.Broker.Enqueue([DrainWorld.Request("a", 2)]);
+        drain.Work(engine);
+        var result = (await drain.ResultsAsync("a")).Single();
+        Assert.Equal((RequestOutcome.Failed, InferenceErrorKind.Internal), (result.Outcome, result.Error!.Kind));
+        Assert.Single(engine.Started);
+        Assert.Empty(drain.Broker.DeadLetters);
+    });
+
+    [Fact]
     public void An_engine_that_throws_is_a_failure_that_may_pass() => Run(async (world, drain) =>
     {
         var engine = drain.Engine();
-        engine.Word = (_, i) => engine.Started.Count == 1 ? throw new InvalidOperationException("broken") : $"w{i} ";
+        engine.Word = (_, i) => engine.Started.Count == 1 ? throw new IOException("broken") : $"w{i} ";
         drain.Broker.Enqueue([DrainWorld.Request("a", 2)]);
         drain.Work(engine);
         Assert.Equal(RequestOutcome.Finished, (await drain.ResultsAsync("a")).Single().Outcome);

@@ -24,6 +24,8 @@ internal sealed class CsvReader(TextReader reader)
         _cells.Clear();
         if (reader.ReadLine() is not { } line) return false;
         Line = ++_read;
+        // Before the first row that has anything.
+        if (_separator is null && string.IsNullOrWhiteSpace(line)) return Read();
         _separator ??= line.Contains('\t') ? '\t' : line.Contains(';') && !line.Contains(',') ? ';' : ',';
         for (var at = 0; at <= line.Length;) at = line.Length > at && line[at] == Quote ? Quoted(ref line, at + 1) : Plain(line, at);
         return true;

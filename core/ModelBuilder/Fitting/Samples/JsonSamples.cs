@@ -1,4 +1,5 @@
 using System.Text.Json;
+using R1Serverless.Models;
 
 namespace R1Serverless.ModelBuilder.Fitting.Samples;
 
@@ -48,14 +49,15 @@ internal sealed class JsonSamples(SampleFields fields, string folder)
     {
         try
         {
-            var document = JsonDocument.Parse(content);
-            if (document.RootElement.ValueKind == JsonValueKind.Object) return document;
-            document.Dispose();
-            throw new InvalidDataException($"line {line}: a JSON object is expected.");
+            return JsonText.ParseLine(content);
         }
         catch (JsonException fault)
         {
             throw new InvalidDataException($"line {line} is not valid JSON: {fault.Message}", fault);
+        }
+        catch (InvalidDataException fault)
+        {
+            throw new InvalidDataException($"line {line}{fault.Message}", fault);
         }
     }
 

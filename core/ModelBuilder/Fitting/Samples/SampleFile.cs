@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Text;
+using R1Serverless.Storage.Files;
 
 namespace R1Serverless.ModelBuilder.Fitting.Samples;
 
@@ -21,11 +23,15 @@ public static class SampleFile
         {
             throw new InvalidDataException($"{path}: {fault.Message}", fault);
         }
+        catch (DecoderFallbackException fault)
+        {
+            throw new InvalidDataException($"{path}: {TextFile.Refusal(path)}", fault);
+        }
     }
 
     private static SampleSet ReadFile(string path, SampleFields fields, CancellationToken cancellation)
     {
-        using StreamReader reader = new(path);
+        using var reader = TextFile.Open(path);
         var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         return IsJson(path) ? new JsonSamples(fields, folder).Read(reader, cancellation)
             : new TableSamples(fields, folder).Read(reader, cancellation);

@@ -11,6 +11,8 @@ internal sealed class TableSamples(SampleFields fields, string folder)
         string[] header = [.. rows.Cells.Select(cell => cell.Trim())];
         if (header.GroupBy(name => name, StringComparer.Ordinal).FirstOrDefault(same => same.Count() > 1) is { } twice)
             throw new InvalidDataException($"line 1: two columns are named '{twice.Key}'.");
+        if (fields.Columns.GroupBy(name => name, StringComparer.Ordinal).FirstOrDefault(same => same.Count() > 1) is { } named)
+            throw new InvalidDataException($"--columns names '{named.Key}' twice.");
         var label = Find(header, fields.Label, "name the column of the labels with --label");
         var taken = Taken(header);
         var (texts, pictures, numbers) = (new TextCollection(), new PictureCollection(folder, isOfFolders: false), new NumberCollection());

@@ -114,9 +114,62 @@ public sealed class SampleFileTests : IDisposable
             () => Read(new SampleFields { Kind = SampleKind.Numbers, Columns = [column] }, "a,b,label", "1,2,x")).Message;
     }
 
+    [Theory]
+    [InlineData("""{"text":"a\ud800","label":"x"}""", "line 2 has a \\u escape that is half of a surrogate pair")]
+    [InlineData("""{"text":"a","label":"\udc00"}""", "line 2 has a \\u escape that is half of a surrogate pair")]
+    [InlineData("""{"text":"a","te\ud800xt":"b","label":"x"}""", "line 2 has a \\u escape that is half of a surrogate pair")]
+    [InlineData("""{"text":"a","label":"x","label":"y"}""", "line 2 has 'label' twice")]
+    [InlineData("""{"text":"a","label":"x","te\u0078t":"y"}""", "line 2 has 'text' twice")]
+    public void What_is_no_text_or_comes_twice_is_refused_by_its_line(string line, string words) =>
+        Assert.Contains(words, Assert.Throws<InvalidDataException>(() => Read(texts: true, """{"text":"first","label":"x"}""", line)).Message,
+            StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("{\"text\":\"a\",\"label\":\"x\"}\n{\"text\":\"b\u00fc\",\"label\":\"x\"}\n", 2)]
+    [InlineData("text,label\na,x\n\nb\u00fc,y\n", 4)]
+    [InlineData("text,label\na,x\nb,\u00c3", 3)]
+    public void Another_encoding_is_refused_by_its_line(string content, int line)
+    {
+        File.WriteAllBytes(_path, System.Text.Encoding.Latin1.GetBytes(content));
+        var fault = Assert.Throws<InvalidDataException>(Again);
+        Assert.Contains($"line {line} is not valid UTF-8", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void UTF_16_is_read_where_its_mark_says_so_and_refused_where_it_is_broken()
+    {
+        foreach (var encoding in (System.Text.Encoding[])[System.Text.Encoding.Unicode, System.Text.Encoding.BigEndianUnicode])
+        {
+            File.WriteAllText(_path, "text,label\nä,x\nb,x\nc,y\nd,y\n", encoding);
+            Assert.Equal(["ä", "b", "c", "d"], Assert.IsType<TextSamples>(Again()).Texts);
+            File.AppendAllText(_path, "\0", System.Text.Encoding.ASCII);
+            Assert.Contains("line 6 is not valid UTF-16", Assert.Throws<InvalidDataException>(Again).Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Copies_of_one_text_are_told_to_count_once()
+    {
+        string[] lines = [.. Enumerable.Range(0, 60).Select(i => $$"""{"text":"{{(i % 2 == 0 ? "one" : "two")}}","label":"{{i % 2}}"}""")];
+        Assert.Contains("line 1: all samples of the label '0' are the same text, and copies count once",
+            Assert.Throws<InvalidDataException>(() => Read(texts: true, lines)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_column_is_named_once_and_a_table_may_begin_with_blank_lines()
+    {
+        string[] table = ["", "  ", "a;label", "1;x", "2;x", "3;y", "4;y"];
+        Assert.Equal([4, 5, 6, 7], Read(new SampleFields { Kind = SampleKind.Numbers }, table).Lines);
+        Assert.Contains("--columns names 'a' twice", Assert.Throws<InvalidDataException>(
+            () => Read(new SampleFields { Kind = SampleKind.Numbers, Columns = ["a", "a"] }, table)).Message, StringComparison.Ordinal);
+    }
+
     public void Dispose() => File.Delete(_path);
 
     private static string Labelled(string label) => $$"""{"values":[1],"label":{{label}}}""";
+
+    /// <summary>Texts of the file as it is.</summary>
+    private SampleSet Again() => SampleFile.Read(_path, new SampleFields { Kind = SampleKind.Texts }, CancellationToken.None);
 
     private SampleSet Read(bool texts, params string[] lines) =>
         Read(new SampleFields { Kind = texts ? SampleKind.Texts : SampleKind.Numbers }, lines);
