@@ -11,9 +11,6 @@ internal sealed class TensorSession(OrtSession session, IReadOnlyList<string> ou
     /// <summary>What a graph refuses is told to its client: the log would say it once more for each request.</summary>
     private readonly RunOptions _options = new() { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
 
-    private RunOptions? _shrinking;
-    private int _isSwollen;
-
     /// <summary>Of one request's outputs together: see <see cref="TensorRunLimits"/>.</summary>
     public long MaxOutputBytes { get; set; } = long.MaxValue;
 
@@ -35,7 +32,7 @@ internal sealed class TensorSession(OrtSession session, IReadOnlyList<string> ou
         try
         {
             for (var i = 0; i < names.Length; i++) values.Add(TensorValues.Join([.. requests.Select(inputs => inputs[i])], repeats));
-            using var results = session.Session.Run(Options(), names, values, outputs);
+            using var results = session.Session.Run(_options, names, values, outputs);
             return Parts(results, requests.Count, rows);
         }
         finally
@@ -48,22 +45,6 @@ internal sealed class TensorSession(OrtSession session, IReadOnlyList<string> ou
     {
         if (ownsSession) session.Dispose();
         _options.Dispose();
-        _shrinking?.Dispose();
-    }
-
-    /// <summary>ONNX Runtime keeps the memory of its largest run for the next ones: after one that was beyond all measure, the next gives back what
-    /// it has no use for.</summary>
-    private RunOptions Options()
-    {
-        if (Interlocked.Exchange(ref _isSwollen, 0) == 0) return _options;
-        if (_shrinking is null)
-        {
-            RunOptions shrinking = new() { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
-            shrinking.AddRunConfigEntry("memory.enable_memory_arena_shrinkage", "cpu:0");
-            if (Interlocked.CompareExchange(ref _shrinking, shrinking, null) is not null) shrinking.Dispose();
-        }
-
-        return _shrinking;
     }
 
     /// <summary>Before they are copied.</summary>
@@ -76,9 +57,7 @@ internal sealed class TensorSession(OrtSession session, IReadOnlyList<string> ou
             bytes += TensorValues.Bytes(value, kind) * (rows is { } own && kind.Shape[0] > 0 ? (double)own / kind.Shape[0] : 1);
         }
 
-        if (bytes <= MaxOutputBytes) return;
-        Volatile.Write(ref _isSwollen, 1);
-        throw new OutputLimitException(MaxOutputBytes);
+        if (bytes > MaxOutputBytes) throw new OutputLimitException(MaxOutputBytes);
     }
 
     private IReadOnlyList<Tensor>[] Parts(IReadOnlyList<OrtValue> results, int requests, IReadOnlyList<int>? rows)
