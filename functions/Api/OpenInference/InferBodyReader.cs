@@ -94,7 +94,7 @@ internal sealed partial class InferBodyReader
         // Throws where something follows.
         json.Read();
         // Empty for a graph that takes nothing.
-        if (!hasInputs) _fault = "'inputs' must be an array of tensors.";
+        if (!seen.Contains("inputs")) _fault = "'inputs' must be an array of tensors.";
         else if (_binary.Length > 0)
             _fault = $"The body has {_binary.Length} bytes more of binary data than the inputs' 'binary_data_size' say.";
     }

@@ -59,7 +59,7 @@ public sealed class InferTests
     {
         // It ends with its worker.
         var gateway = await TestServer.StartGatewayAsync();
-        using HttpRequestMessage raw = TestServer.Post($"/v2/models/{TestServer.Model}/infer", [1, 2, 3, 4]);
+        using var raw = TestServer.Post($"/v2/models/{TestServer.Model}/infer", [1, 2, 3, 4]);
         raw.Headers.Add("Inference-Header-Content-Length", "0");
         foreach (var response in (HttpResponseMessage[])[await gateway.Client.SendAsync(raw),
             await gateway.Client.GetAsync($"/v2/models/{TestServer.Model}"),

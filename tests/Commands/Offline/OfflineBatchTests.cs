@@ -27,7 +27,7 @@ public sealed class OfflineBatchTests : IDisposable
         await batch.RunAsync(prompts.Length, TestContext.Current.CancellationToken);
         using MemoryStream answers = new(), errors = new();
         Assert.Equal((2, 1), await batch.WriteAsync(answers, errors, TestContext.Current.CancellationToken));
-        Assert.Equal(["broken: IndexOutOfRangeException"], broken);
+        Assert.Equal(["broken: ArgumentException"], broken);
         var error = JsonDocument.Parse(errors.ToArray()).RootElement;
         Assert.Equal("broken", error.GetProperty("custom_id").GetString());
         Assert.Equal(500, error.GetProperty("response").GetProperty("status_code").GetInt32());
@@ -43,7 +43,7 @@ public sealed class OfflineBatchTests : IDisposable
         {
             yield return new InferenceEvent.Admitted(1, new VariantChoice(Precision.Fp32, "the only one"));
             await Task.Yield();
-            if (request.Prompt is Prompt.Text { Value: "broken" }) throw new IndexOutOfRangeException();
+            if (request.Prompt is Prompt.Text { Value: "broken" }) throw new ArgumentException(null, nameof(request));
             yield return new InferenceEvent.Delta(0, DeltaKind.Answer, "yes");
             yield return new InferenceEvent.ChoiceFinished(0, FinishReason.Stop);
             yield return new InferenceEvent.Finished(new Usage(1, 1, 0));

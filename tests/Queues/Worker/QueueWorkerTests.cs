@@ -167,7 +167,7 @@ public sealed class QueueWorkerTests
     public void An_answer_that_meets_a_fault_of_ours_fails_once_and_is_not_put_aside() => Run(async (world, drain) =>
     {
         var engine = drain.Engine();
-        engine.Word = (_, _) => throw new ArgumentOutOfRangeException(nameof(engine));
+        engine.Word = (_, _) => throw new FormatException("broken");
         drain.Broker.Enqueue([DrainWorld.Request("a", 2)]);
         drain.Work(engine);
         var result = (await drain.ResultsAsync("a")).Single();
