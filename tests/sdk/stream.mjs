@@ -17,6 +17,8 @@ const text = (id, prompt, stream, more = {}) => ({
 const numbers = (id, values) => ({
   model_name: tensors, id, inputs: [{ name: "x", datatype: "FP32", shape: [1, values.length], contents: { fp32_contents: values } }],
 });
+// So long that it does not all come at once.
+const many = { max_tokens: { int64_param: 200 }, ignore_eos: { bool_param: true } };
 const element = (raw) => raw.subarray(4).toString();
 
 const all = (requests) => new Promise((resolve, reject) => {
@@ -31,7 +33,7 @@ const all = (requests) => new Promise((resolve, reject) => {
 });
 
 const seen = await all([
-  text("pieces", "6 * 7 =", true), text("whole", "6 * 7 =", false), numbers("tensor", [1, 2, 3]), text("refused", "a", true, { speed: { int64_param: 1 } }),
+  text("pieces", "6 * 7 =", true, many), text("whole", "6 * 7 =", false, many), numbers("tensor", [1, 2, 3]), text("refused", "a", true, { speed: { int64_param: 1 } }),
   { model_name: "nobody", id: "unknown", inputs: numbers("", [1]).inputs }, text("after", "1 + 1 =", true),
 ]);
 const cancelled = client.ModelStreamInfer();
