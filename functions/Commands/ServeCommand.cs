@@ -105,7 +105,11 @@ internal static class ServeCommand
         DefaultValueFactory = _ => RoleName.Of(ServeRole.All),
     };
 
-    static ServeCommand() => Role.AcceptOnlyFromAmong([.. RoleName.All]);
+    static ServeCommand()
+    {
+        Role.AcceptOnlyFromAmong([.. RoleName.All]);
+        Sharing.AcceptOnlyFromAmong("key", "all", "off");
+    }
 
     /// <param name="load">Loads the models, beside the web server's start.</param>
     /// <param name="worker">Where the Azure Functions host started this process.</param>

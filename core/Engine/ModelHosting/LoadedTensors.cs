@@ -19,9 +19,9 @@ internal sealed class LoadedTensors : LoadedVariant
     private static readonly TensorRunLimits Limits = new();
 
     private readonly TensorGraph _graph;
-    private readonly Lazy<TensorBatching> _batching;
+    private readonly TensorBatching _batching;
 
-    private LoadedTensors(ModelFolder folder, ModelVariant variant, EncoderText? text, TensorGraph graph, Lazy<TensorBatching> batching,
+    private LoadedTensors(ModelFolder folder, ModelVariant variant, EncoderText? text, TensorGraph graph, TensorBatching batching,
         LaneLayout layout, EngineOptions options, TimeProvider time)
         : base(folder, variant, layout.Provider)
     {
@@ -38,9 +38,7 @@ internal sealed class LoadedTensors : LoadedVariant
     public override string? TextRefusal => Text?.Refusal ?? Folder.EncoderRefusal;
 
     public override TensorSignature? Signature => ImageSettings.Mark(
-        _graph.Signature with { IsBatched = NotBatched is null, NotBatched = NotBatched }, Folder.Images);
-
-    private string? NotBatched => _batching.IsValueCreated ? _batching.Value.Reason : "whether rows may share a run is tried at the first request";
+        _graph.Signature with { IsBatched = _batching.Reason is null, NotBatched = _batching.Reason }, Folder.Images);
 
     /// <summary>Loads and warms a variant. Blocks for as long as that takes.</summary>
     /// <exception cref="ModelLoadException">The graph can't be loaded.</exception>
@@ -54,11 +52,9 @@ internal sealed class LoadedTensors : LoadedVariant
         var loaded = time.GetTimestamp();
         try
         {
-            var session = layout.Session;
-            // Without a warm-up the first request waits for it.
-            var batching = options.WarmsUp ? new Lazy<TensorBatching>(BatchProbe.Run(graph, session, time))
-                : new Lazy<TensorBatching>(() => BatchProbe.Run(graph, session, time));
-            if (options.WarmsUp && batching.Value.Reason is null) layout = layout.Measured(graph, batching.Value, time);
+            // Whatever else is left out: which requests may share a run must be known before the first.
+            var batching = BatchProbe.Run(graph, layout.Session, time);
+            if (options.WarmsUp && batching.Reason is null) layout = layout.Measured(graph, batching, time);
             if (options.WarmsUp && folder.Images is { } images) ImageReading.Warm(images, TensorGraph.TypeOf(graph.Inputs[0]));
             var warmed = time.GetTimestamp();
             return new OpenedVariant(
@@ -86,7 +82,7 @@ internal sealed class LoadedTensors : LoadedVariant
         : prompt.Inputs is [{ Type: TensorType.Bytes } texts] && Folder.ImageRefusal is { } refusal
             && _graph.Inputs.Any(input => input.Name == texts.Name && TensorGraph.TypeOf(input) != TensorType.Bytes)
         ? TensorChecks.RefuseImages(Folder.Name, texts, refusal, out inputs)
-        : TensorChecks.TryOrder(_graph, _batching.Value.Reason is null, prompt, out inputs);
+        : TensorChecks.TryOrder(_graph, _batching.Reason is null, prompt, out inputs);
 
     /// <summary>Runs the inputs of a request; the outputs are in the graph's order.</summary>
     /// <param name="inputs">What <see cref="TryRead"/> gave.</param>

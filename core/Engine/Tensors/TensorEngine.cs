@@ -14,7 +14,7 @@ internal sealed class TensorEngine : IAsyncDisposable
 {
     private readonly Lock _gate = new();
     private readonly TensorSession _session;
-    private readonly Lazy<TensorBatching> _batching;
+    private readonly TensorBatching _batching;
     private readonly TensorQueue<Pending> _queue;
     private readonly SemaphoreSlim _wake = new(0);
     private readonly TaskCompletionSource[] _ended;
@@ -25,8 +25,7 @@ internal sealed class TensorEngine : IAsyncDisposable
     private bool _stopping;
 
     /// <summary>Takes ownership of the session.</summary>
-    /// <param name="batching">Asked for at the first request.</param>
-    public TensorEngine(TensorSession session, Lazy<TensorBatching> batching, TensorRunLimits limits, int lanes, int maxWaiting, string model,
+    public TensorEngine(TensorSession session, TensorBatching batching, TensorRunLimits limits, int lanes, int maxWaiting, string model,
         TimeProvider time)
     {
         (_session, _batching, _maxWaiting, _time) = (session, batching, maxWaiting, time);
@@ -64,7 +63,7 @@ internal sealed class TensorEngine : IAsyncDisposable
     {
         cancellationToken.ThrowIfCancellationRequested();
         var pending = new Pending(inputs);
-        var rows = _batching.Value.RowsOf(inputs);
+        var rows = _batching.RowsOf(inputs);
         WaitingTensors<Pending> waiting;
         lock (_gate)
         {
@@ -159,7 +158,7 @@ internal sealed class TensorEngine : IAsyncDisposable
             var isBatched = !run[0].IsAlone;
             var parts = _session.Run(
                 [.. run.Select(one => one.Request.Inputs)], isBatched ? [.. run.Select(one => one.Rows)] : null,
-                isBatched ? _batching.Value.MinRowsOf(run[0].Request.Inputs) : 1);
+                isBatched ? _batching.MinRowsOf(run[0].Request.Inputs) : 1);
             var ran = _time.GetElapsedTime(began);
             for (var i = 0; i < run.Count; i++) run[i].Request.Done.TrySetResult(new TensorRun(parts[i], null, ran));
             return null;

@@ -30,8 +30,11 @@ internal static class HeadGraph
         var probabilities = extension.Node("Softmax", "head/probabilities", [scores], ("axis", 1));
         var best = extension.Node("ArgMax", "head/best", [scores], ("axis", 1), ("keepdims", 0));
         // A number that is not finite leaves no probability, and the first label would be taken for the best.
-        var unknown = extension.Node("IsNaN", "head/unknown", [extension.Sum("head/total", probabilities, 1)]);
-        var chosen = extension.Node("Where", "head/chosen", [unknown, extension.Index("head/none", count), best]);
+        // By operators that an encoder of an old operator set has too (IsNaN and Where came with 9).
+        var isKnown = extension.Node("Greater", "head/isKnown", [extension.Sum("head/total", probabilities, 1), extension.Number("head/zero", 0)]);
+        var unknown = extension.Node("Cast", "head/unknown", [extension.Node("Not", "head/isUnknown", [isKnown])], ("to", (int)DataType.Int64));
+        var rest = extension.Node("Sub", "head/rest", [extension.Index("head/none", count), best]);
+        var chosen = extension.Node("Add", "head/chosen", [best, extension.Node("Mul", "head/step", [unknown, rest])]);
         var label = extension.Node("Gather", "head/label", [extension.Texts("head/labels", [.. labels, ""]), chosen], ("axis", 0));
         extension.Finish((scores, Scores, DataType.Float, [count]), (probabilities, Probabilities, DataType.Float, [count]),
             (label, Label, DataType.String, []));

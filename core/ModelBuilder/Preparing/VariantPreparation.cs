@@ -67,6 +67,8 @@ public static class VariantPreparation
         string packed = Path.Combine(work, "packed.onnx"), data = Path.Combine(work, "packed.bin");
         OrtSession.Save(folder.GraphPath(variant), packed, Path.GetFileName(data), isOptimised: false, options);
         cancellation.ThrowIfCancellationRequested();
+        // ONNX Runtime writes none where all constants are small.
+        if (!File.Exists(data)) File.Create(data).Dispose();
         var source = PackedGraph.Read(packed, data);
         var hasPlaceholders = TryWriteWithPlaceholders(source, done, work, options, cancellation)
             && IsSame(expected, done, source.Hole, folder, variant, options);

@@ -165,7 +165,7 @@ public sealed class TensorInferenceTests
     {
         const int Width = 4 << 20;
         using var folder = TensorFolder.Expanded(Width);
-        await using var inference = Open(folder, out var model, warmsUp: false);
+        await using var inference = Open(folder, out var model);
         // 16 MiB a row.
         var (outputs, error) = await RunAsync(inference, model, TensorFolder.Floats("x", [2, 1], 1, 2));
         Assert.Null(error);
@@ -178,24 +178,11 @@ public sealed class TensorInferenceTests
         Assert.Equal(3, TensorFolder.Floats(Assert.Single(outputs))[^1]);
     }
 
-    [Fact]
-    public async Task Without_a_warm_up_the_first_request_finds_out_how_rows_are_run()
-    {
-        using var folder = TensorFolder.Product();
-        await using var warm = Open(folder, out var warmed);
-        await using var cold = Open(folder, out var model, warmsUp: false);
-        Assert.Contains("first request", model.Signature!.NotBatched, StringComparison.Ordinal);
-        var input = TensorFolder.Floats("x", [1, 64], [.. Enumerable.Range(0, 64).Select(i => 1f / (i + 3))]);
-        Assert.Equal(Assert.Single((await RunAsync(warm, warmed, input)).Outputs).Data.ToArray(),
-            Assert.Single((await RunAsync(cold, model, input)).Outputs).Data.ToArray());
-        Assert.True(model.Signature!.IsBatched);
-    }
-
-    private static LocalInference Open(TensorFolder folder, out LoadedVariant model, bool warmsUp = true)
+    private static LocalInference Open(TensorFolder folder, out LoadedVariant model)
     {
         var opened = folder.Open();
         RuntimeOptions runtime = new() { Threads = 2 };
-        model = LoadedVariant.OpenAlone(opened, opened.Manifest.Variants[0], runtime, new EngineOptions { WarmsUp = warmsUp }, TimeProvider.System);
+        model = LoadedVariant.OpenAlone(opened, opened.Manifest.Variants[0], runtime, new EngineOptions(), TimeProvider.System);
         return new LocalInference([model]);
     }
 

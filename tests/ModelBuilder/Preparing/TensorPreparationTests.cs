@@ -31,6 +31,17 @@ public sealed class TensorPreparationTests
     }
 
     [Fact]
+    public async Task A_graph_without_large_weights_can_be_prepared()
+    {
+        using var folder = TensorFolder.Recurrent(2);
+        var model = ModelFolder.Open(folder.Path);
+        VariantPreparation.Prepare(model, model.Manifest.Variants[0], Options, Cancellation);
+        var opened = LoadedVariant.OpenAlone(model, model.Manifest.Variants[0], Options, new EngineOptions(), TimeProvider.System);
+        await using LocalInference inference = new([opened]);
+        Assert.True(opened.IsPrepared, opened.PreparedRefusal);
+    }
+
+    [Fact]
     public async Task What_answers_otherwise_is_not_used_and_the_reason_is_told()
     {
         using var folder = TensorFolder.Product(outputs: 8_000);
