@@ -49,7 +49,7 @@ internal sealed class KvBlocks(GraphSignature graph, KvMemory memory) : IDisposa
         var buffers = new nint[graph.KvInputs.Count];
         try
         {
-            for (var i = 0; i < buffers.Length; i++) buffers[i] = memory.AllocateDense(BlockBytes * SegmentBlocks);
+            for (var i = 0; i < buffers.Length; i++) buffers[i] = memory.Allocate(BlockBytes * SegmentBlocks);
             return buffers;
         }
         catch

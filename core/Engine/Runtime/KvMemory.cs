@@ -13,9 +13,6 @@ internal abstract class KvMemory : IDisposable
     /// <exception cref="DeviceMemoryException">There is not that much; host memory throws <see cref="OutOfMemoryException"/>.</exception>
     public abstract nint Allocate(long bytes);
 
-    /// <summary>The same for what will be used from its beginning to its end.</summary>
-    public virtual nint AllocateDense(long bytes) => Allocate(bytes);
-
     /// <summary>Gives an allocation back; nothing for 0.</summary>
     public abstract void Free(nint allocation);
 
@@ -54,22 +51,11 @@ internal readonly record struct Pieces(nint Start, long Stride)
 /// <summary>Reserved from the operating system, which commits a page when it is first written.</summary>
 internal sealed unsafe partial class HostKvMemory : KvMemory
 {
-    private const int Alignment = 64, DontNeed = 4, HugePages = 14, HugePage = 2 << 20;
+    private const int Alignment = 64, DontNeed = 4;
 
     public override OrtMemoryInfo Info => OrtMemoryInfo.DefaultInstance;
 
     public override nint Allocate(long bytes) => (nint)NativeMemory.AlignedAlloc((nuint)bytes, Alignment);
-
-    /// <summary>In huge pages where Linux has them: to touch new memory for the first time takes a virtual machine longer than to copy keys and
-    /// values into it (measured: 65 ms for 17 MB in small pages).</summary>
-    public override nint AllocateDense(long bytes)
-    {
-        if (!OperatingSystem.IsLinux() || bytes < HugePage) return Allocate(bytes);
-        var allocation = (nint)NativeMemory.AlignedAlloc((nuint)bytes, HugePage);
-        // Where the system has none, pages are small.
-        _ = Advise(allocation, (nint)bytes, HugePages);
-        return allocation;
-    }
 
     public override void Free(nint allocation) => NativeMemory.AlignedFree((void*)allocation);
 
