@@ -87,6 +87,10 @@ public sealed record PreparedManifest
     /// <summary>Some of what the plain graph answered to known inputs: what the prepared one must answer when it is loaded.</summary>
     public required IReadOnlyList<float> GoldenAnswers { get; init; }
 
+    /// <summary>Whether a prompt has the same bits when its beginning was computed for another: tried once, since it takes a large model long. Null
+    /// where it was not tried.</summary>
+    public bool? HasExactPrefixes { get; init; }
+
     /// <summary>The manifest at this path; null where there is none, or none that can be read.</summary>
     public static PreparedManifest? Find(string path)
     {

@@ -91,10 +91,11 @@ public sealed class AdmissionQueue(RunningSlots slots, SlotCapacity capacity, Me
 
     private StepPlan.PrefillChunk Chunk(ScheduledSequence sequence)
     {
-        var start = sequence.Slot < 0 ? prefixes.Match(sequence) : sequence.CachedLength;
+        var isNew = sequence.Slot < 0;
+        var start = isNew ? prefixes.Match(sequence) : sequence.CachedLength;
         var count = PrefillRules.ChunkLength(sequence.PromptLength, start);
-        var isWhole = sequence.Slot < 0 && start + count == sequence.PromptLength;
-        return new StepPlan.PrefillChunk(sequence, start, count, isWhole ? slots.Count : slots.TopSlot);
+        var slot = isNew && start + count == sequence.PromptLength ? slots.Count : slots.TopSlot;
+        return new StepPlan.PrefillChunk(sequence, start, count, slot, isNew ? start : 0);
     }
 
     /// <summary>Whether a newcomer of <paramref name="length"/> tokens can start now; if not, what must come before: fewer prefixes, a resize, its

@@ -172,7 +172,7 @@ public sealed class Scheduler
         if (isNew)
         {
             _admission.Remove(sequence);
-            sequence.SharedLength = chunk.Start;
+            sequence.SharedLength = chunk.Shared;
         }
 
         sequence.CachedLength = chunk.Start + chunk.Count;

@@ -29,13 +29,11 @@ public abstract record StepPlan
     /// <summary>One ragged run over whole prompts, into consecutive slots from <paramref name="FirstSlot"/>.</summary>
     public sealed record Prefill(int FirstSlot, IReadOnlyList<ScheduledSequence> Sequences) : StepPlan;
 
-    /// <summary>One chunk of a prompt, in <paramref name="Slot"/>: the top one, or for what needs no other chunk the next.</summary>
-    public sealed record PrefillChunk(ScheduledSequence Sequence, int Start, int Count, int Slot) : StepPlan
+    /// <summary>One chunk of a prompt, in <paramref name="Slot"/>: the top one, or for what needs no other chunk the next. Of a prompt's first chunk,
+    /// the <paramref name="Shared"/> tokens before it are copied into the slot from what is kept of other prompts.</summary>
+    public sealed record PrefillChunk(ScheduledSequence Sequence, int Start, int Count, int Slot, int Shared) : StepPlan
     {
         public bool IsLast => Start + Count == Sequence.PromptLength;
-
-        /// <summary>Tokens before it that are first copied into the slot from what is kept of other prompts.</summary>
-        public int Shared => Sequence.Slot < 0 ? Start : 0;
     }
 
     /// <summary>Keep fewer beginnings of prompts: the slots need the memory.</summary>

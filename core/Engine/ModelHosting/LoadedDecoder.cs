@@ -40,10 +40,10 @@ internal sealed class LoadedDecoder : LoadedVariant
         var warmup = default(WarmupResult);
         try
         {
-            // Proven here, since a kernel of another processor may round otherwise. A device's slots take all of its memory for keys and values from
-            // the start, and leave nothing to keep prefixes in.
+            // Tried here unless it was when it was prepared, since a kernel of another processor may round otherwise. A device's slots take all
+            // of its memory for keys and values from the start, and leave nothing to keep prefixes in.
             if (options.PrefixSharing != PrefixSharing.Off
-                && (runner.Provider.HasOwnMemory || !PrefixExactness.Holds(runner, folder.Config.ContextLength)))
+                && (runner.Provider.HasOwnMemory || !(runner.HasExactPrefixes ?? PrefixExactness.Holds(runner, folder.Config.ContextLength))))
                 options = options with { PrefixSharing = PrefixSharing.Off };
             if (options.WarmsUp)
                 warmup = VariantWarmup.Run(runner, InferenceEngine.LimitsOf(runner, folder.Config.ContextLength, options), runner.ProofTime, time);

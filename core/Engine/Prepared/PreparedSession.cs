@@ -13,8 +13,8 @@ public static class PreparedSession
     /// <param name="wrap">Takes the session over, which it disposes where it fails.</param>
     /// <param name="answers">What the graph gives to known inputs.</param>
     /// <param name="refusal">Why what was prepared is not used; null where it is, or where nothing was prepared.</param>
-    public static T? Find<T>(ModelFolder folder, ModelVariant variant, RuntimeOptions options, Func<OrtSession, T> wrap, Func<T, float[]> answers,
-        out string? refusal)
+    public static T? Find<T>(ModelFolder folder, ModelVariant variant, RuntimeOptions options, Func<OrtSession, PreparedManifest, T> wrap,
+        Func<T, float[]> answers, out string? refusal)
         where T : class, IDisposable
     {
         var state = PreparedFolder.Detect(folder, variant, options);
@@ -24,7 +24,7 @@ public static class PreparedSession
         T? opened = null;
         try
         {
-            opened = wrap(Open(Path.Combine(state.Path, PreparedManifest.GraphFile), state.Manifest!.Hole, options));
+            opened = wrap(Open(Path.Combine(state.Path, PreparedManifest.GraphFile), state.Manifest!.Hole, options), state.Manifest);
             if (GoldenAnswers.IsSame(state.Manifest.GoldenAnswers, GoldenAnswers.Sample(answers(opened)))) return opened;
             refusal = "it does not give the answers that the plain model gave";
         }

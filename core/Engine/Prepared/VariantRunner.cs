@@ -23,7 +23,7 @@ public static class VariantRunner
 
     /// <inheritdoc cref="PreparedSession.Find"/>
     public static OrtModelRunner? FindPrepared(ModelFolder folder, ModelVariant variant, RuntimeOptions options, out string? refusal) =>
-        PreparedSession.Find(folder, variant, options, session => Own(session, folder), runner =>
+        PreparedSession.Find(folder, variant, options, (session, manifest) => Own(session, folder, null, manifest.HasExactPrefixes), runner =>
         {
             var began = Stopwatch.GetTimestamp();
             var answers = GoldenAnswers.Run(runner, folder.Config.ContextLength);
@@ -33,12 +33,16 @@ public static class VariantRunner
 
     /// <param name="session">Of the folder's graph; taken over.</param>
     /// <param name="refusal">Why it is not what was prepared; null where it is, or where nothing was prepared.</param>
+    /// <param name="exactPrefixes">See <see cref="PreparedManifest.HasExactPrefixes"/>.</param>
     /// <exception cref="ModelLoadException">It is no decoder graph.</exception>
-    public static OrtModelRunner Own(OrtSession session, ModelFolder folder, string? refusal = null)
+    public static OrtModelRunner Own(OrtSession session, ModelFolder folder, string? refusal = null, bool? exactPrefixes = null)
     {
         try
         {
-            return new OrtModelRunner(session, GraphSignature.Read(session.Session, folder.Names)) { PreparedRefusal = refusal };
+            return new OrtModelRunner(session, GraphSignature.Read(session.Session, folder.Names))
+            {
+                PreparedRefusal = refusal, HasExactPrefixes = exactPrefixes,
+            };
         }
         catch
         {

@@ -6,7 +6,7 @@ using R1Serverless.Scheduling.Prefixes;
 namespace R1Serverless.Engine.Probes;
 
 /// <summary>Whether a prompt has the same logits, bit for bit, when its beginning was computed for another.</summary>
-internal static class PrefixExactness
+public static class PrefixExactness
 {
     /// <summary>Tokens after the shared ones: as few as there can be, which a kernel for few rows would run, and some more.</summary>
     private static readonly int[] Own = [2, 9];

@@ -1,5 +1,6 @@
 using Microsoft.ML.OnnxRuntime;
 using R1Serverless.Engine.Devices;
+using R1Serverless.Models;
 using R1Serverless.Scheduling;
 using R1Serverless.Scheduling.Prefixes;
 
@@ -43,6 +44,9 @@ public sealed class OrtModelRunner : IModelRunner
 
     /// <summary>Why what was prepared is not used, in words; null where it is, or where nothing was prepared.</summary>
     public string? PreparedRefusal { get; init; }
+
+    /// <inheritdoc cref="PreparedManifest.HasExactPrefixes"/>
+    public bool? HasExactPrefixes { get; init; }
 
     /// <summary>What it took to prove that a prepared graph gives the plain one's answers: runs, which have warmed it.</summary>
     public TimeSpan ProofTime { get; internal set; }

@@ -154,7 +154,7 @@ internal sealed class StepLoop(
             case StepPlan.PrefillChunk chunk:
                 OnStep("prefill", 1, elapsed);
                 Instruments.OnPromptTokens(model, chunk.Count, isShared: false);
-                if (chunk.Start > 0 && chunk.Start == chunk.Sequence.SharedLength) Instruments.OnPromptTokens(model, chunk.Start, isShared: true);
+                if (chunk.Shared > 0) Instruments.OnPromptTokens(model, chunk.Shared, isShared: true);
                 Publish(chunk.Sequence);
                 if (chunk.IsLast) Take((Sequence)chunk.Sequence, 0);
                 break;

@@ -44,7 +44,7 @@ internal sealed record LaneLayout(TensorSession Session, ExecutionProvider Provi
             var path = folder.GraphPath(variant);
             var runtime = options with { Threads = threads };
             var prepared = options.UsePrepared ? PreparedSession.Find(
-                folder, variant, runtime, session => session, session => MadeUpAnswers.Of(session, graph), out refusal) : null;
+                folder, variant, runtime, (session, _) => session, session => MadeUpAnswers.Of(session, graph), out refusal) : null;
             return prepared ?? (provider is null ? OrtSession.Open(path, runtime) : OrtSession.Open(path, runtime, provider));
         }
     }

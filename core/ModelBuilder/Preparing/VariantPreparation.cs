@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using R1Serverless.Engine.Devices;
 using R1Serverless.Engine.Prepared;
+using R1Serverless.Engine.Probes;
 using R1Serverless.Engine.Runtime;
 using R1Serverless.Engine.Tensors;
 using R1Serverless.Models;
@@ -52,7 +53,7 @@ public static class VariantPreparation
         var state = PreparedFolder.Detect(folder, variant, options);
         if (state.Path is null) return null;
         using IDisposable? found = IsDecoder(folder) ? VariantRunner.FindPrepared(folder, variant, options, out _)
-            : PreparedSession.Find(folder, variant, options, session => session,
+            : PreparedSession.Find(folder, variant, options, (session, _) => session,
                 session => MadeUpAnswers.Of(session, GraphOf(folder, variant)), out _);
         return found is null ? null : new PreparedVariant(state.Path, state.Manifest!.Bytes, state.Manifest.Hole is not null, IsKept: true);
     }
@@ -81,7 +82,16 @@ public static class VariantPreparation
         }
 
         cancellation.ThrowIfCancellationRequested();
-        return Finish(folder, variant, key, GoldenAnswers.Sample(expected), done, hasPlaceholders ? source.Hole : null);
+        var hole = hasPlaceholders ? source.Hole : null;
+        return Finish(folder, variant, key, GoldenAnswers.Sample(expected), done, hole, HasExactPrefixes(done, hole, folder, options));
+    }
+
+    /// <summary>Null for what is no decoder.</summary>
+    private static bool? HasExactPrefixes(string done, PreparedHole? hole, ModelFolder folder, RuntimeOptions options)
+    {
+        if (!IsDecoder(folder)) return null;
+        using var runner = VariantRunner.Own(PreparedSession.Open(Path.Combine(done, PreparedManifest.GraphFile), hole, options), folder);
+        return PrefixExactness.Holds(runner, folder.Config.ContextLength);
     }
 
     private static bool TryWriteWithPlaceholders(PackedGraph graph, string done, string work, RuntimeOptions options, CancellationToken cancellation)
@@ -129,7 +139,7 @@ public static class VariantPreparation
             .SequenceEqual(expected);
 
     private static PreparedVariant Finish(ModelFolder folder, ModelVariant variant, PreparedKey key, float[] goldenAnswers, string done,
-        PreparedHole? hole)
+        PreparedHole? hole, bool? hasExactPrefixes)
     {
         string graph = Path.Combine(done, PreparedManifest.GraphFile), weights = Path.Combine(done, PreparedManifest.WeightsFile);
         if (!File.Exists(weights)) File.Create(weights).Dispose();
@@ -138,7 +148,7 @@ public static class VariantPreparation
         new PreparedManifest
         {
             Key = key, Graph = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(graph))), WeightBytes = length, Bytes = bytes, Hole = hole,
-            GoldenAnswers = goldenAnswers,
+            GoldenAnswers = goldenAnswers, HasExactPrefixes = hasExactPrefixes,
         }.Save(Path.Combine(done, PreparedManifest.FileName));
         var target = PreparedFolder.PathOf(folder, variant, key);
         // One name for another: a start must not find half of it, or nothing for as long as deleting takes.

@@ -55,6 +55,23 @@ public sealed class GraphKindsTests : IDisposable
     public void A_graph_that_takes_the_last_column_gets_no_padded_rows() =>
     Assert.Equal(Expected.Value, Trace(Open(Save(new RewrittenGraph().WithLastColumn()))));
 
+    [Theory]
+    [InlineData(65)]
+    [InlineData(129)]
+    public void Nor_is_its_last_token_left_alone_in_a_block_of_attention(int length)
+    {
+        using var runner = Open(Save(new RewrittenGraph().WithLastColumn()));
+        using var own = Open(TestModels.NanoGraph);
+        foreach (var one in (OrtModelRunner[])[runner, own]) Completed(one.Resize(new KvShape(2, 256), []));
+        var prompt = Prompt(1, length);
+        Completed(own.Prefill(0, [prompt]));
+        var expected = own.Logits(0).ToArray();
+        Completed(runner.Prefill(0, [Prompt(2, length), prompt]));
+        Assert.Equal(expected, runner.Logits(1).ToArray());
+        Completed(runner.Prefill(0, [prompt, Prompt(2, 7)]));
+        Assert.Equal(expected, runner.Logits(0).ToArray());
+    }
+
     [Fact]
     public void Slots_in_a_devices_own_memory_keep_every_bit()
     {

@@ -239,7 +239,7 @@ public sealed partial class VariantPreparationTests : IDisposable
         var prepared = VariantPreparation.Prepare(model, variant, Options, Cancellation);
         using var runner = VariantRunner.Open(model, variant, Options);
         Assert.Null(runner.PreparedRefusal);
-        Assert.True(runner.IsPrepared);
+        Assert.Equal((true, true), (runner.IsPrepared, runner.HasExactPrefixes));
         foreach (var rows in (int[])[1, 2, 5, 16]) Assert.Equal(Generate(plain, rows), Generate(runner, rows));
         return prepared;
     }
