@@ -1,3 +1,5 @@
+using R1Serverless.Scheduling.Prefixes;
+
 namespace R1Serverless.Scheduling;
 
 /// <summary>Those that wait for a slot, and who of them comes in next: preempted ones, then those of one run and chunks of a long prompt in
@@ -36,7 +38,8 @@ public sealed class AdmissionQueue(RunningSlots slots, SlotCapacity capacity, Me
         if (pressure.IsClosed && slots.Rows > 0) return slots.Count > 0 ? null : Chunk(slots.Prefilling!);
         var chunk = slots.Prefilling is { } prefilling ? Chunk(prefilling) : null;
         if (_preempted.TryPeek(out var saved))
-            return (MayStart(saved, saved.CachedLength + 1, longest, false, out var room) ? new StepPlan.Restore(saved) : room) ?? chunk;
+            return (MayStart(saved, saved.CachedLength + 1, longest, false, out var room) ? new StepPlan.Restore(saved, prefixes.Match(saved)) : room)
+                ?? chunk;
 
         var first = FirstOfOneRun();
         var shortPlan = first is null ? null : MayStart(first, first.PromptLength + 1, longest, false, out var roomForShort) ? OneRun(first, longest)
@@ -81,7 +84,7 @@ public sealed class AdmissionQueue(RunningSlots slots, SlotCapacity capacity, Me
             var rows = slots.Rows + group.Count + 1;
             var fits = widest + 1 <= slots.Shape.Length && rows <= slots.Shape.Slots && rows <= capacity.RowsAt(Math.Max(longest, widest + 1));
             var affordable = group.Count < pressure.GroupLimit && (group.Count + 1) * widest <= PrefillRules.SharedTokens;
-            var isRoom = prefixes.Before(slots.TouchedWith(group.Count + 1, isTop: false), slots.Shape.Length) is null;
+            var isRoom = prefixes.HasRoom(slots.Growth(group.Count + 1, widest + 1, shared: 0, isTop: false) + Headroom(group.Count + 1), out _);
             if (group.Count > 0 && !(fits && affordable && isRoom)) break;
             group.Add(sequence);
         }
@@ -107,12 +110,15 @@ public sealed class AdmissionQueue(RunningSlots slots, SlotCapacity capacity, Me
         if (before is not null || rows > capacity.RowsAt(reach)) return false;
         if (length <= slots.Shape.Length && rows <= slots.Shape.Slots)
         {
-            before = prefixes.Before(slots.TouchedWith(1, isTop), slots.Shape.Length);
-            return before is null;
+            return prefixes.HasRoom(slots.Growth(1, length, prefixes.Attachable(sequence), isTop) + Headroom(1), out before);
         }
 
         var shape = capacity.ShapeFor(reach);
-        if (rows <= shape.Slots) before = (StepPlan?)prefixes.Before(rows, shape.Length) ?? new StepPlan.Resize(shape, sequence);
+        if (rows <= shape.Slots) before = (StepPlan?)prefixes.BeforeResize(rows, shape.Length) ?? new StepPlan.Resize(shape, sequence);
         return false;
     }
+
+    /// <summary>Where slots take memory as they fill, what must be left when newcomers are in, so that nobody has to leave again soon.</summary>
+    private long Headroom(int newcomers) =>
+        capacity.TakesMemoryLazily && slots.Rows > 0 ? (long)(slots.Rows + newcomers) * PrefixTree.BlockTokens : 0;
 }

@@ -1,3 +1,5 @@
+using R1Serverless.Scheduling.Prefixes;
+
 namespace R1Serverless.Scheduling;
 
 /// <summary>What the scheduler knows of a sequence. Only the scheduler changes it, on the engine's thread.</summary>
@@ -17,6 +19,12 @@ public abstract class ScheduledSequence
 
     /// <summary>Tokens of the prompt whose keys and values were taken from another's.</summary>
     public int SharedLength { get; internal set; }
+
+    /// <summary>Tokens in its slot that take no memory there, since they lie in what is kept.</summary>
+    public int AttachedLength { get; internal set; }
+
+    /// <summary>The blocks with those tokens.</summary>
+    internal HeldPrefix? Held { get; set; }
 
     /// <summary>What <see cref="SharedPrefixes.Match"/> found last, and when.</summary>
     internal int MatchLength { get; set; }

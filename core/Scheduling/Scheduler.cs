@@ -14,7 +14,7 @@ public sealed class Scheduler
     private const int RestTokens = PrefillRules.ChunkTokens;
 
     private readonly MemoryPressure _pressure = new();
-    private readonly RunningSlots _slots = new();
+    private readonly RunningSlots _slots;
     private readonly SlotCapacity _capacity;
     private readonly AdmissionQueue _admission;
     private StepPlan.Decode? _decode;
@@ -26,7 +26,9 @@ public sealed class Scheduler
     /// <param name="sharesPrefixes">Whether prompts that begin alike are computed once.</param>
     public Scheduler(SchedulerLimits limits, bool sharesPrefixes = false)
     {
-        Budget = new TokenBudget(limits.KvTokens, limits.StepTime);
+        // Rows that share memory can be more than it holds.
+        Budget = new TokenBudget(limits.MapsPrefixes ? (long)TokenBudget.MaxRows * limits.MaxSlotLength : limits.KvTokens, limits.StepTime);
+        _slots = new RunningSlots(limits);
         _capacity = new SlotCapacity(limits, Budget, _pressure);
         Prefixes = new SharedPrefixes(limits, _slots, sharesPrefixes);
         _admission = new AdmissionQueue(_slots, _capacity, _pressure, Prefixes);
@@ -49,8 +51,8 @@ public sealed class Scheduler
     /// <summary>Whether sequences waited at the last plan that it had no room for.</summary>
     public bool IsFull { get; private set; }
 
-    /// <summary>Slots whose memory is taken.</summary>
-    public int TouchedSlots => _slots.Touched;
+    /// <summary>What the slots have taken.</summary>
+    public SlotMemory Memory => _slots.Memory;
 
     public int TopSlot => _slots.TopSlot;
 
@@ -62,6 +64,12 @@ public sealed class Scheduler
         var longest = _slots.LongestAfterStep();
         if (_slots.Count > _pressure.RowLimit) return new StepPlan.Preempt(_slots.Youngest);
         if (longest > Shape.Length && _slots.Count > 0) return MakeRoom(longest);
+        if (_slots.Count > 0 && !Prefixes.HasRoom(_slots.StepGrowth(), out var before))
+        {
+            if (before is not null) return before;
+            if (_slots.Rows > 1) return new StepPlan.Preempt(_slots.Youngest);
+        }
+
         var decode = _slots.Count > 0 ? _decode ??= new StepPlan.Decode(_slots.Running) : null;
         var admission = _admission.Plan(longest);
         IsFull = admission is null && WaitingCount > 0;
@@ -108,6 +116,7 @@ public sealed class Scheduler
         SlotMove? move = null;
         if (sequence.Status is SequenceStatus.Waiting or SequenceStatus.Preempted) _admission.Remove(sequence);
         else if (sequence.Status != SequenceStatus.Finished) move = Leave(sequence);
+        Prefixes.Leave(sequence);
         sequence.Status = SequenceStatus.Finished;
         return move;
     }
@@ -201,12 +210,13 @@ public sealed class Scheduler
         if (longest > _capacity.MaxSlotLength) return new StepPlan.Refuse(grown);
         var shape = _capacity.ShapeFor(longest);
         return _slots.Rows > shape.Slots ? new StepPlan.Preempt(_slots.Youngest)
-            : (StepPlan?)Prefixes.Before(_slots.Rows, shape.Length) ?? new StepPlan.Resize(shape, grown);
+            : (StepPlan?)Prefixes.BeforeResize(_slots.Rows, shape.Length) ?? new StepPlan.Resize(shape, grown);
     }
 
     private SlotMove? Leave(ScheduledSequence sequence)
     {
         var move = _slots.Leave(sequence);
+        Prefixes.Leave(sequence);
         var isEmpty = _slots.Rows == 0;
         _pressure.OnLeave(isEmpty);
         if (isEmpty) _capacity.Reset();

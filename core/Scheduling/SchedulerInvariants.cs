@@ -9,10 +9,12 @@ internal static class SchedulerInvariants
     public static void Check(Scheduler scheduler, SchedulerLimits limits)
     {
         var (slots, length) = scheduler.Shape;
-        Require((long)slots * length <= limits.KvTokens || slots == 1, $"{slots} slots of {length} tokens exceed {limits.KvTokens}");
+        Require(limits.TakesMemoryLazily || (long)slots * length <= limits.KvTokens || slots == 1,
+            $"{slots} slots of {length} tokens exceed {limits.KvTokens}");
         var kept = (long)scheduler.Prefixes.Blocks * PrefixTree.BlockTokens;
-        Require(kept == 0 || kept + ((long)scheduler.TouchedSlots * length) <= limits.KvTokens,
-            $"{kept} tokens of prefixes and {scheduler.TouchedSlots} slots of {length} exceed {limits.KvTokens}");
+        Require(kept == scheduler.Memory.Kept, $"{kept} tokens of prefixes are counted as {scheduler.Memory.Kept}");
+        Require((kept == 0 && !limits.TakesMemoryLazily) || kept + scheduler.Memory.Tokens <= limits.KvTokens,
+            $"{kept} tokens of prefixes and {scheduler.Memory.Tokens} of slots exceed {limits.KvTokens}");
         for (var slot = 0; slot < scheduler.Running.Count; slot++)
         {
             var sequence = scheduler.Running[slot];

@@ -4,7 +4,13 @@ namespace R1Serverless.Scheduling;
 /// taught.</summary>
 public sealed class SlotCapacity(SchedulerLimits limits, TokenBudget budget, MemoryPressure pressure)
 {
+    /// <summary>Slots that take memory only as they fill, and share prefixes, may have so much more addresses than memory.</summary>
+    private const int Overcommitment = 16;
+
     private long _kvTokens = limits.KvTokens;
+
+    /// <inheritdoc cref="SchedulerLimits.TakesMemoryLazily"/>
+    public bool TakesMemoryLazily => limits.TakesMemoryLazily;
 
     /// <summary>Tokens of the longest slot there can be.</summary>
     public int MaxSlotLength => limits.MaxSlotLength;
@@ -15,8 +21,9 @@ public sealed class SlotCapacity(SchedulerLimits limits, TokenBudget budget, Mem
     public KvShape ShapeFor(int length)
     {
         var bucket = LengthBuckets.For(length, limits.MaxSlotLength);
+        var tokens = limits.TakesMemoryLazily ? _kvTokens * Overcommitment : _kvTokens;
         // One slot more than rows may run: the top slot, for a long prompt on its way.
-        return new KvShape((int)Math.Clamp(_kvTokens / bucket, 1, TokenBudget.MaxRows + 1), bucket);
+        return new KvShape((int)Math.Clamp(tokens / bucket, 1, TokenBudget.MaxRows + 1), bucket);
     }
 
     /// <summary>Half the slots of a shape that the device's memory did not hold, but not fewer than are needed.</summary>

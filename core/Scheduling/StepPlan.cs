@@ -20,8 +20,9 @@ public abstract record StepPlan
     /// <summary>Save a sequence's keys and values and give its slot back.</summary>
     public sealed record Preempt(ScheduledSequence Sequence) : StepPlan;
 
-    /// <summary>Put a preempted sequence's keys and values into the next slot.</summary>
-    public sealed record Restore(ScheduledSequence Sequence) : StepPlan;
+    /// <summary>Put a preempted sequence's keys and values into the next slot; the first <paramref name="Shared"/> tokens are taken from what is kept of
+    /// other prompts.</summary>
+    public sealed record Restore(ScheduledSequence Sequence, int Shared) : StepPlan;
 
     /// <summary>No memory can ever hold this sequence: end it.</summary>
     public sealed record Refuse(ScheduledSequence Sequence) : StepPlan;
@@ -36,6 +37,12 @@ public abstract record StepPlan
         public bool IsLast => Start + Count == Sequence.PromptLength;
     }
 
+    /// <summary>Give back the memory of slots that holds nothing any more.</summary>
+    public sealed record ReleaseSlots : StepPlan
+    {
+        public static readonly ReleaseSlots Instance = new();
+    }
+
     /// <summary>Keep fewer beginnings of prompts: the slots need the memory.</summary>
     public sealed record TrimPrefixes(int Blocks) : StepPlan;
 
@@ -47,4 +54,8 @@ public abstract record StepPlan
 public readonly record struct KvShape(int Slots, int Length);
 
 /// <summary>Slot <paramref name="From"/>'s first <paramref name="Length"/> tokens belong into slot <paramref name="To"/>.</summary>
-public readonly record struct SlotMove(int From, int To, int Length);
+/// <param name="IsFreed">Whether the slot they leave is given back on the way, as there is no memory for both.</param>
+public readonly record struct SlotMove(int From, int To, int Length, bool IsFreed = false);
+
+/// <summary>What a slot has memory for from a token on.</summary>
+public readonly record struct SlotRest(int Slot, int From);

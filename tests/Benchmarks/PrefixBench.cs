@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using R1Serverless.Abstractions;
 using R1Serverless.Engine.Devices;
 using R1Serverless.Engine.Inference;
@@ -50,6 +51,13 @@ internal sealed class PrefixBench(ModelFolder folder, ModelVariant variant, int 
             for (var turn = 1; turn <= 10; turn++) sum += await FirstTokenAsync(inference, prefix[..(turn * 200)]);
             return sum;
         }));
+        foreach (var (count, own) in ((int, int)[])[(3, 16), (8, 64), (16, 64)])
+        {
+            progress($"Memory of {count} requests");
+            rows.Add(new PrefixRow($"memory of {count} requests, {shared} + {own} tokens, MB",
+                await MemoryAsync(PrefixSharing.Off, count, own), await MemoryAsync(PrefixSharing.Key, count, own)));
+        }
+
         progress("Nothing in common");
         rows.Add(await CompareAsync("32 prompts of 200 tokens with nothing in common, 32 tokens each, ms", apart, sharing, async (inference, _) =>
         {
@@ -59,6 +67,51 @@ internal sealed class PrefixBench(ModelFolder folder, ModelVariant variant, int 
         }));
         return rows;
     }
+
+    /// <summary>Megabytes that a fresh engine takes for requests that run at once, once each has some tokens: this process's share of its pages
+    /// (PSS), since pages that lie at several places count once.</summary>
+    private async Task<double> MemoryAsync(PrefixSharing sharing, int count, int own)
+    {
+        await using var inference = Open(sharing);
+        await FirstTokenAsync(inference, Tokens(64 + own));
+        var before = ProportionalSet();
+        var prefix = Tokens(shared);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        using CountdownEvent generating = new(count);
+        var running = Enumerable.Range(0, count).Select(_ => GenerateAsync(inference, [.. prefix, .. Tokens(own)], generating, stop.Token)).ToArray();
+        await Task.Run(() => generating.Wait(cancellation), cancellation);
+        var after = ProportionalSet();
+        await stop.CancelAsync();
+        await Task.WhenAll(running);
+        return (after - before) / 1e6;
+    }
+
+    /// <summary>Signals after some tokens, and goes on until it is stopped.</summary>
+    private static async Task GenerateAsync(LocalInference inference, int[] prompt, CountdownEvent generating, CancellationToken stop)
+    {
+        InferenceRequest request = new()
+        {
+            Id = RequestId.New(), Model = inference.Variants[0].Id, Prompt = new Prompt.Tokens(prompt), MaxTokens = 1500, IgnoreEndOfSequence = true,
+        };
+        var deltas = 0;
+        try
+        {
+            await foreach (var inferenceEvent in inference.RunAsync(request, stop))
+            {
+                if (inferenceEvent is InferenceEvent.Failed failed) throw new InvalidOperationException(failed.Error.Message);
+                if (++deltas == 4) generating.Signal();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Measured.
+        }
+    }
+
+    /// <summary>Bytes (proc(5), smaps_rollup).</summary>
+    private static double ProportionalSet() => 1024.0 * long.Parse(
+        File.ReadLines("/proc/self/smaps_rollup").Single(line => line.StartsWith("Pss:", StringComparison.Ordinal))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
 
     private LocalInference Open(PrefixSharing sharing) => new(
         [LoadedVariant.OpenAlone(folder, variant, new RuntimeOptions(), new EngineOptions { PrefixSharing = sharing, KvMemory = 4L << 30 },

@@ -12,6 +12,9 @@ namespace R1Serverless.Tests.Engine;
 internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
 {
     private readonly Dictionary<int, int[]> _blocks = [];
+
+    /// <summary>Blocks that are mapped at the beginnings of slots: where one changes, so does the slot.</summary>
+    private readonly Dictionary<int, int[]> _mapped = [];
     private int[][] _slots = [];
     private int[] _next = [];
     private KvShape _shape;
@@ -19,6 +22,10 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
     public int VocabularySize => vocabularySize;
 
     public long KvBytesPerToken => 1;
+
+    public bool TakesMemoryLazily => MapsPrefixes;
+
+    public bool MapsPrefixes { get; init; }
 
     public bool IsDisposed { get; private set; }
 
@@ -56,6 +63,9 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
         var fresh = new int[shape.Slots][];
         for (var i = 0; i < fresh.Length; i++) fresh[i] = NewSlot(shape.Length);
         foreach (var row in rows) _slots[row.From].AsSpan(0, row.Length).CopyTo(fresh[row.To]);
+        var mapped = rows.ToDictionary(row => row.To, row => _mapped.GetValueOrDefault(row.From, []));
+        _mapped.Clear();
+        foreach (var (slot, blocks) in mapped) _mapped.Add(slot, blocks);
         (_slots, _shape) = (fresh, shape);
         return StepOutcome.Completed;
     }
@@ -64,6 +74,8 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
     {
         Array.Fill(_slots[move.To], -1);
         _slots[move.From].AsSpan(0, move.Length).CopyTo(_slots[move.To]);
+        _mapped[move.To] = _mapped.GetValueOrDefault(move.From, []);
+        if (move.IsFreed) Release([new SlotRest(move.From, 0)]);
     }
 
     public KvSnapshot Save(int slot, int length)
@@ -73,33 +85,48 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
         return saved;
     }
 
-    public StepOutcome Restore(KvSnapshot snapshot, int slot)
+    public StepOutcome Restore(KvSnapshot snapshot, int slot, int from)
     {
-        ((Snapshot)snapshot).Tokens.CopyTo(_slots[slot], 0);
+        Cut(slot, from);
+        ((Snapshot)snapshot).Tokens.AsSpan(from).CopyTo(_slots[slot].AsSpan(from));
         return StepOutcome.Completed;
     }
 
-    public void Release(IReadOnlyList<int> slots)
+    public void Release(IReadOnlyList<SlotRest> rests)
     {
-        foreach (var slot in slots) _slots[slot] = NewSlot(_shape.Length);
+        foreach (var (slot, from) in rests)
+        {
+            Cut(slot, from);
+            _slots[slot].AsSpan(from).Fill(-1);
+        }
     }
 
     public StepOutcome Publish(int slot, IReadOnlyList<PrefixBlock> blocks)
     {
-        foreach (var (start, block) in blocks) _blocks[block] = _slots[slot].AsSpan(start, PrefixTree.BlockTokens).ToArray();
+        foreach (var (start, block) in blocks)
+        {
+            Poison(block);
+            _blocks[block] = _slots[slot].AsSpan(start, PrefixTree.BlockTokens).ToArray();
+        }
+
         return StepOutcome.Completed;
     }
 
-    public StepOutcome Attach(int slot, IReadOnlyList<int> blocks)
+    public StepOutcome Attach(int slot, IReadOnlyList<int> blocks, out int mapped)
     {
-        Array.Fill(_slots[slot], -1);
+        mapped = MapsPrefixes ? blocks.Count * PrefixTree.BlockTokens : 0;
+        if (MapsPrefixes) _mapped[slot] = [.. blocks];
         for (var i = 0; i < blocks.Count; i++) _blocks[blocks[i]].CopyTo(_slots[slot], i * PrefixTree.BlockTokens);
         return StepOutcome.Completed;
     }
 
     public void Drop(IReadOnlyList<int> blocks)
     {
-        foreach (var block in blocks) Assert.True(_blocks.Remove(block), "A block is dropped that is not there.");
+        foreach (var block in blocks)
+        {
+            Assert.True(_blocks.Remove(block), "A block is dropped that is not there.");
+            Poison(block);
+        }
     }
 
     public StepOutcome Prefill(int firstSlot, IReadOnlyList<ReadOnlyMemory<int>> prompts) => Step(prompts.Count, () =>
@@ -107,6 +134,7 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
         for (var i = 0; i < prompts.Count; i++)
         {
             _slots[firstSlot + i] = NewSlot(_shape.Length);
+            Cut(firstSlot + i, 0);
             prompts[i].Span.CopyTo(_slots[firstSlot + i]);
             _next[i] = Next(prompts[i].Span);
         }
@@ -121,6 +149,7 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
         return Step(1, () =>
         {
             OnPrompt(chunk.Length);
+            Cut(slot, start);
             chunk.CopyTo(_slots[slot], start);
             _next[0] = Next(_slots[slot].AsSpan(0, start + chunk.Length));
         });
@@ -152,6 +181,22 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
     {
         IsDisposed = true;
         OnDispose();
+    }
+
+    /// <summary>What is written there is the slot's own.</summary>
+    private void Cut(int slot, int from)
+    {
+        if (_mapped.TryGetValue(slot, out var blocks)) _mapped[slot] = blocks[..Math.Min(blocks.Length, from / PrefixTree.BlockTokens)];
+    }
+
+    /// <summary>Who still reads it is found out.</summary>
+    private void Poison(int block)
+    {
+        foreach (var (slot, blocks) in _mapped)
+        {
+            var at = Array.IndexOf(blocks, block);
+            if (at >= 0) _slots[slot].AsSpan(at * PrefixTree.BlockTokens, PrefixTree.BlockTokens).Fill(-1);
+        }
     }
 
     private static int[] NewSlot(int length)

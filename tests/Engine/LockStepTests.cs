@@ -91,19 +91,23 @@ public sealed class LockStepTests
 
         public long KvBytesPerToken => _inner.KvBytesPerToken;
 
+        public bool TakesMemoryLazily => _inner.TakesMemoryLazily;
+
+        public bool MapsPrefixes => _inner.MapsPrefixes;
+
         public StepOutcome Resize(KvShape shape, IReadOnlyList<SlotMove> rows) => _inner.Resize(shape, rows);
 
         public void Move(SlotMove move) => _inner.Move(move);
 
         public KvSnapshot Save(int slot, int length) => _inner.Save(slot, length);
 
-        public StepOutcome Restore(KvSnapshot snapshot, int slot) => _inner.Restore(snapshot, slot);
+        public StepOutcome Restore(KvSnapshot snapshot, int slot, int from) => _inner.Restore(snapshot, slot, from);
 
-        public void Release(IReadOnlyList<int> slots) => _inner.Release(slots);
+        public void Release(IReadOnlyList<SlotRest> rests) => _inner.Release(rests);
 
         public StepOutcome Publish(int slot, IReadOnlyList<PrefixBlock> blocks) => _inner.Publish(slot, blocks);
 
-        public StepOutcome Attach(int slot, IReadOnlyList<int> blocks) => _inner.Attach(slot, blocks);
+        public StepOutcome Attach(int slot, IReadOnlyList<int> blocks, out int mapped) => _inner.Attach(slot, blocks, out mapped);
 
         public void Drop(IReadOnlyList<int> blocks) => _inner.Drop(blocks);
 

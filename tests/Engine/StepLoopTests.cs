@@ -20,10 +20,10 @@ public sealed class StepLoopTests
     public void Batched_equals_isolated_with_growth_preemption_and_cancellation()
     {
         var sequences = Gen.Select(Gen.OneOf(Gen.Int[1, 50], Gen.Int[1, 1400]), Gen.Int[1, 40], Gen.Int[0, 20], Gen.Int[0, 9]).Array[1, 30];
-        Gen.Select(sequences, Gen.Int[2, 30]).Sample((loads, memory) =>
+        Gen.Select(sequences, Gen.Int[2, 30], Gen.Bool).Sample((loads, memory, isLazy) =>
         {
-            var runner = new FakeRunner();
-            var limits = new SchedulerLimits(4096, memory * 1024L, TimeSpan.FromSeconds(1));
+            var runner = new FakeRunner { MapsPrefixes = isLazy };
+            var limits = Limits(memory * 1024L, isLazy);
             var publisher = new Publisher(TimeProvider.System);
             var loop = new StepLoop(runner, limits, "fake", TimeProvider.System, publisher, () => { });
             var waiting =
@@ -45,17 +45,17 @@ public sealed class StepLoopTests
                 if (listener.Cancelled) Assert.Equal(listener.Expected[..tokens.Count], tokens);
                 else Assert.Equal(listener.Expected, tokens);
             }
-        }, iter: 60);
+        }, iter: 120);
     }
 
     [Fact]
     public void Prompts_that_begin_alike_answer_as_they_do_alone()
     {
         var sequences = Gen.Select(Gen.Int[0, 3], Gen.Int[0, 1300], Gen.Int[1, 200], Gen.Int[1, 40], Gen.Int[0, 30], Gen.Int[0, 9]).Array[1, 30];
-        Gen.Select(sequences, Gen.Int[2, 30], Gen.Int[0, 3]).Sample((loads, memory, scarcity) =>
+        Gen.Select(sequences, Gen.Int[2, 30], Gen.Int[0, 3], Gen.Bool).Sample((loads, memory, scarcity, isLazy) =>
         {
-            var runner = new FakeRunner();
-            var limits = new SchedulerLimits(4096, memory * 1024L, TimeSpan.FromSeconds(1));
+            var runner = new FakeRunner { MapsPrefixes = isLazy };
+            var limits = Limits(memory * 1024L, isLazy);
             var publisher = new Publisher(TimeProvider.System);
             var steps = 0;
             if (scarcity > 0) runner.FitsInMemory = rows => ++steps % (scarcity * 20) != 0 || rows == 0;
@@ -80,7 +80,7 @@ public sealed class StepLoopTests
                 if (error is not null) Assert.True(listener.Sequence.PromptLength + 40 > memory * 1024 || scarcity > 0, error.Message);
                 Assert.Equal(listener.Cancelled || error is not null ? listener.Expected[..tokens.Count] : listener.Expected, tokens);
             }
-        }, iter: 100);
+        }, iter: 200);
     }
 
     [Fact]
@@ -247,6 +247,9 @@ public sealed class StepLoopTests
         for (var turn = 0; loop.Turn(); turn++) Assert.True(turn < 100_000, "The loop does not come to rest.");
         _publisher.Deliver();
     }
+
+    private static SchedulerLimits Limits(long tokens, bool isLazy) =>
+        new(4096, tokens, TimeSpan.FromSeconds(1)) { TakesMemoryLazily = isLazy, MapsPrefixes = isLazy };
 
     private StepLoop NewLoop() =>
         new(_runner, new SchedulerLimits(4096, 1 << 20, TimeSpan.FromSeconds(1)), "fake", TimeProvider.System, _publisher, () => _ended++);

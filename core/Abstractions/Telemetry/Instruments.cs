@@ -29,6 +29,22 @@ public static class Instruments
     private static readonly Counter<long> PromptTokens = Meter.CreateCounter<long>(
         "prompt_tokens", "{token}", "Tokens of prompts, by whether they were computed or taken from a shared prefix.");
 
+    private static readonly UpDownCounter<long> KvMemory = Meter.CreateUpDownCounter<long>(
+        "kv_memory", "By", "Memory for keys and values that is taken, by what it holds: slots, or prefixes that are kept.");
+
+    private static readonly UpDownCounter<long> SequenceTokens = Meter.CreateUpDownCounter<long>(
+        "sequence_tokens", "{token}", "Tokens of all running sequences, each counted for itself even where they share memory.");
+
+    private static readonly Counter<long> EvictedPrefixTokens =
+        Meter.CreateCounter<long>("evicted_prefix_tokens", "{token}", "Tokens of shared prefixes that left for others, or for slots.");
+
+    private static readonly Histogram<double> PrefixAttachTime = Meter.CreateHistogram(
+        "prefix_attach_time", "s", "Time to put a shared prefix into a slot.", tags: null,
+        new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1] });
+
+    /// <summary>Whether somebody listens.</summary>
+    public static bool WatchesKvMemory => KvMemory.Enabled || SequenceTokens.Enabled;
+
     public static void OnStep(string model, string phase, int rows, TimeSpan elapsed)
     {
         if (!BatchLatency.Enabled && !BatchRows.Enabled) return;
@@ -46,6 +62,19 @@ public static class Instruments
     /// <param name="isShared">Taken from a shared prefix; else computed.</param>
     public static void OnPromptTokens(string model, int tokens, bool isShared) =>
         PromptTokens.Add(tokens, new("model", model), new("source", isShared ? "shared" : "computed"));
+
+    /// <param name="use">slots or prefixes.</param>
+    /// <param name="bytes">More than before, or less.</param>
+    public static void OnKvMemory(string model, string use, long bytes) => KvMemory.Add(bytes, new("model", model), new("use", use));
+
+    /// <param name="tokens">More than before, or less.</param>
+    public static void OnSequenceTokens(string model, long tokens) => SequenceTokens.Add(tokens, new KeyValuePair<string, object?>("model", model));
+
+    public static void OnPrefixEvicted(string model, int tokens) =>
+        EvictedPrefixTokens.Add(tokens, new KeyValuePair<string, object?>("model", model));
+
+    public static void OnPrefixAttached(string model, TimeSpan elapsed) =>
+        PrefixAttachTime.Record(elapsed.TotalSeconds, new KeyValuePair<string, object?>("model", model));
 
     public static void OnPreempted(string model) => Preempted.Add(1, new KeyValuePair<string, object?>("model", model));
 }

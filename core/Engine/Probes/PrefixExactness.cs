@@ -28,7 +28,7 @@ public static class PrefixExactness
             {
                 RowIndependence.Require(runner.Prefill(0, [prompt.AsMemory(0, Block + own)]));
                 var whole = runner.Logits(0).ToArray();
-                RowIndependence.Require(runner.Attach(1, [0]));
+                RowIndependence.Require(runner.Attach(1, [0], out _));
                 RowIndependence.Require(runner.PrefillChunk(1, Block, prompt.AsMemory(Block, own)));
                 if (!runner.Logits(0).SequenceEqual(whole)) return false;
             }

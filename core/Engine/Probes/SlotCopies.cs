@@ -44,7 +44,7 @@ public static class SlotCopies
             {
                 using var saved = runner.Save(0, Prompt + step);
                 RowIndependence.Require(runner.Prefill(0, [Text(runner, 4, Prompt * 3)]));
-                RowIndependence.Require(runner.Restore(saved, 0));
+                RowIndependence.Require(runner.Restore(saved, 0, 0));
             }
 
             RowIndependence.Require(runner.Decode([RowIndependence.Token(runner, 1, Prompt + step)], [Prompt + step]));

@@ -68,12 +68,13 @@ internal sealed class DeviceKvMemory : KvMemory
         }
     }
 
-    public override unsafe void Write(byte[] from, Pieces to, int count)
+    public override unsafe void Write(byte[] from, Pieces to, int count, long skip)
     {
         var tight = from.Length / count;
         fixed (byte* source = from)
         {
-            for (var i = 0; i < count; i++) Copy(OrtMemoryInfo.DefaultInstance, (nint)source + (i * tight), Info, to[i], tight);
+            for (var i = 0; i < count; i++)
+                Copy(OrtMemoryInfo.DefaultInstance, (nint)source + (i * tight) + (nint)skip, Info, to[i] + (nint)skip, tight - skip);
         }
     }
 

@@ -14,6 +14,12 @@ public interface IModelRunner : IDisposable
     /// <summary>Bytes of keys and values per token, over all layers.</summary>
     long KvBytesPerToken { get; }
 
+    /// <inheritdoc cref="SchedulerLimits.TakesMemoryLazily"/>
+    bool TakesMemoryLazily { get; }
+
+    /// <inheritdoc cref="SchedulerLimits.MapsPrefixes"/>
+    bool MapsPrefixes { get; }
+
     /// <summary>Gives the KV buffers a new shape; <paramref name="rows"/> says what is kept and where it goes.</summary>
     StepOutcome Resize(KvShape shape, IReadOnlyList<SlotMove> rows);
 
@@ -22,18 +28,20 @@ public interface IModelRunner : IDisposable
     /// <summary>Copies a slot's first <paramref name="length"/> tokens out of the device's memory.</summary>
     KvSnapshot Save(int slot, int length);
 
-    StepOutcome Restore(KvSnapshot snapshot, int slot);
+    /// <summary>Puts a snapshot into a slot, from one of its tokens on: those before it are there.</summary>
+    StepOutcome Restore(KvSnapshot snapshot, int slot, int from);
 
-    /// <summary>Gives back the memory of slots that nothing is in, where it can be; they may be used again.</summary>
-    void Release(IReadOnlyList<int> slots);
+    /// <summary>Gives back the memory of what slots hold from a token on, where it can be; they may be used again.</summary>
+    void Release(IReadOnlyList<SlotRest> rests);
 
     /// <summary>Copies blocks of a slot's tokens out, to be attached to others.</summary>
     StepOutcome Publish(int slot, IReadOnlyList<PrefixBlock> blocks);
 
-    /// <summary>Copies published blocks in as a slot's first tokens, in this order.</summary>
-    StepOutcome Attach(int slot, IReadOnlyList<int> blocks);
+    /// <summary>Makes published blocks a slot's first tokens, in this order.</summary>
+    /// <param name="mapped">Of those, the tokens that take no memory there: their blocks are not dropped while the slot is used.</param>
+    StepOutcome Attach(int slot, IReadOnlyList<int> blocks, out int mapped);
 
-    /// <summary>Published blocks are not attached any more.</summary>
+    /// <summary>Published blocks are not attached any more, and lie in no slot that is used.</summary>
     void Drop(IReadOnlyList<int> blocks);
 
     /// <summary>One ragged run over whole prompts, into slots [firstSlot, firstSlot + prompts). Then <see cref="Logits"/>(i) is prompt i's.</summary>

@@ -1,5 +1,6 @@
 using Microsoft.ML.OnnxRuntime;
 using R1Serverless.Scheduling;
+using R1Serverless.Scheduling.Prefixes;
 
 namespace R1Serverless.Engine.Runtime;
 
@@ -9,9 +10,14 @@ namespace R1Serverless.Engine.Runtime;
 /// </summary>
 internal sealed class KvCache(GraphSignature graph, KvMemory memory) : IDisposable
 {
+    private readonly KvBlocks _blocks = new(graph, memory);
     private readonly nint[] _buffers = new nint[graph.KvInputs.Count];
+    private readonly MappedBlocks _mapped = new(graph.KvInputs.Count * graph.KvHeads);
 
     public KvShape Shape { get; private set; }
+
+    /// <summary>Whether published blocks can be mapped into slots.</summary>
+    public bool MapsBlocks => _blocks.CanMap;
 
     private long TokenBytes => (long)graph.HeadSize * graph.KvElementBytes;
 
@@ -24,58 +30,81 @@ internal sealed class KvCache(GraphSignature graph, KvMemory memory) : IDisposab
     public void Resize(KvShape shape, IReadOnlyList<SlotMove> rows)
     {
         var (old, oldHead, oldSlot) = (_buffers.ToArray(), HeadBytes, SlotBytes);
+        var (oldShape, mapped) = (Shape, rows.ToDictionary(row => row.To, row => _mapped.Of(row.From)));
         var fresh = new nint[_buffers.Length];
         var headBytes = shape.Length * TokenBytes;
         try
         {
             for (var i = 0; i < fresh.Length; i++) fresh[i] = memory.Allocate(checked(headBytes * graph.KvHeads * shape.Slots));
+            fresh.CopyTo(_buffers, 0);
+            Shape = shape;
             foreach (var row in rows)
-            {
-                for (var i = 0; i < fresh.Length; i++)
-                {
-                    var from = new Pieces(old[i] + (nint)(row.From * oldSlot), oldHead);
-                    var to = new Pieces(fresh[i] + (nint)(row.To * headBytes * graph.KvHeads), headBytes);
-                    memory.Copy(from, to, row.Length * TokenBytes, graph.KvHeads);
-                }
-            }
+                Place(row.To, mapped[row.To], row.Length, i => new Pieces(old[i] + (nint)(row.From * oldSlot), oldHead), isKnown: false,
+                    i => memory.Release(old[i] + (nint)(row.From * oldSlot), oldSlot));
         }
         catch
         {
+            old.CopyTo(_buffers, 0);
+            Shape = oldShape;
             foreach (var buffer in fresh) memory.Free(buffer);
             throw;
         }
 
-        fresh.CopyTo(_buffers, 0);
-        Shape = shape;
+        _mapped.KeepOnly(mapped.Keys);
         foreach (var buffer in old) memory.Free(buffer);
     }
 
-    public void Move(SlotMove move)
+    public void Move(SlotMove move) =>
+        Place(move.To, _mapped.Of(move.From), move.Length, i => Heads(i, move.From), isKnown: true,
+            move.IsFreed ? i => memory.Release(_buffers[i] + (nint)(move.From * SlotBytes), SlotBytes) : null);
+
+    /// <summary>Puts published blocks into a slot as its first tokens, in this order: mapped where that can be, else copied.</summary>
+    /// <returns>Tokens that are mapped.</returns>
+    public int Attach(int slot, IReadOnlyList<int> wanted)
     {
-        for (var i = 0; i < _buffers.Length; i++) memory.Copy(Heads(i, move.From), Heads(i, move.To), move.Length * TokenBytes, graph.KvHeads);
+        Place(slot, [.. wanted], wanted.Count * PrefixTree.BlockTokens, null, isKnown: true, null);
+        return _mapped.Of(slot).Count(block => block >= 0) * PrefixTree.BlockTokens;
     }
 
-    /// <summary>Gives back the memory of slots whose content is not needed.</summary>
-    public void Release(IReadOnlyList<int> slots)
+    /// <summary>A slot is written from a token on: what is mapped there is its own from now on.</summary>
+    public void Write(int slot, int from) => _mapped.Cut(slot, from / PrefixTree.BlockTokens);
+
+    /// <summary>Gives back the memory of what is not needed.</summary>
+    public void Release(IReadOnlyList<SlotRest> rests)
     {
-        foreach (var slot in slots)
+        foreach (var (slot, from) in rests)
         {
-            foreach (var buffer in _buffers) memory.Release(buffer + (nint)(slot * SlotBytes), SlotBytes);
+            for (var i = 0; i < _buffers.Length; i++)
+            {
+                var heads = Heads(i, slot);
+                if (from > 0)
+                {
+                    for (var head = 0; head < graph.KvHeads; head++)
+                        memory.Release(heads[head] + (nint)(from * TokenBytes), HeadBytes - (from * TokenBytes));
+                }
+                else if (_mapped.Of(slot).Length > 0 && heads.Start % LinuxMemory.Page == 0 && SlotBytes % LinuxMemory.Page == 0)
+                {
+                    LinuxMemory.Renew(heads.Start, SlotBytes);
+                }
+                else
+                {
+                    memory.Release(heads.Start, SlotBytes);
+                }
+            }
+
+            _mapped.Cut(slot, from / PrefixTree.BlockTokens);
         }
     }
 
-    /// <summary>Copies a block of a slot's tokens from or to where a buffer's heads of it lie elsewhere.</summary>
-    /// <param name="start">The first of <paramref name="tokens"/> tokens.</param>
-    public void Copy(int slot, int start, int tokens, Func<int, Pieces> block, bool isOut)
+    /// <summary>Copies a block of a slot's tokens out.</summary>
+    public void Publish(int slot, PrefixBlock block)
     {
         for (var i = 0; i < _buffers.Length; i++)
-        {
-            var own = Heads(i, slot);
-            own = own with { Start = own.Start + (nint)(start * TokenBytes) };
-            var (from, to) = isOut ? (own, block(i)) : (block(i), own);
-            memory.Copy(from, to, tokens * TokenBytes, graph.KvHeads);
-        }
+            memory.Copy(At(Heads(i, slot), block.Start), _blocks.Take(i, block.Block), PrefixTree.BlockTokens * TokenBytes, graph.KvHeads);
     }
+
+    /// <summary>Published blocks are not needed any more.</summary>
+    public void Drop(IReadOnlyList<int> blocks) => _blocks.Drop(blocks);
 
     /// <summary>Copies a slot's first tokens out: per buffer its heads, tight.</summary>
     public byte[][] Save(int slot, int length)
@@ -90,9 +119,11 @@ internal sealed class KvCache(GraphSignature graph, KvMemory memory) : IDisposab
         return saved;
     }
 
-    public void Restore(byte[][] saved, int slot)
+    /// <summary>Copies saved tokens into a slot from one on; those before it are there.</summary>
+    public void Restore(byte[][] saved, int slot, int from)
     {
-        for (var i = 0; i < _buffers.Length; i++) memory.Write(saved[i], Heads(i, slot), graph.KvHeads);
+        Write(slot, from);
+        for (var i = 0; i < _buffers.Length; i++) memory.Write(saved[i], Heads(i, slot), graph.KvHeads, from * TokenBytes);
     }
 
     /// <summary>Buffer i's slots [first, first + count) as a tensor over the same memory. The caller disposes it, at the latest before a
@@ -108,8 +139,78 @@ internal sealed class KvCache(GraphSignature graph, KvMemory memory) : IDisposab
     {
         foreach (var buffer in _buffers) memory.Free(buffer);
         Array.Clear(_buffers);
+        _blocks.Dispose();
         memory.Dispose();
     }
 
+    /// <summary>Fills a slot's first tokens: with blocks that are mapped there, and copies of the others.</summary>
+    /// <param name="wanted">Blocks at the beginning, -1 for one of the slot's own.</param>
+    /// <param name="from">Where all of the tokens lie per buffer; null where blocks that can't be mapped are copied.</param>
+    /// <param name="isKnown">Whether what is mapped in the slot now is known, and may stay.</param>
+    /// <param name="done">Told each buffer that is filled.</param>
+    private void Place(int slot, int[] wanted, int length, Func<int, Pieces>? from, bool isKnown, Action<int>? done)
+    {
+        const int Block = PrefixTree.BlockTokens;
+        int[] there = isKnown ? _mapped.Of(slot) : [];
+        // What can't stay is cut off first: it may be half replaced.
+        var mapped = Enumerable.Repeat(-1, wanted.Length).ToArray();
+        List<(int Start, int Tokens)> copies = [];
+        for (var i = 0; i < wanted.Length;)
+        {
+            var (end, stays) = (i + 1, wanted[i] >= 0 && i < there.Length && there[i] == wanted[i]);
+            while (end < wanted.Length && Follows(end) && (end < there.Length && there[end] == wanted[end]) == stays) end++;
+            var (first, last) = stays ? (i, end) : wanted[i] < 0 ? (i, i) : Map(slot, i, end, wanted[i]);
+            for (var at = first; at < last; at++) mapped[at] = wanted[at];
+            if (first > i) copies.Add((i * Block, (first - i) * Block));
+            if (end > last) copies.Add((last * Block, (end - last) * Block));
+            i = end;
+        }
+
+        if (length > wanted.Length * Block) copies.Add((wanted.Length * Block, length - (wanted.Length * Block)));
+        for (var i = 0; i < _buffers.Length; i++)
+        {
+            var to = Heads(i, slot);
+            foreach (var (start, tokens) in copies)
+            {
+                if (from is not null)
+                {
+                    memory.Copy(At(from(i), start), At(to, start), tokens * TokenBytes, graph.KvHeads);
+                    continue;
+                }
+
+                for (var at = start; at < start + tokens; at += Block)
+                    memory.Copy(_blocks.Take(i, wanted[at / Block]), At(to, at), Block * TokenBytes, graph.KvHeads);
+            }
+
+            done?.Invoke(i);
+        }
+
+        _mapped.Set(slot, mapped);
+
+        bool Follows(int at) => wanted[at] == wanted[at - 1] + 1 && wanted[at - 1] >= 0 && wanted[at] % KvBlocks.SegmentBlocks != 0;
+    }
+
+    /// <summary>Maps what it can of blocks with numbers in a row over a slot's.</summary>
+    /// <returns>The first of them that is mapped, and the first after those.</returns>
+    private (int First, int Last) Map(int slot, int first, int last, int block)
+    {
+        var group = _blocks.PageBlocks;
+        if (!_blocks.CanMap || HeadBytes % LinuxMemory.Page != 0 || first % group != block % group || !_mapped.MayAdd()) return (first, first);
+        var (begin, end) = ((first + group - 1) / group * group, last / group * group);
+        if (end <= begin) return (first, first);
+        for (var i = 0; i < _buffers.Length; i++)
+        {
+            var heads = At(Heads(i, slot), begin * PrefixTree.BlockTokens);
+            for (var head = 0; head < graph.KvHeads; head++)
+            {
+                if (!_blocks.TryMap(i, head, block + begin - first, end - begin, heads[head])) return (first, first);
+            }
+        }
+
+        return (begin, end);
+    }
+
     private Pieces Heads(int buffer, int slot) => new(_buffers[buffer] + (nint)(slot * SlotBytes), HeadBytes);
+
+    private Pieces At(Pieces heads, int token) => heads with { Start = heads.Start + (nint)(token * TokenBytes) };
 }

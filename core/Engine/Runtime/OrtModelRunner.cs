@@ -13,7 +13,6 @@ public sealed class OrtModelRunner : IModelRunner
     private readonly GraphSignature _graph;
     private readonly KvMemory _memory;
     private readonly KvCache _kv;
-    private readonly KvBlocks _blocks;
     private readonly RunOptions _options;
     private readonly GraphCapture? _capture;
     private readonly IntegerBuffer _promptIds, _promptPositions, _promptMask, _decodeIds, _decodePositions;
@@ -27,7 +26,6 @@ public sealed class OrtModelRunner : IModelRunner
     {
         (_session, _graph, _memory, _options) = (session, graph, KvMemory.For(session), session.CreateRunOptions());
         _kv = new KvCache(graph, _memory);
-        _blocks = new KvBlocks(graph, _memory);
         if (session.Provider.CapturesSteps) _capture = new GraphCapture();
         (_promptIds, _decodeIds) = (new IntegerBuffer(graph.InputIds.Type), new IntegerBuffer(graph.InputIds.Type));
         var positions = (graph.PositionIds ?? graph.InputIds).Type;
@@ -53,6 +51,10 @@ public sealed class OrtModelRunner : IModelRunner
 
     public int VocabularySize => _graph.VocabularySize;
 
+    public bool TakesMemoryLazily => _memory.IsLazy;
+
+    public bool MapsPrefixes => _kv.MapsBlocks;
+
     public long KvBytesPerToken => _graph.KvBytesPerToken;
 
     public StepOutcome Resize(KvShape shape, IReadOnlyList<SlotMove> rows) => Guard(() =>
@@ -65,29 +67,29 @@ public sealed class OrtModelRunner : IModelRunner
 
     public KvSnapshot Save(int slot, int length) => new HostSnapshot(_kv.Save(slot, length), length);
 
-    public StepOutcome Restore(KvSnapshot snapshot, int slot) => Guard(() => _kv.Restore(((HostSnapshot)snapshot).Data, slot));
+    public StepOutcome Restore(KvSnapshot snapshot, int slot, int from) =>
+        Guard(() => _kv.Restore(((HostSnapshot)snapshot).Data, slot, from));
 
-    public void Release(IReadOnlyList<int> slots) => _kv.Release(slots);
+    public void Release(IReadOnlyList<SlotRest> rests) => _kv.Release(rests);
 
     public StepOutcome Publish(int slot, IReadOnlyList<PrefixBlock> blocks) => Guard(() =>
     {
-        foreach (var (start, block) in blocks)
-            _kv.Copy(slot, start, PrefixTree.BlockTokens, buffer => _blocks.Take(buffer, block), isOut: true);
+        foreach (var block in blocks) _kv.Publish(slot, block);
     });
 
-    public StepOutcome Attach(int slot, IReadOnlyList<int> blocks) => Guard(() =>
+    public StepOutcome Attach(int slot, IReadOnlyList<int> blocks, out int mapped)
     {
-        for (var i = 0; i < blocks.Count; i++)
-        {
-            var block = blocks[i];
-            _kv.Copy(slot, i * PrefixTree.BlockTokens, PrefixTree.BlockTokens, buffer => _blocks.Take(buffer, block), isOut: false);
-        }
-    });
+        var tokens = 0;
+        var outcome = Guard(() => tokens = _kv.Attach(slot, blocks));
+        mapped = tokens;
+        return outcome;
+    }
 
-    public void Drop(IReadOnlyList<int> blocks) => _blocks.Drop(blocks);
+    public void Drop(IReadOnlyList<int> blocks) => _kv.Drop(blocks);
 
     public StepOutcome Prefill(int firstSlot, IReadOnlyList<ReadOnlyMemory<int>> prompts) => Guard(() =>
     {
+        for (var row = 0; row < prompts.Count; row++) _kv.Write(firstSlot + row, 0);
         var (width, shortest) = (0, int.MaxValue);
         foreach (var prompt in prompts) (width, shortest) = (Math.Max(width, prompt.Length), Math.Min(shortest, prompt.Length));
         if (_graph is { LastTokenOnly: true, LastTokenIsReal: false })
@@ -112,6 +114,7 @@ public sealed class OrtModelRunner : IModelRunner
 
     public StepOutcome PrefillChunk(int slot, int start, ReadOnlyMemory<int> tokens) => Guard(() =>
     {
+        _kv.Write(slot, start);
         var split = LeavesOne(tokens.Length) ? tokens.Length - 2 : 0;
         if (split > 0) RunChunk(slot, start, tokens[..split]);
         RunChunk(slot, start + split, tokens[split..]);
@@ -143,7 +146,6 @@ public sealed class OrtModelRunner : IModelRunner
     public void Dispose()
     {
         DropDecodeBindings();
-        _blocks.Dispose();
         _kv.Dispose();
         foreach (var buffer in (IntegerBuffer[])[_promptIds, _promptPositions, _promptMask, _decodeIds, _decodePositions]) buffer.Dispose();
         _decodeMask.Dispose();

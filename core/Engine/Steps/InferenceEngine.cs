@@ -45,7 +45,10 @@ internal sealed class InferenceEngine : IAsyncDisposable
     public SchedulerLimits Limits { get; }
 
     public static SchedulerLimits LimitsOf(IModelRunner runner, int contextLength, EngineOptions options) =>
-        new(contextLength, Math.Max(1, options.KvMemory / runner.KvBytesPerToken), options.StepTime);
+        new(contextLength, Math.Max(1, options.KvMemory / runner.KvBytesPerToken), options.StepTime)
+        {
+            TakesMemoryLazily = runner.TakesMemoryLazily, MapsPrefixes = runner.MapsPrefixes && options.PrefixSharing != PrefixSharing.Off,
+        };
 
     public EngineLoad Load => _loop.Load with { Waiting = Math.Max(0, Volatile.Read(ref _open) - _loop.Load.Running) };
 

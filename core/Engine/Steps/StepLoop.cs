@@ -3,6 +3,7 @@ using R1Serverless.Abstractions.Telemetry;
 using R1Serverless.Engine.Runtime;
 using R1Serverless.Engine.Sampling;
 using R1Serverless.Scheduling;
+using R1Serverless.Scheduling.Prefixes;
 
 namespace R1Serverless.Engine.Steps;
 
@@ -13,6 +14,7 @@ internal sealed class StepLoop(
 {
     private readonly HashSet<Sequence> _live = [];
     private readonly Scheduler _scheduler = new(limits, sharesPrefixes);
+    private readonly KvMemoryUse _memory = new(model, runner.KvBytesPerToken);
     private readonly SamplingScratch _scratch = new(runner.VocabularySize);
     private int[] _tokens = new int[16];
     private int[] _lengths = new int[16];
@@ -76,6 +78,7 @@ internal sealed class StepLoop(
     {
         foreach (var sequence in _live.ToArray()) End(sequence, error: error);
         publisher.Complete();
+        _memory.End();
         runner.Dispose();
     }
 
@@ -104,16 +107,20 @@ internal sealed class StepLoop(
                 leaving.Saved = runner.Save(leaving.Slot, leaving.CachedLength);
                 return StepOutcome.Completed;
             case StepPlan.Restore restore:
-                return runner.Restore(((Sequence)restore.Sequence).Saved!, _scheduler.Running.Count);
+                var toRestore = Attach(restore.Sequence, _scheduler.Running.Count, restore.Shared);
+                return toRestore.Result == StepResult.Completed
+                    ? runner.Restore(((Sequence)restore.Sequence).Saved!, _scheduler.Running.Count, restore.Shared) : toRestore;
             case StepPlan.Prefill prefill:
                 return runner.Prefill(prefill.FirstSlot, [.. prefill.Sequences.Select(s => s.Prompt)]);
             case StepPlan.PrefillChunk chunk:
-                var attached = chunk.Shared == 0 ? StepOutcome.Completed
-                    : runner.Attach(chunk.Slot, _scheduler.Prefixes.Use(chunk.Sequence, chunk.Shared));
+                var attached = Attach(chunk.Sequence, chunk.Slot, chunk.Shared);
                 return attached.Result == StepResult.Completed
                     ? runner.PrefillChunk(chunk.Slot, chunk.Start, chunk.Sequence.Prompt.Slice(chunk.Start, chunk.Count)) : attached;
             case StepPlan.TrimPrefixes trim:
-                runner.Drop(_scheduler.Prefixes.Trim(trim.Blocks));
+                Drop(_scheduler.Prefixes.Trim(trim.Blocks));
+                return StepOutcome.Completed;
+            case StepPlan.ReleaseSlots:
+                runner.Release(_scheduler.Prefixes.ReleaseSlots());
                 return StepOutcome.Completed;
             case StepPlan.Decode decode:
                 var rows = decode.Sequences.Count;
@@ -128,6 +135,17 @@ internal sealed class StepLoop(
             default:
                 return StepOutcome.Completed;
         }
+    }
+
+    /// <summary>Puts what is kept of a prompt into its slot; nothing for no tokens.</summary>
+    private StepOutcome Attach(ScheduledSequence sequence, int slot, int tokens)
+    {
+        if (tokens == 0) return StepOutcome.Completed;
+        var began = time.GetTimestamp();
+        var outcome = runner.Attach(slot, _scheduler.Prefixes.Use(sequence, tokens), out var mapped);
+        Instruments.OnPrefixAttached(model, time.GetElapsedTime(began));
+        if (outcome.Result == StepResult.Completed) _scheduler.Prefixes.OnAttached(sequence, tokens, mapped);
+        return outcome;
     }
 
     private void Commit(StepPlan plan, TimeSpan elapsed)
@@ -156,6 +174,7 @@ internal sealed class StepLoop(
                 Instruments.OnPromptTokens(model, chunk.Count, isShared: false);
                 if (chunk.Shared > 0) Instruments.OnPromptTokens(model, chunk.Shared, isShared: true);
                 Publish(chunk.Sequence);
+                if (chunk.Shared > 0) ShareCopies(chunk.Sequence, chunk.Shared);
                 if (chunk.IsLast) Take((Sequence)chunk.Sequence, 0);
                 break;
             case StepPlan.Decode decode:
@@ -168,8 +187,24 @@ internal sealed class StepLoop(
     private void Publish(ScheduledSequence sequence)
     {
         if (_scheduler.Prefixes.ReleaseSlots(sequence) is { Count: > 0 } slots) runner.Release(slots);
-        var blocks = _scheduler.Prefixes.Publish(sequence);
-        if (blocks.Count > 0 && runner.Publish(sequence.Slot, blocks).Result != StepResult.Completed) runner.Drop(_scheduler.Prefixes.Trim(0));
+        var blocks = _scheduler.Prefixes.Publish(sequence, out var dropped);
+        Drop(dropped);
+        if (blocks.Count == 0) return;
+        if (runner.Publish(sequence.Slot, blocks).Result != StepResult.Completed) Drop(_scheduler.Prefixes.Trim(0));
+        else if (_scheduler.Prefixes.Free < 0) Attach(sequence, sequence.Slot, _scheduler.Prefixes.OwnBlocks(sequence));
+    }
+
+    private void Drop(IReadOnlyList<int> blocks)
+    {
+        if (blocks.Count == 0) return;
+        runner.Drop(blocks);
+        Instruments.OnPrefixEvicted(model, blocks.Count * PrefixTree.BlockTokens);
+    }
+
+    /// <summary>Prompts that another now shares need no copy of their own.</summary>
+    private void ShareCopies(ScheduledSequence sequence, int tokens)
+    {
+        foreach (var (other, length) in _scheduler.Prefixes.Copies(sequence, tokens)) Attach(other, other.Slot, length);
     }
 
     private void CommitDecode(IReadOnlyList<ScheduledSequence> running, TimeSpan elapsed)
@@ -200,10 +235,13 @@ internal sealed class StepLoop(
     private void RollBack(StepPlan plan)
     {
         Instruments.OnOutOfMemory(model);
-        if (_scheduler.Prefixes.Blocks is > 0 and var blocks)
+        // What was attached for them lies in no slot.
+        if (plan is StepPlan.PrefillChunk { Shared: > 0, Sequence: var begun }) _scheduler.Prefixes.Leave(begun);
+        if (plan is StepPlan.Restore { Sequence: var saved }) _scheduler.Prefixes.Leave(saved);
+        if (_scheduler.Prefixes is { Blocks: var blocks } prefixes && blocks > prefixes.HeldBlocks)
         {
             // What is only kept gives way before those that run.
-            runner.Drop(_scheduler.Prefixes.Trim(blocks / 2));
+            Drop(_scheduler.Prefixes.Trim(blocks / 2));
             return;
         }
 
@@ -253,6 +291,7 @@ internal sealed class StepLoop(
     {
         Volatile.Write(ref _running, _scheduler.Running.Count + (_scheduler.Prefilling is null ? 0 : 1));
         Volatile.Write(ref _isFull, _scheduler.IsFull);
+        _memory.Observe(_scheduler);
     }
 
     private InferenceError DoesNotFit() => new(

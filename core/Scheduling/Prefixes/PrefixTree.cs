@@ -6,7 +6,7 @@ namespace R1Serverless.Scheduling.Prefixes;
 /// <summary>
 /// Whose keys and values are kept outside the slots: the beginnings of prompts, in blocks of <see cref="BlockTokens"/> tokens. Each block is a node
 /// below the block before it, so that prompts that begin alike share nodes. Prompts of different salts share none. The least recently used block
-/// that no other follows goes first. Pure policy: it knows the numbers of blocks, not what is in them.
+/// that no other follows goes first; those that are held do not go. Pure policy: it knows the numbers of blocks, not what is in them.
 /// </summary>
 public sealed class PrefixTree
 {
@@ -21,11 +21,14 @@ public sealed class PrefixTree
 
     /// <summary>The most recently used first. A node is never used without those before it, so that the last has none behind it.</summary>
     private readonly LinkedList<Node> _used = new();
-    private readonly Stack<int> _free = new();
+    private readonly SortedSet<int> _free = [];
     private int _numbers;
 
     /// <summary>Blocks that are kept.</summary>
     public int Count => _used.Count;
+
+    /// <summary>Of those, blocks that somebody holds.</summary>
+    public int Held { get; private set; }
 
     /// <summary>Changes whenever blocks come or go.</summary>
     public int Version { get; private set; }
@@ -46,8 +49,11 @@ public sealed class PrefixTree
         return length;
     }
 
+    /// <summary>The same, of a prompt that has been run: all of it may be kept.</summary>
+    public int Kept(string salt, ReadOnlySpan<int> prompt) => Path(salt, prompt, prompt.Length / BlockTokens * BlockTokens).Count * BlockTokens;
+
     /// <summary>The blocks of a prompt's first tokens, in order, which are used now.</summary>
-    /// <param name="length">No more than what <see cref="Match"/> gave.</param>
+    /// <param name="length">No more than are kept.</param>
     public IReadOnlyList<int> Use(string salt, ReadOnlySpan<int> prompt, int length)
     {
         var path = Path(salt, prompt, length);
@@ -55,25 +61,39 @@ public sealed class PrefixTree
         return [.. path.Select(node => node.Block)];
     }
 
+    /// <summary>The blocks of a prompt's first tokens stay until they are released.</summary>
+    /// <param name="length">No more than are kept.</param>
+    public HeldPrefix Hold(string salt, ReadOnlySpan<int> prompt, int length)
+    {
+        var path = Path(salt, prompt, length);
+        Hold(path);
+        return new HeldPrefix(this, path);
+    }
+
     /// <summary>Keeps a prompt's first tokens; the blocks that were not kept before are to be filled by the caller.</summary>
     /// <param name="length">Tokens that are in the prompt's slot; whole blocks of them are kept.</param>
-    /// <param name="capacity">Blocks that may be kept in all. Others leave for new ones; where only this prompt's own are left, its end is not
-    /// kept.</param>
-    public IReadOnlyList<PrefixBlock> Publish(string salt, ReadOnlySpan<int> prompt, int length, int capacity)
+    /// <param name="capacity">Blocks that may be kept in all. Others leave for new ones; where only this prompt's own are left, and those that are
+    /// held, its end is not kept.</param>
+    /// <param name="dropped">Blocks that have left and are not used again.</param>
+    public IReadOnlyList<PrefixBlock> Publish(string salt, ReadOnlySpan<int> prompt, int length, int capacity, out IReadOnlyList<int> dropped)
     {
+        dropped = [];
         length = Math.Min(length, prompt.Length) / BlockTokens * BlockTokens;
         var path = Path(salt, prompt, length);
         if (path.Count * BlockTokens == length) return [];
         Touch(path);
+        Hold(path);
         List<PrefixBlock> blocks = [];
+        List<int> left = [];
         for (var start = path.Count * BlockTokens; start < length; start += BlockTokens)
         {
-            if (path.Count >= capacity) break;
-            while (Count >= capacity) Drop(_used.Last!.Value);
+            if (Held >= capacity) break;
+            left.AddRange(Trim(capacity - 1));
             var parent = path.Count > 0 ? path[^1] : Root(salt);
-            Node node = new(parent, prompt.Slice(start, BlockTokens).ToArray(), _free.TryPop(out var freed) ? freed : _numbers++);
+            Node node = new(parent, prompt.Slice(start, BlockTokens).ToArray(), Number(parent));
             parent.Add(node);
             path.Add(node);
+            Hold([node]);
             blocks.Add(new PrefixBlock(start, node.Block));
             Version++;
             // The end of a path is used the longest ago.
@@ -81,22 +101,46 @@ public sealed class PrefixTree
             else _used.AddFirst(node.Use);
         }
 
+        Release(path);
+        dropped = [.. left.Where(_free.Contains)];
         return blocks;
     }
 
-    /// <summary>Drops blocks until no more than <paramref name="most"/> are left.</summary>
+    /// <summary>Drops blocks until no more than <paramref name="most"/> are left, or only those that are held.</summary>
     /// <returns>The dropped ones.</returns>
     public IReadOnlyList<int> Trim(int most)
     {
         List<int> dropped = [];
-        while (Count > Math.Max(0, most))
+        // What follows a block is used no later than it: one pass finds all that may go.
+        for (var at = _used.Last; at is not null && Count > Math.Max(0, most);)
         {
-            var last = _used.Last!.Value;
-            dropped.Add(last.Block);
-            Drop(last);
+            var (node, next) = (at.Value, at.Previous);
+            if (node.Holders == 0)
+            {
+                dropped.Add(node.Block);
+                Drop(node);
+            }
+
+            at = next;
         }
 
         return dropped;
+    }
+
+    internal void Release(IReadOnlyList<Node> path)
+    {
+        foreach (var node in path)
+        {
+            if (--node.Holders == 0) Held--;
+        }
+    }
+
+    private void Hold(IReadOnlyList<Node> path)
+    {
+        foreach (var node in path)
+        {
+            if (node.Holders++ == 0) Held++;
+        }
     }
 
     private List<Node> Path(string salt, ReadOnlySpan<int> prompt, int length)
@@ -117,6 +161,15 @@ public sealed class PrefixTree
         }
     }
 
+    /// <summary>For a new block, the number behind its parent's where that is free: what lies in a row is attached at once.</summary>
+    private int Number(Node parent)
+    {
+        if (_free.Count == 0) return _numbers++;
+        var number = _free.Contains(parent.Block + 1) ? parent.Block + 1 : _free.Min;
+        _free.Remove(number);
+        return number;
+    }
+
     private Node Root(string salt)
     {
         if (!_roots.TryGetValue(salt, out var root)) _roots.Add(salt, root = new Node(null, [], -1) { Salt = salt });
@@ -126,14 +179,14 @@ public sealed class PrefixTree
     private void Drop(Node leaf)
     {
         _used.Remove(leaf.Use);
-        _free.Push(leaf.Block);
+        _free.Add(leaf.Block);
         Version++;
         var parent = leaf.Parent!;
         parent.Remove(leaf);
         if (parent.Salt is { } salt && parent.IsEmpty) _roots.Remove(salt);
     }
 
-    private sealed class Node
+    internal sealed class Node
     {
         private Dictionary<int[], Node>? _next;
 
@@ -148,6 +201,9 @@ public sealed class PrefixTree
         public int[] Tokens { get; }
 
         public int Block { get; }
+
+        /// <summary>How many hold it.</summary>
+        public int Holders { get; set; }
 
         /// <summary>Of a root.</summary>
         public string? Salt { get; init; }

@@ -147,7 +147,7 @@ public sealed class GraphKindsTests : IDisposable
         {
             Completed(runner.Prefill(1, [Prompt(4, 60)]));
             Completed(runner.Resize(new KvShape(3, 512), [new SlotMove(0, 0, 53), new SlotMove(2, 2, 19)]));
-            Completed(runner.Restore(saved, 1));
+            Completed(runner.Restore(saved, 1, 0));
         }
 
         Decode(53, 42, 19);

@@ -62,7 +62,7 @@ public abstract class OrtModelRunnerTests : IDisposable
             {
                 using var saved = _runner.Save(0, 50 + step);
                 Completed(_runner.Prefill(0, [Prompt(4, 200)]));
-                Completed(_runner.Restore(saved, 0));
+                Completed(_runner.Restore(saved, 0, 0));
             }
 
             Completed(_runner.Decode([Greedy(logits)], [50 + step]));

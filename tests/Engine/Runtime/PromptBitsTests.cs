@@ -42,7 +42,7 @@ public sealed class PromptBitsTests
             for (var start = Block; start <= PrefixTree.Shareable(length); start += Block * random.Next(1, 4))
             {
                 runner.Publish(0, [.. Enumerable.Range(0, start / Block).Select(i => new PrefixBlock(i * Block, i))]);
-                runner.Attach(1, [.. Enumerable.Range(0, start / Block)]);
+                runner.Attach(1, [.. Enumerable.Range(0, start / Block)], out _);
                 runner.PrefillChunk(1, start, prompt.AsMemory(start));
                 Assert.True(runner.Logits(0).SequenceEqual(alone), $"{length} tokens, {start} of them shared");
             }

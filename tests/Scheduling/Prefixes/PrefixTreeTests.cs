@@ -52,7 +52,7 @@ public sealed class PrefixTreeTests
     {
         PrefixTree tree = new();
         var prompt = Prompt(0, 4 * Block);
-        Assert.Equal([0, 64, 128, 192], tree.Publish("s", prompt, prompt.Length, 100).Select(block => block.Start));
+        Assert.Equal([0, 64, 128, 192], tree.Publish("s", prompt, prompt.Length, 100, out _).Select(block => block.Start));
         Assert.Equal(3 * Block, tree.Match("s", prompt));
         Assert.Equal(3 * Block, tree.Match("s", [.. prompt, 1]));
         Assert.Equal(4 * Block, tree.Match("s", [.. prompt, 1, 2]));
@@ -61,7 +61,7 @@ public sealed class PrefixTreeTests
 
     private static void Publish(PrefixTree tree, List<(string Path, int Block)> kept, string salt, int[] prompt, int capacity)
     {
-        var blocks = tree.Publish(salt, prompt, prompt.Length, capacity);
+        var blocks = tree.Publish(salt, prompt, prompt.Length, capacity, out _);
         var whole = prompt.Length / Block;
         var known = Enumerable.Range(1, whole).TakeWhile(count => kept.Exists(one => one.Path == Path(salt, prompt, count))).Count();
         if (known == whole)
