@@ -3,7 +3,6 @@ using R1Serverless.Abstractions.Telemetry;
 using R1Serverless.Engine.Runtime;
 using R1Serverless.Engine.Sampling;
 using R1Serverless.Scheduling;
-using R1Serverless.Scheduling.Prefixes;
 
 namespace R1Serverless.Engine.Steps;
 
@@ -35,6 +34,8 @@ internal sealed class StepLoop(
 
     /// <summary>Who runs and who waits; read by the engine's thread, and by tests for invariants.</summary>
     public Scheduler Scheduler => _scheduler;
+
+    private PrefixSteps Prefixes => field ??= new PrefixSteps(runner, _scheduler.Prefixes, model, time);
 
     public void Enqueue(Sequence sequence)
     {
@@ -107,17 +108,17 @@ internal sealed class StepLoop(
                 leaving.Saved = runner.Save(leaving.Slot, leaving.CachedLength);
                 return StepOutcome.Completed;
             case StepPlan.Restore restore:
-                var toRestore = Attach(restore.Sequence, _scheduler.Running.Count, restore.Shared);
+                var toRestore = Prefixes.Attach(restore.Sequence, _scheduler.Running.Count, restore.Shared);
                 return toRestore.Result == StepResult.Completed
                     ? runner.Restore(((Sequence)restore.Sequence).Saved!, _scheduler.Running.Count, restore.Shared) : toRestore;
             case StepPlan.Prefill prefill:
                 return runner.Prefill(prefill.FirstSlot, [.. prefill.Sequences.Select(s => s.Prompt)]);
             case StepPlan.PrefillChunk chunk:
-                var attached = Attach(chunk.Sequence, chunk.Slot, chunk.Shared);
+                var attached = Prefixes.Attach(chunk.Sequence, chunk.Slot, chunk.Shared);
                 return attached.Result == StepResult.Completed
                     ? runner.PrefillChunk(chunk.Slot, chunk.Start, chunk.Sequence.Prompt.Slice(chunk.Start, chunk.Count)) : attached;
             case StepPlan.TrimPrefixes trim:
-                Drop(_scheduler.Prefixes.Trim(trim.Blocks));
+                Prefixes.Trim(trim.Blocks);
                 return StepOutcome.Completed;
             case StepPlan.ReleaseSlots:
                 runner.Release(_scheduler.Prefixes.ReleaseSlots());
@@ -135,17 +136,6 @@ internal sealed class StepLoop(
             default:
                 return StepOutcome.Completed;
         }
-    }
-
-    /// <summary>Puts what is kept of a prompt into its slot; nothing for no tokens.</summary>
-    private StepOutcome Attach(ScheduledSequence sequence, int slot, int tokens)
-    {
-        if (tokens == 0) return StepOutcome.Completed;
-        var began = time.GetTimestamp();
-        var outcome = runner.Attach(slot, _scheduler.Prefixes.Use(sequence, tokens), out var mapped);
-        Instruments.OnPrefixAttached(model, time.GetElapsedTime(began));
-        if (outcome.Result == StepResult.Completed) _scheduler.Prefixes.OnAttached(sequence, tokens, mapped);
-        return outcome;
     }
 
     private void Commit(StepPlan plan, TimeSpan elapsed)
@@ -166,45 +156,21 @@ internal sealed class StepLoop(
             case StepPlan.Prefill prefill:
                 OnStep("prefill", prefill.Sequences.Count, elapsed);
                 Instruments.OnPromptTokens(model, prefill.Sequences.Sum(sequence => sequence.PromptLength), isShared: false);
-                foreach (var sequence in prefill.Sequences) Publish(sequence);
+                foreach (var sequence in prefill.Sequences) Prefixes.Publish(sequence);
                 for (var row = 0; row < prefill.Sequences.Count; row++) Take((Sequence)prefill.Sequences[row], row);
                 break;
             case StepPlan.PrefillChunk chunk:
                 OnStep("prefill", 1, elapsed);
                 Instruments.OnPromptTokens(model, chunk.Count, isShared: false);
                 if (chunk.Shared > 0) Instruments.OnPromptTokens(model, chunk.Shared, isShared: true);
-                Publish(chunk.Sequence);
-                if (chunk.Shared > 0) ShareCopies(chunk.Sequence, chunk.Shared);
+                Prefixes.Publish(chunk.Sequence);
+                if (chunk.Shared > 0) Prefixes.ShareCopies(chunk.Sequence, chunk.Shared);
                 if (chunk.IsLast) Take((Sequence)chunk.Sequence, 0);
                 break;
             case StepPlan.Decode decode:
                 CommitDecode(decode.Sequences, elapsed);
                 break;
         }
-    }
-
-    /// <summary>Keeps what of a prompt has been computed, for those that begin like it. Without the memory for it nothing is kept.</summary>
-    private void Publish(ScheduledSequence sequence)
-    {
-        if (_scheduler.Prefixes.ReleaseSlots(sequence) is { Count: > 0 } slots) runner.Release(slots);
-        var blocks = _scheduler.Prefixes.Publish(sequence, out var dropped);
-        Drop(dropped);
-        if (blocks.Count == 0) return;
-        if (runner.Publish(sequence.Slot, blocks).Result != StepResult.Completed) Drop(_scheduler.Prefixes.Trim(0));
-        else if (_scheduler.Prefixes.Free < 0) Attach(sequence, sequence.Slot, _scheduler.Prefixes.OwnBlocks(sequence));
-    }
-
-    private void Drop(IReadOnlyList<int> blocks)
-    {
-        if (blocks.Count == 0) return;
-        runner.Drop(blocks);
-        Instruments.OnPrefixEvicted(model, blocks.Count * PrefixTree.BlockTokens);
-    }
-
-    /// <summary>Prompts that another now shares need no copy of their own.</summary>
-    private void ShareCopies(ScheduledSequence sequence, int tokens)
-    {
-        foreach (var (other, length) in _scheduler.Prefixes.Copies(sequence, tokens)) Attach(other, other.Slot, length);
     }
 
     private void CommitDecode(IReadOnlyList<ScheduledSequence> running, TimeSpan elapsed)
@@ -241,7 +207,7 @@ internal sealed class StepLoop(
         if (_scheduler.Prefixes is { Blocks: var blocks } prefixes && blocks > prefixes.HeldBlocks)
         {
             // What is only kept gives way before those that run.
-            Drop(_scheduler.Prefixes.Trim(blocks / 2));
+            Prefixes.Trim(blocks / 2);
             return;
         }
 

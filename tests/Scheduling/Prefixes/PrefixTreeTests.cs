@@ -18,6 +18,7 @@ public sealed class PrefixTreeTests
         PrefixTree tree = new();
         // Salt and tokens of each block's path, and its number; the most recently used last.
         List<(string Path, int Block)> kept = [];
+        List<(HeldPrefix Held, string[] Paths)> holders = [];
         foreach (var (saltNumber, turns, length, capacity, act) in steps)
         {
             var salt = $"s{saltNumber}";
@@ -25,11 +26,19 @@ public sealed class PrefixTreeTests
             var expected = Enumerable.Range(1, PrefixTree.Shareable(length) / Block)
                 .TakeWhile(count => kept.Exists(one => one.Path == Path(salt, prompt, count))).Count();
             Assert.Equal(expected * Block, tree.Match(salt, prompt));
+            string[] Held() => [.. holders.SelectMany(holder => holder.Paths).Distinct()];
             if (act == 0)
             {
-                var dropped = tree.Trim(capacity);
-                Assert.Equal(kept.Take(Math.Max(0, kept.Count - capacity)).Select(one => one.Block), dropped);
-                kept.RemoveRange(0, dropped.Count);
+                Assert.Equal(Trim(kept, capacity, Held()), tree.Trim(capacity));
+            }
+            else if (act == 1)
+            {
+                holders.Add((tree.Hold(salt, prompt, expected * Block), [.. Enumerable.Range(1, expected).Select(count => Path(salt, prompt, count))]));
+            }
+            else if (act == 2 && holders.Count > 0)
+            {
+                holders[0].Held.Dispose();
+                holders.RemoveAt(0);
             }
             else if (act < 4)
             {
@@ -39,9 +48,11 @@ public sealed class PrefixTreeTests
             }
             else
             {
-                Publish(tree, kept, salt, prompt, capacity);
+                Publish(tree, kept, salt, prompt, capacity, Held());
             }
 
+            Assert.Equal(Held().Length, tree.Held);
+            Assert.All(Held(), path => Assert.Contains(kept, one => one.Path == path));
             Assert.Equal(kept.Count, tree.Count);
             Assert.Equal(kept.Count, kept.Select(one => one.Block).Distinct().Count());
         }
@@ -59,9 +70,10 @@ public sealed class PrefixTreeTests
         Assert.Equal(0, tree.Match("other", [.. prompt, 1, 2]));
     }
 
-    private static void Publish(PrefixTree tree, List<(string Path, int Block)> kept, string salt, int[] prompt, int capacity)
+    private static void Publish(PrefixTree tree, List<(string Path, int Block)> kept, string salt, int[] prompt, int capacity, string[] held)
     {
-        var blocks = tree.Publish(salt, prompt, prompt.Length, capacity, out _);
+        var before = kept.Select(one => one.Block).ToArray();
+        var blocks = tree.Publish(salt, prompt, prompt.Length, capacity, out var dropped);
         var whole = prompt.Length / Block;
         var known = Enumerable.Range(1, whole).TakeWhile(count => kept.Exists(one => one.Path == Path(salt, prompt, count))).Count();
         if (known == whole)
@@ -74,14 +86,30 @@ public sealed class PrefixTreeTests
         Assert.Equal(Enumerable.Range(known, blocks.Count).Select(i => i * Block), blocks.Select(block => block.Start));
         for (var i = 0; i < blocks.Count; i++)
         {
-            while (kept.Count >= capacity) kept.RemoveAt(0);
+            Trim(kept, capacity - 1, [.. held, .. Enumerable.Range(1, known + i).Select(count => Path(salt, prompt, count))]);
             // Behind the block before it, which is used later.
             var at = known + i == 0 ? kept.Count : kept.FindIndex(one => one.Path == Path(salt, prompt, known + i));
             Assert.True(at >= 0, "A block of the prompt itself was dropped.");
             kept.Insert(at, (Path(salt, prompt, known + i + 1), blocks[i].Block));
         }
 
-        Assert.True(known + blocks.Count == whole || known + blocks.Count >= capacity, "There was room for more.");
+        string[] own = [.. Enumerable.Range(1, known + blocks.Count).Select(count => Path(salt, prompt, count))];
+        Assert.True(own.Length == whole || held.Union(own).Count() >= capacity, "There was room for more.");
+        Assert.Equal(before.Except(kept.Select(one => one.Block)).Order(), dropped.Order());
+    }
+
+    /// <summary>Drops those used the longest ago that nobody holds.</summary>
+    private static List<int> Trim(List<(string Path, int Block)> kept, int most, string[] held)
+    {
+        List<int> dropped = [];
+        foreach (var one in kept.Where(one => !held.Contains(one.Path)).ToArray())
+        {
+            if (kept.Count <= Math.Max(0, most)) break;
+            kept.Remove(one);
+            dropped.Add(one.Block);
+        }
+
+        return dropped;
     }
 
     /// <summary>The first block is the last to be used.</summary>
