@@ -104,8 +104,8 @@ internal static class ModelFitCommand
         return 0;
     }
 
-    /// <summary>Whether its graph takes texts, be it one that can't be served. What takes neither texts nor images may be an encoder of images that lacks
-    /// a file, which is told where pictures are read by it.</summary>
+    /// <summary>Whether its graph takes texts, be it one that can't be served. What takes neither texts nor images may be an encoder of images that
+    /// lacks a file, which is told where pictures are read by it.</summary>
     private static bool IsOfTexts(ModelFolder encoder) =>
         encoder is { Images: null, ImageRefusal: null } and not { Encoder: null, EncoderRefusal: null };
 

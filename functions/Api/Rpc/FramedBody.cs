@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace R1Serverless.Api.Rpc;
 
-/// <summary>The body of a call, whose messages each begin with a byte that is 0 or, of a compressed one, 1, and their length. What else comes is told to
-/// the client: gRPC's library answers it with UNKNOWN, and logs it as the server's fault.</summary>
+/// <summary>The body of a call, whose messages each begin with a byte that is 0 or, of a compressed one, 1, and their length. What else comes is told
+/// to the client: gRPC's library answers it with UNKNOWN, and logs it as the server's fault.</summary>
 internal sealed class FramedBody : PipeReader, IRequestBodyPipeFeature
 {
     private readonly PipeReader _inner;
