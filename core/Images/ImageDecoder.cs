@@ -12,15 +12,9 @@ public static class ImageDecoder
     /// <param name="fault">What is wrong, in words to say after "the image"; null where nothing is.</param>
     public static unsafe PixelImage? Decode(ReadOnlySpan<byte> file, ImageLimits limits, out string? fault)
     {
-        fault = file.Length == 0 ? "has no bytes" : file.Length > limits.MaxBytes ? TooManyBytes(file.Length, limits) : null;
+        fault = file.Length > limits.MaxBytes ? TooManyBytes(file.Length, limits) : ImageFormat.Refusal(file);
         if (fault is not null) return null;
-        var format = ImageFormat.Find(file);
-        if (format is null || !ImageFormat.IsTaken(format))
-        {
-            fault = $"is {(format is null ? "of no format that is known" : $"{format}")}: {ImageFormat.Taken} are taken";
-            return null;
-        }
-
+        var format = ImageFormat.Find(file)!;
         fixed (byte* bytes = file)
         {
             using var data = SKData.Create((nint)bytes, file.Length);

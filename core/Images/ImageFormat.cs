@@ -7,8 +7,13 @@ internal static class ImageFormat
 
     private static readonly string[] Supported = ["PNG", "JPEG", "WebP"];
 
-    /// <summary>Whether a format that <see cref="Find"/> gave is decoded here.</summary>
-    public static bool IsTaken(string name) => Supported.Contains(name, StringComparer.Ordinal);
+    /// <summary>Why a file is not decoded here, by its first bytes, in words to say after "the image"; null where it may be.</summary>
+    public static string? Refusal(ReadOnlySpan<byte> file)
+    {
+        var format = Find(file);
+        return file.Length == 0 ? "has no bytes" : format is not null && Supported.Contains(format, StringComparer.Ordinal) ? null
+            : $"is {format ?? "of no format that is known"}: {Taken} are taken";
+    }
 
     /// <summary>Its name; null where it is none that people send.</summary>
     public static string? Find(ReadOnlySpan<byte> file) => true switch

@@ -81,7 +81,7 @@ internal static class ModelFitCommand
         var encoder = arguments.GetValue(Encoder) is { } named ? ModelPrepareCommand.Find(named, repository) : null;
         var samples = SampleFile.Read(file, new SampleFields
         {
-            Kind = encoder is null ? SampleKind.Numbers : encoder is { Images: null, ImageRefusal: null } ? SampleKind.Texts : SampleKind.Pictures,
+            Kind = encoder is null ? SampleKind.Numbers : IsOfTexts(encoder) ? SampleKind.Texts : SampleKind.Pictures,
             Label = arguments.GetRequiredValue(Label),
             Columns = [.. (arguments.GetValue(Columns) ?? [])
                 .SelectMany(list => list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))],
@@ -103,6 +103,11 @@ internal static class ModelFitCommand
         Console.WriteLine($"  serve  r1 serve --model {(target == DataFolder.Repository(null).FolderOf(name) ? name : Path.GetFullPath(target))}");
         return 0;
     }
+
+    /// <summary>Whether its graph takes texts, be it one that can't be served. What takes neither texts nor images may be an encoder of images that
+    /// lacks a file, which is told where pictures are read by it.</summary>
+    private static bool IsOfTexts(ModelFolder encoder) =>
+        encoder is { Images: null, ImageRefusal: null } and not { Encoder: null, EncoderRefusal: null };
 
     /// <summary>One bar per piece of work, in the order in which they begin.</summary>
     private sealed class Bars(ProgressContext context) : IProgress<FitProgress>

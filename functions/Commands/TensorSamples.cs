@@ -46,7 +46,7 @@ internal static class TensorSamples
         for (var i = 0; i < count; i++)
         {
             var file = Path.Combine(path, files[(int)((long)i * files.Count / count)]);
-            TextInput input = new(null, Image: await File.ReadAllBytesAsync(file, cancellationToken));
+            TextInput input = new(null, Image: await PictureFiles.ReadAsync(file, file, cancellationToken));
             samples.Add(new Prompt.Texts(folder.Images.Output?.Task ?? TextTask.Embed, [input]));
             places.Add(file);
         }

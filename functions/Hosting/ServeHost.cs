@@ -64,7 +64,7 @@ internal static class ServeHost
 
         var app = builder.Build();
         app.MapApi();
-        if (options.GrpcUrls is not []) app.MapGrpcService<InferenceRpc>();
+        if (options.GrpcUrls is not []) app.MapGrpcService<InferenceRpc>().Add(FramedBody.Guard);
         return app;
     }
 

@@ -15,6 +15,15 @@ namespace R1Serverless.Tests.Benchmarks;
 internal static class MalformedBench
 {
     private const int AtOnce = 8;
+
+    /// <summary>Keys and values of prompts are kept until this memory is full, which would look like a leak for hundreds of thousands of requests: this
+    /// little is full early.</summary>
+    private const string KvMemory = "16MB";
+
+    /// <summary>Bytes of the server's managed heap, in hexadecimal: near it garbage is collected in full, so that what is left is what is held, and a
+    /// server that holds more and more ends. Without it tens of MiB of garbage wait for that collection.</summary>
+    private const string HeapLimit = "0x2000000";
+
     private const string Tensors = "echo", Versioned = "versioned";
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30), GoesOn = TimeSpan.FromMilliseconds(200);
@@ -33,9 +42,9 @@ internal static class MalformedBench
             executable,
             [
                 "--model", Path.Combine(folder.Path, Tensors), "--model", Path.Combine(folder.Path, Versioned), "--model", TestModels.Nano.Path,
-                "--grpc-port", $"{port}",
+                "--grpc-port", $"{port}", "--kv-memory", KvMemory, "--metrics",
             ],
-            ChildProcess.NoSettings, TimeProvider.System, stop);
+            new Dictionary<string, string> { ["DOTNET_GCHeapHardLimit"] = HeapLimit }, TimeProvider.System, stop);
         using HttpClient http = new() { BaseAddress = server.Address, Timeout = Patience };
         using HttpClient rpc = new() { BaseAddress = new Uri($"http://127.0.0.1:{port}/"), Timeout = Patience };
         MalformedReport report = new();
@@ -58,7 +67,7 @@ internal static class MalformedBench
                     report.Add(kind, answer, number);
                 }
             }));
-            report.Memory.Add((report.Refused, server.Memory));
+            report.Memory.Add(new MemorySample(report.Refused, server.Memory, await R1Server.HeapAsync(http, stop)));
             using var alive = await http.GetAsync(new Uri("/v2/health/ready", UriKind.Relative), stop);
             if (!alive.IsSuccessStatusCode) throw new BenchException("The server is not ready any more.");
         }
@@ -146,8 +155,8 @@ internal static class MalformedBench
         var status = values.Single();
         var said = response.TrailingHeaders.TryGetValues("grpc-message", out var words) || response.Headers.TryGetValues("grpc-message", out words)
             ? words.Single() : "";
-        // 0 OK, 3 INVALID_ARGUMENT, 5 NOT_FOUND, 8 RESOURCE_EXHAUSTED, 12 UNIMPLEMENTED (an encoding). What is no message at all is for gRPC's library,
-        // which says INTERNAL (13), as gRPC's own list of codes has it.
+        // 0 OK, 3 INVALID_ARGUMENT, 5 NOT_FOUND, 8 RESOURCE_EXHAUSTED, 12 UNIMPLEMENTED (an encoding). A frame whose length is not its message's is for
+        // gRPC's library, which says INTERNAL (13), as gRPC's own list of codes has it.
         return new MalformedAnswer($"status {status}{(isMessage ? "" : ", no message")}",
             status is "0" or "3" or "5" or "8" || (!isMessage && status is "12" or "13") ? null : $"{status}: {said}");
     }
@@ -206,8 +215,8 @@ internal sealed class MalformedReport
     /// <summary>Answers that are wrong, with the number of their requests.</summary>
     public IReadOnlyList<string> Faults => _faults;
 
-    /// <summary>The server's resident bytes after so many.</summary>
-    public List<(int Refused, long Bytes)> Memory { get; } = [];
+    /// <summary>The server's memory, in the order in which it was looked at.</summary>
+    public List<MemorySample> Memory { get; } = [];
 
     public void Add(string sent, MalformedAnswer answer, int number)
     {

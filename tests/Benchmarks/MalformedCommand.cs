@@ -44,9 +44,18 @@ internal static class MalformedCommand
         foreach (var (kind, count) in report.Kinds) table.AddRow(kind.EscapeMarkup(), $"{count}");
         console.Write(table);
         foreach (var fault in report.Faults.Take(MostShown)) console.WriteLine($"Wrong: {fault}");
-        console.WriteLine($"Seed {seed}; {report.Refused} refused, {report.Faults.Count} wrong answers. Resident memory after "
-            + string.Join(", ", report.Memory.Select(one => string.Create(
-                CultureInfo.InvariantCulture, $"{one.Refused}: {one.Bytes / (1024.0 * 1024):N0} MiB"))) + ".");
+        Table memory = new();
+        memory.AddColumn(new TableColumn("refused").RightAligned()).AddColumn(new TableColumn("resident, MiB").RightAligned())
+            .AddColumn(new TableColumn("managed heap, MiB").RightAligned());
+        foreach (var one in report.Memory) memory.AddRow($"{one.Refused}", MiB(one.Resident), MiB(one.Heap));
+        console.Write(memory);
+        console.WriteLine($"Seed {seed}; {report.Refused} refused, {report.Faults.Count} wrong answers.");
+        if (MemorySample.Growth(report.Memory, one => one.Resident) is { } resident
+            && MemorySample.Growth(report.Memory, one => one.Heap) is { } heap)
+            console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"Growth in the second half, bytes a request: resident {resident:0}, managed heap {heap:0}."));
         return report.Faults.Count == 0 ? 0 : 1;
     }
+
+    private static string MiB(long bytes) => (bytes / (1024.0 * 1024)).ToString("0.0", CultureInfo.InvariantCulture);
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using R1Serverless.Bench;
@@ -9,6 +10,9 @@ namespace R1Serverless.Tests.Benchmarks;
 /// <summary>`r1 serve` in a process of its own, on a free port, ready to answer.</summary>
 internal sealed class R1Server : IAsyncDisposable
 {
+    /// <summary>A line for each generation.</summary>
+    private const string HeapMetric = "dotnet_gc_last_collection_heap_size_bytes{";
+
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
     private readonly Process _process;
     private readonly string _data;
@@ -25,6 +29,16 @@ internal sealed class R1Server : IAsyncDisposable
             _process.Refresh();
             return _process.WorkingSet64;
         }
+    }
+
+    /// <summary>The managed heap as its last collection left it, in bytes. Only of a server with <c>--metrics</c>.</summary>
+    /// <param name="client">Of <see cref="Address"/>.</param>
+    /// <exception cref="HttpRequestException">It has no page of metrics.</exception>
+    public static async Task<long> HeapAsync(HttpClient client, CancellationToken cancellation)
+    {
+        var page = await client.GetStringAsync(new Uri("metrics", UriKind.Relative), cancellation);
+        return page.Split('\n').Where(line => line.StartsWith(HeapMetric, StringComparison.Ordinal))
+            .Sum(line => long.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture));
     }
 
     /// <param name="executable">A published r1; null for the build beside this assembly.</param>

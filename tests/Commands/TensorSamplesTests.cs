@@ -1,7 +1,9 @@
 using System.Text;
+using R1Serverless.Abstractions;
 using R1Serverless.Commands;
 using R1Serverless.Engine.Evaluation;
 using R1Serverless.Tests.Engine.Tensors;
+using R1Serverless.Tests.Images;
 
 namespace R1Serverless.Tests.Commands;
 
@@ -46,10 +48,17 @@ public sealed class TensorSamplesTests : IDisposable
             .With("pictures/broken.png", "no picture");
         List<string> places = [];
         var model = folder.Open();
-        var samples = await TensorSamples.LoadAsync(Path.Combine(folder.Path, "pictures"), model, places, TestContext.Current.CancellationToken);
-        var fault = await Assert.ThrowsAsync<InvalidDataException>(
+        var file = Path.Combine(folder.Path, "pictures", "broken.png");
+        var fault = await Assert.ThrowsAsync<InvalidDataException>(LoadAsync);
+        Assert.Equal($"{file}: the image is of no format that is known: PNG, JPEG and WebP are taken.", fault.Message);
+        await File.WriteAllBytesAsync(file, Pictures.Png[..80], TestContext.Current.CancellationToken);
+        var samples = await LoadAsync();
+        fault = await Assert.ThrowsAsync<InvalidDataException>(
             () => SampleInputs.ReadAsync(model, samples, places, TestContext.Current.CancellationToken));
-        Assert.StartsWith(Path.Combine(folder.Path, "pictures", "broken.png") + ": the image", fault.Message, StringComparison.Ordinal);
+        Assert.StartsWith(file + ": the image", fault.Message, StringComparison.Ordinal);
+
+        Task<IReadOnlyList<Prompt>> LoadAsync() =>
+            TensorSamples.LoadAsync(Path.Combine(folder.Path, "pictures"), model, places, TestContext.Current.CancellationToken);
     }
 
     public void Dispose() => File.Delete(_path);

@@ -26,3 +26,8 @@ public sealed class EmbeddedJobTests : JobQueueContract
 {
     protected override ValueTask<TransportFixture> CreateFixtureAsync() => ValueTask.FromResult<TransportFixture>(new EmbeddedFixture());
 }
+
+public sealed class EmbeddedImageTests : ImageContract
+{
+    protected override ValueTask<TransportFixture> CreateFixtureAsync() => ValueTask.FromResult<TransportFixture>(new EmbeddedFixture());
+}

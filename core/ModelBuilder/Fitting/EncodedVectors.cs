@@ -82,6 +82,9 @@ internal abstract class EncodedVectors(SampleSet samples, ModelFolder encoder, s
     /// <summary>The request for the vectors of some samples.</summary>
     protected abstract Task<Prompt.Texts> PromptAsync(int first, int count, CancellationToken cancellation);
 
+    /// <summary>Where a sample is, in words.</summary>
+    protected virtual string Place(int sample) => samples.Place(sample);
+
     /// <summary>What is wrong with a sample, in words to say behind where it is.</summary>
     protected abstract string Words(InferenceError error, string message);
 
@@ -100,6 +103,6 @@ internal abstract class EncodedVectors(SampleSet samples, ModelFolder encoder, s
     {
         var message = error.Message.Replace($"'{model}'", $"'{encoder.Name}'", StringComparison.Ordinal);
         return error.Field?.Split('[', ']') is [_, var number, _]
-            ? new InvalidDataException($"{samples.Place(first + int.Parse(number))}: {Words(error, message)}") : new InvalidModelException(message);
+            ? new InvalidDataException($"{Place(first + int.Parse(number))}: {Words(error, message)}") : new InvalidModelException(message);
     }
 }

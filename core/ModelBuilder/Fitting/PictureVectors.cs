@@ -1,4 +1,5 @@
 using R1Serverless.Abstractions;
+using R1Serverless.Images;
 using R1Serverless.ModelBuilder.Fitting.Samples;
 using R1Serverless.ModelBuilder.Tensors;
 using R1Serverless.Models;
@@ -53,9 +54,12 @@ internal sealed class PictureVectors : EncodedVectors
     {
         List<TextInput> inputs = [];
         for (var i = first; i < first + count; i++)
-            inputs.Add(new TextInput(null, Image: await File.ReadAllBytesAsync(_samples.PathOf(i), cancellation)));
+            inputs.Add(new TextInput(null, Image: await PictureFiles.ReadAsync(_samples.PathOf(i), Place(i), cancellation)));
         return new Prompt.Texts(TextTask.Embed, inputs);
     }
+
+    protected override string Place(int sample) =>
+        PictureSamples.PlaceOf(_samples.Lines[sample], _samples.PathOf(sample), _samples.IsOfFolders);
 
     /// <summary>"Image 3" or "The image" is the one that stands there.</summary>
     protected override string Words(InferenceError error, string message) =>

@@ -18,6 +18,9 @@ internal static class InferFields
 
     private static readonly KnownFields Fields = new([.. Protocol, "precision", "max_accuracy_drop"], [], []);
 
+    /// <summary>A text completion's fields that are said elsewhere here, or can't be said.</summary>
+    private static readonly string[] NotForDecoders = ["model", "prompt", "webhook"];
+
     /// <summary>The call, or null with the first fault noted.</summary>
     /// <param name="model">As the address names it.</param>
     /// <param name="isDecoder">Whether it takes text.</param>
@@ -92,6 +95,12 @@ internal static class InferFields
             return null;
         }
 
+        if (NotForDecoders.FirstOrDefault(name => new RequestReader(parameters, Parameters, faults).Optional(name) is not null) is { } elsewhere)
+        {
+            faults.Add($"{Parameters}.{elsewhere}", $"'{Parameters}.{elsewhere}' is not supported here: leave it out.", "unsupported_parameter");
+            return null;
+        }
+
         if (!TensorDataWriter.IsText(input.Data.Span))
         {
             faults.Add(input.Name, $"The input '{input.Name}' must be text in UTF-8.");
@@ -103,7 +112,7 @@ internal static class InferFields
         if (call is null) return null;
         if (call is { Stream: true, AnswerCount: > 1 } && headers.CanStream)
             faults.Add("stream", $"A stream has one answer: one text in '{input.Name}', and 'n' 1.", "unsupported_parameter");
-        else if (call.Webhook is null && (headers.CanStream || !call.Stream))
+        else if (headers.CanStream || !call.Stream)
             return call with { Request = call.Request with { Deadline = deadline ?? call.Request.Deadline } };
         else
             faults.Add("stream", "'stream' can't be true here: the answer is one. ModelStreamInfer (gRPC) and POST /v1/completions stream.",
@@ -125,7 +134,7 @@ internal static class InferFields
         foreach (var one in parameters.EnumerateObject())
         {
             if (flag is not null && one.NameEquals(ModelMetadata.Stream)) continue;
-            if (one.Name is not "model" and not "prompt" && !Protocol.Contains(one.Name, StringComparer.Ordinal)) one.WriteTo(json);
+            if (!Protocol.Concat(NotForDecoders).Contains(one.Name, StringComparer.Ordinal)) one.WriteTo(json);
         }
 
         json.WriteEndObject();

@@ -92,12 +92,28 @@ internal sealed partial class InferBodyReader
         {
             if (one.Value.ValueKind is JsonValueKind.Object or JsonValueKind.Array)
                 _fault = $"{at}: '{InferLimits.Shorten(one.Name)}' must be a string, a number or a boolean.";
-            // Throws here, and not where it is used, if the name or the text is no Unicode.
-            if (one.Name.Length > 0 && one.Value.ValueKind == JsonValueKind.String) _ = one.Value.GetString();
+            // The first throws here, and not where it is used, if the name is no Unicode.
+            if (one.Name.Length > 0 && one.Value.ValueKind == JsonValueKind.String && TextFault(one.Value) is { } words)
+                _fault ??= $"{at}: '{InferLimits.Shorten(one.Name)}' {words}.";
         }
 
         if (_fault is null && JsonText.RepeatedField(parameters) is { } twice) _fault = $"{at} has '{twice}' twice.";
         return parameters;
+    }
+
+    /// <summary>Why a string is none, in words to say behind its name; null where it is one.</summary>
+    private static string? TextFault(JsonElement text)
+    {
+        if (NonFiniteNumbers.Quoted(text) is { } number) return $"can't be {number}: a finite number is expected";
+        try
+        {
+            _ = text.GetString();
+            return null;
+        }
+        catch (InvalidOperationException)
+        {
+            return "is no Unicode: it has a \\u escape that is half of a surrogate pair";
+        }
     }
 
     /// <summary>Notes a field of an object, and the fault where it came before: of two, one would be passed over.</summary>

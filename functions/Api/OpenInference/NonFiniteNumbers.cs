@@ -1,3 +1,6 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+
 namespace R1Serverless.Api.OpenInference;
 
 /// <summary>
@@ -28,6 +31,15 @@ internal static class NonFiniteNumbers
         : text is [PositiveMark, ..] || text.SequenceEqual("Infinity"u8) ? double.PositiveInfinity
         : text is [NegativeMark, ..] || text.SequenceEqual("-Infinity"u8) ? double.NegativeInfinity
         : null;
+
+    /// <summary>The word that stood in a string's place; null where the string was one before.</summary>
+    public static string? Quoted(JsonElement text) => JsonMarshal.GetRawUtf8Value(text) switch
+    {
+        [(byte)'"', NaNMark, ..] => "NaN",
+        [(byte)'"', PositiveMark, ..] => "Infinity",
+        [(byte)'"', NegativeMark, ..] => "-Infinity",
+        _ => null,
+    };
 
     public static ReadOnlySpan<byte> Word(double value) =>
         double.IsNaN(value) ? "NaN"u8 : value > 0 ? "Infinity"u8 : "-Infinity"u8;

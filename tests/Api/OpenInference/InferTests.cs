@@ -127,11 +127,22 @@ public sealed class InferTests
     [InlineData("/v2/models/versioned/versions/v7/infer", """{"inputs":[I]}""", 200, "v7")]
     [InlineData("/v2/models/decoder/infer", """{"inputs":[{"name":"text_input","datatype":"BYTES","shape":[1],"data":["a"]}],"outputs":[{"name":"y"}]}""",
         400, "it has 'text_output'")]
+    [InlineData("/v2/models/decoder/infer", """{"parameters":{"model":"other"},"inputs":[T]}""", 400, "'parameters.model' is not supported here")]
+    [InlineData("/v2/models/decoder/infer", """{"parameters":{"prompt":null,"model":null},"inputs":[T]}""", 200, "text_output")]
+    [InlineData("/v2/models/decoder/infer", """{"parameters":{"prompt":"b"},"inputs":[T]}""", 400, "'parameters.prompt' is not supported here")]
+    [InlineData("/v2/models/decoder/infer", """{"parameters":{"webhook":"http://a"},"inputs":[T]}""", 400, "'parameters.webhook' is not supported")]
+    [InlineData("/v2/models/decoder/infer", """{"parameters":{"max_token":1},"inputs":[T]}""", 400, "Did you mean 'max_tokens'?")]
+    [InlineData("/v2/models/decoder/infer", """{"parameters":{"sequence_id":1},"inputs":[T]}""", 400, "'sequence_id'")]
+    [InlineData("/v2/models/decoder/infer", """{"parameters":{"temperature":"1"},"inputs":[T]}""", 400, "'temperature' must be a number")]
+    [InlineData("/v2/models/decoder/infer", """{"parameters":{"temperature":NaN},"inputs":[T]}""", 400, "'temperature' can't be NaN")]
+    [InlineData("/v2/models/decoder/infer", """{"parameters":{"max_tokens":1e999},"inputs":[T]}""", 400, "'max_tokens' must be a whole number")]
+    [InlineData("/v2/models/echo/infer", """{"parameters":{"priority":"1"},"inputs":[I]}""", 400, "'parameters.priority' must be a whole number")]
     [InlineData("/v2/nothing", "{}", 404, "There is nothing at")]
     public async Task What_is_wrong_is_said_as_the_protocol_has_it(string path, string body, int status, string expected)
     {
         await using var server = await TensorEcho.StartAsync();
-        var response = await server.PostAsync(path, body.Replace("[I]", $"[{Two}]", StringComparison.Ordinal));
+        var response = await server.PostAsync(path, body.Replace("[I]", $"[{Two}]", StringComparison.Ordinal)
+            .Replace("[T]", """[{"name":"text_input","datatype":"BYTES","shape":[1],"data":["a"]}]""", StringComparison.Ordinal));
         Assert.Equal(status, (int)response.StatusCode);
         var answer = await response.Content.ReadAsStringAsync();
         Assert.Contains(expected, answer, StringComparison.Ordinal);

@@ -22,3 +22,8 @@ public sealed class ServiceBusJobTests : JobQueueContract
 {
     protected override ValueTask<TransportFixture> CreateFixtureAsync() => ValueTask.FromResult<TransportFixture>(new ServiceBusFixture());
 }
+
+public sealed class ServiceBusImageTests : ImageContract
+{
+    protected override ValueTask<TransportFixture> CreateFixtureAsync() => ValueTask.FromResult<TransportFixture>(new ServiceBusFixture());
+}

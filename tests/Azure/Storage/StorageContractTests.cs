@@ -37,6 +37,12 @@ public sealed class StorageJobContractTests(AzuriteFixture azurite) : JobQueueCo
     protected override async ValueTask<TransportFixture> CreateFixtureAsync() => new StorageFixture(azurite, await azurite.OptionsAsync());
 }
 
+[Collection(AzuriteFixture.Clock)]
+public sealed class StorageImageContractTests(AzuriteFixture azurite) : ImageContract
+{
+    protected override async ValueTask<TransportFixture> CreateFixtureAsync() => new StorageFixture(azurite, await azurite.OptionsAsync());
+}
+
 internal sealed class StorageFixture(AzuriteFixture azurite, StorageOptions options) : TransportFixture
 {
     private readonly StorageOptions options = options with { LeaseTime = TimeSpan.FromSeconds(30), JobQueue = $"{options.QueuePrefix}jobs" };

@@ -10,7 +10,7 @@ namespace R1Serverless.Tests.Engine.Tensors;
 /// <summary>A folder with a small graph that is no decoder.</summary>
 internal sealed class TensorFolder : IDisposable
 {
-    private const int Float = 1, Byte = 2, Long = 7, Text = 8;
+    private const int Float = 1, Byte = 2, Int8 = 3, Long = 7, Text = 8, Half = 10;
 
     private readonly GraphProto _graph = new() { Name = "test" };
 
@@ -32,6 +32,21 @@ internal sealed class TensorFolder : IDisposable
     /// <summary>y = x less the mean over all rows: a row's result depends on its company.</summary>
     public static TensorFolder Mixing() => new TensorFolder().Input("x", Float, "N", 4).Output("y", Float, "N", 4)
         .Indices("axis", 0).Node("ReduceMean", "x", "axis", "mean").Node("Sub", "x", "mean", "y").Save();
+
+    /// <summary>Rows that mix so little that only the bits tell: y [N,4] of another type. Whole numbers grow by the number of rows (of INT64 2^60, where
+    /// floats have no such steps); zeros of floats have the sign of the mean over all rows.</summary>
+    public static TensorFolder MixingBits(TensorType type)
+    {
+        var onnx = type switch { TensorType.Int8 => Int8, TensorType.Int64 => Long, TensorType.Float16 => Half, _ => Float };
+        var folder = new TensorFolder().Input("x", Float, "N", 4).Output("y", onnx, "N", 4).Constant("zero", [], 0).Indices("first", 0)
+            .Indices("large", type == TensorType.Int64 ? 1L << 60 : 0);
+        folder.Node("Abs", "x", "size").Node("Mul", "size", "zero", "zeros");
+        if (type is TensorType.Float16 or TensorType.Float32)
+            return folder.Node("ReduceMean", "x", "first", "mean").Node("Sign", "mean", "sign").Node("Mul", "zeros", "sign", "signed")
+                .Node("Cast", "signed", "y", ("to", onnx)).Save();
+        return folder.Node("Shape", "x", "shape").Node("Gather", "shape", "first", "rows").Node("Add", "rows", "large", "number")
+            .Node("Cast", "zeros", "none", ("to", Long)).Node("Add", "none", "number", "sum").Node("Cast", "sum", "y", ("to", onnx)).Save();
+    }
 
     /// <summary>A table of rows, looked up: an index beyond it is a fault of the run.</summary>
     public static TensorFolder Lookup(int rows = 10) => new TensorFolder().Input("i", Long, "N").Output("y", Float, "N", 2)

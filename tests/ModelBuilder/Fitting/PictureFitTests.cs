@@ -4,6 +4,7 @@ using R1Serverless.ModelBuilder.Fitting.Samples;
 using R1Serverless.Models;
 using R1Serverless.Models.Encoders;
 using R1Serverless.Models.Folders;
+using R1Serverless.Tests.Commands;
 using R1Serverless.Tests.Engine.Tensors;
 using R1Serverless.Tests.Images;
 using R1Serverless.Tests.ModelBuilder.Tensors;
@@ -59,10 +60,21 @@ public sealed class PictureFitTests : IDisposable
         var samples = Samples();
         await File.WriteAllBytesAsync(samples.PathOf(4), Pictures.Gif, Token);
         var fault = await Assert.ThrowsAsync<InvalidDataException>(() => _folder.FitAsync(samples, encoder.Open()));
-        Assert.Equal($"{samples.Names[4]}: the image is GIF: PNG, JPEG and WebP are taken.", fault.Message);
+        Assert.Equal($"{samples.PathOf(4)}: the image is GIF: PNG, JPEG and WebP are taken.", fault.Message);
         await File.WriteAllBytesAsync(samples.PathOf(4), Pictures.Png.AsMemory(0, 80), Token);
         fault = await Assert.ThrowsAsync<InvalidDataException>(() => _folder.FitAsync(samples, encoder.Open()));
-        Assert.Equal($"{samples.Names[4]}: the image is a PNG that is cut off.", fault.Message);
+        Assert.Equal($"{samples.PathOf(4)}: the image is a PNG that is cut off.", fault.Message);
+        // What a server would take for base64, or for a data URL.
+        foreach (var text in (string[])["no picture", $"data:image/png;base64,{Convert.ToBase64String(Pictures.Png)}", ""])
+        {
+            await File.WriteAllTextAsync(samples.PathOf(4), text, Token);
+            fault = await Assert.ThrowsAsync<InvalidDataException>(() => _folder.FitAsync(samples, encoder.Open()));
+            var words = text.Length == 0 ? "has no bytes" : "is of no format that is known: PNG, JPEG and WebP are taken";
+            Assert.Equal($"{samples.PathOf(4)}: the image {words}.", fault.Message);
+        }
+
+        fault = await Assert.ThrowsAsync<InvalidDataException>(() => _folder.FitAsync(samples with { IsOfFolders = false }, encoder.Open()));
+        Assert.Equal($"line {samples.Lines[4]}, {samples.PathOf(4)}: the image has no bytes.", fault.Message);
         Assert.False(Directory.Exists(_folder.Target));
     }
 
@@ -78,6 +90,17 @@ public sealed class PictureFitTests : IDisposable
             var fault = await Assert.ThrowsAsync<InvalidModelException>(() => _folder.FitAsync(Samples(), folder.Open()));
             Assert.Contains(says, fault.Message);
         }
+    }
+
+    [Fact]
+    public async Task An_encoder_of_images_that_lacks_its_steps_is_told_that()
+    {
+        using var encoder = TensorFolder.Picture();
+        Samples();
+        var (code, _, errors) = await ModelCommandTests.RunAsync(
+            "model", "fit", Path.Combine(_folder.Root, "pictures"), "--encoder", encoder.Path, "--output", _folder.Target);
+        Assert.NotEqual(0, code);
+        Assert.Contains("takes no images: preprocessor_config.json must lie beside its graph", errors, StringComparison.Ordinal);
     }
 
     public void Dispose() => _folder.Dispose();
