@@ -78,23 +78,26 @@ public sealed class SharedPrefixes(SchedulerLimits limits, RunningSlots slots, b
             ? Math.Min(_tree.Kept(salt, sequence.Prompt.Span), sequence.CachedLength / PrefixTree.BlockTokens * PrefixTree.BlockTokens) : 0;
 
     /// <summary>Keeps what of a prompt is in its slot; the caller fills the blocks. Where there is no memory for both, the slot's own copy is to
-    /// go.</summary>
+    /// go: see <see cref="OwnBlocks"/>.</summary>
     /// <param name="dropped">Blocks that are not kept any more.</param>
     public IReadOnlyList<PrefixBlock> Publish(ScheduledSequence sequence, out IReadOnlyList<int> dropped)
     {
         dropped = [];
         if (!isOn || sequence.PrefixSalt is not { } salt) return [];
         var length = Math.Min(sequence.CachedLength, sequence.PromptLength);
-        var own = limits.MapsPrefixes ? Math.Max(0, length - sequence.AttachedLength) : 0;
-        var blocks = _tree.Publish(salt, sequence.Prompt.Span, length, Room(slots.Taken - own), out dropped);
+        // Others leave for it first: a slot that gives its own copy away has to touch new memory for its next prompt.
+        var room = Room(slots.Taken);
+        if (limits.MapsPrefixes && room * (long)PrefixTree.BlockTokens < length) room = Room(slots.Taken - (length - sequence.AttachedLength));
+        var blocks = _tree.Publish(salt, sequence.Prompt.Span, length, room, out dropped);
         slots.Memory.Kept = (long)_tree.Count * PrefixTree.BlockTokens;
         return blocks;
     }
 
-    /// <summary>Memory of slots that must be given back for a prompt to be kept; empty where there is room, or where most of it is in use.</summary>
+    /// <summary>Memory of slots that must be given back for a prompt to be kept; empty where there is room, or where it is not most of all: slots that
+    /// touch new memory for each prompt cost more than other prefixes that leave.</summary>
     public IReadOnlyList<SlotRest> ReleaseSlots(ScheduledSequence sequence) =>
         isOn && sequence.PrefixSalt is not null && _tree.Count + (sequence.PromptLength / PrefixTree.BlockTokens) > Room(slots.Taken)
-            && slots.Unused() * 2 >= slots.Memory.Tokens ? slots.Release() : [];
+            && slots.Unused() * 2 >= limits.KvTokens ? slots.Release() : [];
 
     /// <inheritdoc cref="RunningSlots.Release"/>
     public IReadOnlyList<SlotRest> ReleaseSlots() => slots.Release();

@@ -19,6 +19,8 @@ internal sealed record PrefixRow(string What, double Apart, double Shared)
 /// <summary>What shared prefixes save, through the engine: each figure with sharing and without it, in turns.</summary>
 internal sealed class PrefixBench(ModelFolder folder, ModelVariant variant, int rounds, int shared, CancellationToken cancellation)
 {
+    private const long LittleMemory = 160L << 20;
+
     private readonly Random _random = new(1);
 
     public async Task<IReadOnlyList<PrefixRow>> RunAsync(Action<string> progress)
@@ -59,28 +61,41 @@ internal sealed class PrefixBench(ModelFolder folder, ModelVariant variant, int 
         }
 
         progress("Nothing in common");
-        rows.Add(await CompareAsync("32 prompts of 200 tokens with nothing in common, 32 tokens each, ms", apart, sharing, async (inference, _) =>
+        // Where all of the memory has been used, as it soon is where prompts have nothing in common.
+        await using var apartInLittle = Open(PrefixSharing.Off, LittleMemory);
+        await using var sharingInLittle = Open(PrefixSharing.Key, LittleMemory);
+        foreach (var inference in (LocalInference[])[apartInLittle, sharingInLittle])
         {
-            var began = Stopwatch.GetTimestamp();
-            await Task.WhenAll(Enumerable.Range(0, 32).Select(_ => FirstTokenAsync(inference, Tokens(200), tokens: 32)));
-            return Stopwatch.GetElapsedTime(began).TotalMilliseconds;
-        }));
+            for (var used = 0; used < 12; used++) await FirstTokenAsync(inference, Tokens(shared));
+        }
+
+        rows.Add(await CompareAsync($"n = 1 of {shared} tokens that nobody shares, memory used before, ms", apartInLittle, sharingInLittle,
+            (inference, prefix) => FirstTokenAsync(inference, prefix)));
+        rows.Add(await CompareAsync("32 prompts of 200 tokens with nothing in common, memory used before, ms", apartInLittle, sharingInLittle,
+            UnalikeAsync));
+        rows.Add(await CompareAsync("32 prompts of 200 tokens with nothing in common, 32 tokens each, ms", apart, sharing, UnalikeAsync));
         return rows;
     }
 
-    /// <summary>Megabytes that a fresh engine takes for requests that run at once, once each has some tokens: this process's share of its pages
-    /// (PSS), since pages that lie at several places count once.</summary>
+    private async Task<double> UnalikeAsync(LocalInference inference, int[] prefix)
+    {
+        var began = Stopwatch.GetTimestamp();
+        await Task.WhenAll(Enumerable.Range(0, 32).Select(_ => FirstTokenAsync(inference, Tokens(200), tokens: 32)));
+        return Stopwatch.GetElapsedTime(began).TotalMilliseconds;
+    }
+
+    /// <summary>Megabytes that a fresh engine takes for keys and values of requests that run at once, once each has some tokens.</summary>
     private async Task<double> MemoryAsync(PrefixSharing sharing, int count, int own)
     {
         await using var inference = Open(sharing);
         await FirstTokenAsync(inference, Tokens(64 + own));
-        var before = ProportionalSet();
+        var before = KvMemory();
         var prefix = Tokens(shared);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         using CountdownEvent generating = new(count);
         var running = Enumerable.Range(0, count).Select(_ => GenerateAsync(inference, [.. prefix, .. Tokens(own)], generating, stop.Token)).ToArray();
         await Task.Run(() => generating.Wait(cancellation), cancellation);
-        var after = ProportionalSet();
+        var after = KvMemory();
         await stop.CancelAsync();
         await Task.WhenAll(running);
         return (after - before) / 1e6;
@@ -108,13 +123,23 @@ internal sealed class PrefixBench(ModelFolder folder, ModelVariant variant, int 
         }
     }
 
-    /// <summary>Bytes (proc(5), smaps_rollup).</summary>
-    private static double ProportionalSet() => 1024.0 * long.Parse(
-        File.ReadLines("/proc/self/smaps_rollup").Single(line => line.StartsWith("Pss:", StringComparison.Ordinal))
-            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+    /// <summary>Bytes of this process's share (PSS) of the pages that were mapped as those of keys and values are, without a reserve in swap (proc(5),
+    /// smaps): pages that lie at several places count once.</summary>
+    private static double KvMemory()
+    {
+        var (all, last) = (0L, 0L);
+        foreach (var line in File.ReadLines("/proc/self/smaps"))
+        {
+            var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            if (words[0] == "Pss:") last = long.Parse(words[1], CultureInfo.InvariantCulture);
+            else if (words[0] == "VmFlags:" && (words.Contains("nr") || words.Contains("sh"))) all += last;
+        }
 
-    private LocalInference Open(PrefixSharing sharing) => new(
-        [LoadedVariant.OpenAlone(folder, variant, new RuntimeOptions(), new EngineOptions { PrefixSharing = sharing, KvMemory = 4L << 30 },
+        return all * 1024.0;
+    }
+
+    private LocalInference Open(PrefixSharing sharing, long memory = 4L << 30) => new(
+        [LoadedVariant.OpenAlone(folder, variant, new RuntimeOptions(), new EngineOptions { PrefixSharing = sharing, KvMemory = memory },
             TimeProvider.System)]);
 
     /// <summary>Each round with a prefix that nobody has sent before.</summary>
