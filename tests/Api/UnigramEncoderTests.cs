@@ -46,7 +46,8 @@ public sealed class UnigramEncoderTests
         var response = await server.PostAsync("/v1/embeddings", JsonSerializer.Serialize(new { model = Name(folder), input }));
         var answer = await response.Content.ReadAsStringAsync();
         Assert.True(response.StatusCode == HttpStatusCode.OK, answer);
-        return [.. JsonDocument.Parse(answer).RootElement.GetProperty("data").EnumerateArray().Select(one => one.GetProperty("embedding").GetRawText())];
+        return [.. JsonDocument.Parse(answer).RootElement.GetProperty("data").EnumerateArray()
+            .Select(one => one.GetProperty("embedding").GetRawText())];
     }
 
     private static async Task<TestServer> StartAsync(TensorFolder folder)

@@ -65,11 +65,11 @@ internal sealed class CharacterMap
             var cluster = rest[..length];
             rest = rest[length..];
             if (Encoding.UTF8.GetByteCount(cluster) <= LongestCluster && TryAppend(cluster, mapped)) continue;
-            foreach (var rune in cluster.EnumerateRunes())
+            while (cluster.Length > 0)
             {
-                Span<char> units = stackalloc char[2];
-                var character = units[..rune.EncodeToUtf16(units)];
-                if (!TryAppend(character, mapped)) mapped.Append(character);
+                Rune.DecodeFromUtf16(cluster, out _, out var consumed);
+                if (!TryAppend(cluster[..consumed], mapped)) mapped.Append(cluster[..consumed]);
+                cluster = cluster[consumed..];
             }
         }
 

@@ -22,9 +22,11 @@ internal sealed class StagedPreTokenizer : PreTokenizer
     private bool _escapesSpaces;
     private bool _splitsWords;
     private char _prefix;
-    private bool _prefixesFirstOnly;
 
     private StagedPreTokenizer(TokenSpelling spelling) => _spelling = spelling;
+
+    /// <summary>Whether only the text that begins the whole gets a space in front.</summary>
+    public bool PrefixesFirstOnly { get; private set; }
 
     private string Supported => _spelling == TokenSpelling.ByteLevel ? "Split, Digits and at last ByteLevel are supported"
         : _spelling == TokenSpelling.Plain ? "BertPreTokenizer, WhitespaceSplit, Punctuation, Split and Digits are supported with WordPiece"
@@ -67,7 +69,7 @@ internal sealed class StagedPreTokenizer : PreTokenizer
     {
         if (_splitsWords) return Words(text);
         if (_escapesSpaces) text = text.Replace(' ', TokenBytes.Space);
-        return _prefix == 0 || text.Length == 0 || text[0] == _prefix || (_prefixesFirstOnly && !isFirst) ? text : _prefix + text;
+        return _prefix == 0 || text.Length == 0 || text[0] == _prefix || (PrefixesFirstOnly && !isFirst) ? text : _prefix + text;
     }
 
     /// <summary>Each word with the prefix, by which Metaspace's step tells them apart again.</summary>
@@ -185,7 +187,7 @@ internal sealed class StagedPreTokenizer : PreTokenizer
 
         var scheme = stage.Member("prepend_scheme")?.GetString() ?? (stage.Flag("add_prefix_space", missing: true) ? "always" : "never");
         _escapesSpaces = true;
-        (_prefix, _prefixesFirstOnly) = scheme switch
+        (_prefix, PrefixesFirstOnly) = scheme switch
         {
             "always" => (TokenBytes.Space, false),
             "first" => (TokenBytes.Space, true),

@@ -3,11 +3,14 @@ using Microsoft.ML.Tokenizers;
 
 namespace R1Serverless.Models.Tokenization;
 
-/// <summary>The <c>normalizer</c> of a tokenizer.json: none, Unicode's form C (Qwen2) or D, a text put before and texts replaced (Llama 2, Gemma), what
-/// BERT does, or SentencePiece's character map (XLM-RoBERTa, T5).</summary>
+/// <summary>The <c>normalizer</c> of a tokenizer.json: none, Unicode's form C (Qwen2) or D, a text put before and texts replaced (Llama 2, Gemma),
+/// what BERT does, or SentencePiece's character map (XLM-RoBERTa, T5).</summary>
 internal sealed class TextNormalizer : Normalizer
 {
     private readonly List<Func<string, string>> _stages = [];
+
+    /// <summary>Whether it drops white space at the beginning.</summary>
+    public bool StripsLeft { get; private set; }
 
     /// <exception cref="UnsupportedTokenizerException">It does anything else.</exception>
     public static TextNormalizer Parse(JsonElement? description)
@@ -74,7 +77,12 @@ internal sealed class TextNormalizer : Normalizer
                 _stages.Add(new PatternReplacement(pattern, stage.Text("content")).Apply);
                 break;
             case "Strip":
-                if (stage.Flag("strip_left")) _stages.Add(text => text.TrimStart());
+                if (stage.Flag("strip_left"))
+                {
+                    StripsLeft = true;
+                    _stages.Add(text => text.TrimStart());
+                }
+
                 if (stage.Flag("strip_right")) _stages.Add(text => text.TrimEnd());
                 break;
             case "Precompiled":

@@ -19,9 +19,11 @@ internal sealed class TokenTrie
     private readonly int[] _firstChildren;
 
     /// <param name="tokens">With their ids.</param>
-    public TokenTrie(IEnumerable<KeyValuePair<string, int>> tokens)
+    public TokenTrie(IReadOnlyDictionary<string, int> tokens)
     {
-        KeyValuePair<string, int>[] sorted = [.. tokens.OrderBy(token => token.Key, StringComparer.Ordinal)];
+        string[] sorted = [.. tokens.Keys];
+        int[] sortedIds = [.. tokens.Values];
+        Array.Sort(sorted, sortedIds, StringComparer.Ordinal);
         List<char> labels = ['\0'];
         List<int> ids = [], firstChildren = [];
         Queue<(int Start, int End, int Depth)> ranges = new([(0, sorted.Length, 0)]);
@@ -29,13 +31,13 @@ internal sealed class TokenTrie
         {
             var (start, end, depth) = range;
             // Of those that begin alike the shortest comes first.
-            var isToken = start < end && sorted[start].Key.Length == depth;
-            ids.Add(isToken ? sorted[start++].Value : None);
+            var isToken = start < end && sorted[start].Length == depth;
+            ids.Add(isToken ? sortedIds[start++] : None);
             firstChildren.Add(labels.Count);
             while (start < end)
             {
-                var (first, label) = (start, sorted[start].Key[depth]);
-                while (start < end && sorted[start].Key[depth] == label) start++;
+                var (first, label) = (start, sorted[start][depth]);
+                while (start < end && sorted[start][depth] == label) start++;
                 labels.Add(label);
                 ranges.Enqueue((first, start, depth + 1));
             }

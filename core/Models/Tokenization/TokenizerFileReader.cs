@@ -127,6 +127,11 @@ internal sealed partial class TokenizerFileReader
             PostProcessor = _members.Member("post_processor"),
             LeadingSpaces = spelling == TokenSpelling.SentencePiece ? DecoderStages.LeadingSpaces(_members.Member("decoder")) : 0,
         };
+        // The reference then takes no text for the first where white space was dropped.
+        if (file is { Normalizer.StripsLeft: true, PreTokenizer.PrefixesFirstOnly: true })
+            throw new UnsupportedTokenizerException(
+                "tokenizer.json has Strip with strip_left, and Metaspace with the prepend_scheme first; one of them is supported.");
+
         return type switch
         {
             WordPiece => Words(file),

@@ -14,7 +14,11 @@ public sealed class CharacterMapTests : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("r1-character-map-").FullName;
 
     /// <summary>Bases of one to three bytes, mapped and not, that marks are put behind.</summary>
-    private static readonly string[] Bases = ["a", "e", "ß", "é", "ſ", "が", "中", "ﬁ", "Ａ", "①", "½", "ﾊ", "க", "가", "\u1100", "\u200D", "👍", "\u0600", "\r"];
+    private static readonly string[] Bases =
+    [
+        "a", "e", "ß", "é", "ſ", "が", "中", "ﬁ", "Ａ", "①", "½", "ﾊ", "க", "가", "\u1100",
+        "\u200D", "👍", "\u0600", "\r",
+    ];
 
     [Theory]
     [InlineData("nmt_nfkc")]

@@ -164,6 +164,15 @@ public sealed class SentencePieceTokenizerTests
     }
 
     [Fact]
+    public void A_first_word_cannot_be_told_where_white_space_before_it_is_dropped()
+    {
+        var json = Metaspace("first");
+        json["normalizer"] = JsonNode.Parse("""{"type":"Strip","strip_left":true,"strip_right":true}""");
+        var fault = Assert.Throws<UnsupportedTokenizerException>(() => TokenizerJson.Load(json));
+        Assert.Contains("strip_left", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Bytes_that_the_vocabulary_lacks_are_a_refusal()
     {
         var json = SentencePieceJson.Bpe();

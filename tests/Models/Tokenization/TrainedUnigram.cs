@@ -40,7 +40,7 @@ internal sealed record TrainedUnigram(IReadOnlyList<(string Text, double Score)>
                 $"--input={corpus}", $"--model_prefix={model}", $"--normalization_rule_name={rule}", "--vocab_size=4000", "--hard_vocab_limit=false",
                 "--num_threads=1", "--minloglevel=2",
             ])
-            { RedirectStandardError = true };
+            { UseShellExecute = false, RedirectStandardError = true };
             var library = Directory.EnumerateFiles(Installed, "libsentencepiece.so.*", SearchOption.AllDirectories).First();
             start.Environment["LD_LIBRARY_PATH"] = Path.GetDirectoryName(library);
             using var process = Process.Start(start)!;

@@ -26,7 +26,8 @@ public sealed class XlmRobertaTokenizerTests : IDisposable
 
     private static readonly string[] Special =
     [
-        "<s>", "a <mask> b", "a  <mask>", "<mask>", " </s> a", "<unk>", "x<pad>y", "＜/s＞", "＜mask＞", "＜unk＞", "a ＜/s＞b", "▁", "▁a▁b ▁ c", "a▁", "\u0001a",
+        "<s>", "a <mask> b", "a  <mask>", "<mask>", " </s> a", "<unk>", "x<pad>y", "＜/s＞", "＜mask＞", "＜unk＞", "a ＜/s＞b", "▁",
+            "▁a▁b ▁ c", "a▁", "\u0001a",
         "\u0001", "\u0001 a", "\u200Ba b", " a", "  a  b  ", "a\u00A0b", "a\u3000\u3000b", "a\u200Bb", "\u2028a\u0085b", "a\tb\r\nc", "ﬁ ﬁ\u0301 Å",
             "e\u0301 é",
         "q: how much protein should a female eat", "ℕ𝔸Ⅷ①", "ﾊﾟﾋﾟ", "１２３", "…", "㌔", "ﷺ", new('中', 200), new('x', 2000), "ﬀﬀﬀ",
