@@ -48,7 +48,7 @@ public sealed class HuggingFaceTokenizer : Tokenizer, ITokenizer
         : throw new UnsupportedTokenizerException($"{path} is WordPiece, which drops white space: it is for encoders, and no text can be generated.");
 
     /// <summary>An encoder's.</summary>
-    internal static HuggingFaceTokenizer Of(TokenizerFile file) => new(file);
+    internal static HuggingFaceTokenizer Of(TokenizerFile file) => new(file.ForEncoder());
 
     public IReadOnlyList<int> Encode(string text, bool recogniseAdded)
     {

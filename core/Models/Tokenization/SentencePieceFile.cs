@@ -108,7 +108,7 @@ internal sealed class SentencePieceFile
             Spelling = TokenSpelling.SentencePiece,
             Vocabulary = vocabulary,
             Merges = isBpe ? Merges(vocabulary) : [],
-            Scores = isBpe ? null : [.. _pieces.Select(piece => piece.Score)],
+            Scores = isBpe ? null : [.. _pieces.Select(piece => (double)piece.Score)],
             Unknown = isBpe ? null : _unknown,
             LeadingSpaces = _spaceBefore ? 1 : 0,
         };

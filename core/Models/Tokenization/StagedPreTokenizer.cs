@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.ML.Tokenizers;
@@ -19,14 +20,18 @@ internal sealed class StagedPreTokenizer : PreTokenizer
     private StandIns _standIns = StandIns.For([]);
     private bool _ended;
     private bool _escapesSpaces;
+    private bool _splitsWords;
     private char _prefix;
-    private bool _prefixesFirstOnly;
 
     private StagedPreTokenizer(TokenSpelling spelling) => _spelling = spelling;
 
+    /// <summary>Whether only the text that begins the whole gets a space in front.</summary>
+    public bool PrefixesFirstOnly { get; private set; }
+
     private string Supported => _spelling == TokenSpelling.ByteLevel ? "Split, Digits and at last ByteLevel are supported"
         : _spelling == TokenSpelling.Plain ? "BertPreTokenizer, WhitespaceSplit, Punctuation, Split and Digits are supported with WordPiece"
-        : "Split, Digits and, first of all, Metaspace are supported where the vocabulary is SentencePiece's";
+        : "Split, Digits and, first of all, Metaspace, or WhitespaceSplit with Metaspace right behind it, are supported where the vocabulary is "
+            + "SentencePiece's";
 
     /// <exception cref="UnsupportedTokenizerException">It holds a stage, pattern or order that is not supported.</exception>
     public static StagedPreTokenizer Parse(JsonElement? description, TokenSpelling spelling)
@@ -38,6 +43,10 @@ internal sealed class StagedPreTokenizer : PreTokenizer
         if (spelling == TokenSpelling.ByteLevel && !preTokenizer._ended)
             throw new UnsupportedTokenizerException("The pre_tokenizer of tokenizer.json has no ByteLevel stage, and its model no byte_fallback: "
                 + $"this is neither byte-level BPE nor SentencePiece's; {preTokenizer.Supported}.");
+
+        if (preTokenizer is { _splitsWords: true, _escapesSpaces: false })
+            throw new UnsupportedTokenizerException(
+                $"The pre_tokenizer of tokenizer.json has WhitespaceSplit without Metaspace; {preTokenizer.Supported}.");
 
         preTokenizer._standIns = StandIns.For(preTokenizer._patterns);
         return preTokenizer;
@@ -58,8 +67,23 @@ internal sealed class StagedPreTokenizer : PreTokenizer
     /// <param name="isFirst">Whether it begins where the whole text does.</param>
     public string Prepare(string text, bool isFirst)
     {
+        if (_splitsWords) return Words(text);
         if (_escapesSpaces) text = text.Replace(' ', TokenBytes.Space);
-        return _prefix == 0 || text.Length == 0 || text[0] == _prefix || (_prefixesFirstOnly && !isFirst) ? text : _prefix + text;
+        return _prefix == 0 || text.Length == 0 || text[0] == _prefix || (PrefixesFirstOnly && !isFirst) ? text : _prefix + text;
+    }
+
+    /// <summary>Each word with the prefix, by which Metaspace's step tells them apart again.</summary>
+    private string Words(string text)
+    {
+        StringBuilder words = new(text.Length + 8);
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (char.IsWhiteSpace(text[i])) continue;
+            if ((i == 0 || char.IsWhiteSpace(text[i - 1])) && text[i] != _prefix) words.Append(_prefix);
+            words.Append(text[i]);
+        }
+
+        return words.ToString();
     }
 
     /// <summary>The pieces in order; none is empty, and together they are the text less what a step removes.</summary>
@@ -123,6 +147,9 @@ internal sealed class StagedPreTokenizer : PreTokenizer
             case "ByteLevel" when _spelling == TokenSpelling.ByteLevel:
                 AddByteLevel(stage);
                 break;
+            case "WhitespaceSplit" when _spelling == TokenSpelling.SentencePiece && _steps.Count == 0 && !_escapesSpaces:
+                _splitsWords = true;
+                break;
             case "Metaspace" when _spelling == TokenSpelling.SentencePiece:
                 AddMetaspace(stage);
                 break;
@@ -160,7 +187,7 @@ internal sealed class StagedPreTokenizer : PreTokenizer
 
         var scheme = stage.Member("prepend_scheme")?.GetString() ?? (stage.Flag("add_prefix_space", missing: true) ? "always" : "never");
         _escapesSpaces = true;
-        (_prefix, _prefixesFirstOnly) = scheme switch
+        (_prefix, PrefixesFirstOnly) = scheme switch
         {
             "always" => (TokenBytes.Space, false),
             "first" => (TokenBytes.Space, true),
@@ -168,21 +195,18 @@ internal sealed class StagedPreTokenizer : PreTokenizer
             _ => throw new UnsupportedTokenizerException(
                 $"The Metaspace stage of tokenizer.json has the prepend_scheme '{scheme}'; supported are always, first and never."),
         };
-        if (stage.Flag("split", missing: true)) AddStep(TokenBytes.Space.ToString(), SplitBehavior.MergedWithNext);
+        var splits = stage.Flag("split", missing: true);
+        if (_splitsWords && !(splits && scheme == "always"))
+            throw new UnsupportedTokenizerException("The pre_tokenizer of tokenizer.json has a Metaspace stage after WhitespaceSplit that does not "
+                + "split, or whose prepend_scheme is not always; both are needed there.");
+
+        if (splits) AddStep(TokenBytes.Space.ToString(), SplitBehavior.MergedWithNext);
     }
 
     private void AddStep(string pattern, SplitBehavior behavior, bool invert = false)
     {
-        try
-        {
-            var regex = KnownPatterns.Find(pattern) ?? new Regex(RegexSyntax.ToDotNet(pattern), Options, TimeSpan.FromMilliseconds(NoTimeout));
-            _steps.Add(new SplitStep(regex, behavior, invert));
-            _patterns.Add(pattern);
-        }
-        catch (RegexParseException e)
-        {
-            throw new UnsupportedTokenizerException($"A pattern of tokenizer.json cannot be expressed as a .NET regular expression: {pattern}", e);
-        }
+        _steps.Add(new SplitStep(KnownPatterns.Compiled(pattern), behavior, invert));
+        _patterns.Add(pattern);
     }
 
     private static SplitBehavior Behavior(string name) => Enum.TryParse<SplitBehavior>(name, out var behavior)

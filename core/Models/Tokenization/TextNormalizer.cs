@@ -3,11 +3,14 @@ using Microsoft.ML.Tokenizers;
 
 namespace R1Serverless.Models.Tokenization;
 
-/// <summary>The <c>normalizer</c> of a tokenizer.json: none, Unicode's form C (Qwen2) or D, a text put before and texts replaced (Llama 2, Gemma), or
-/// what BERT does.</summary>
+/// <summary>The <c>normalizer</c> of a tokenizer.json: none, Unicode's form C (Qwen2) or D, a text put before and texts replaced (Llama 2, Gemma),
+/// what BERT does, or SentencePiece's character map (XLM-RoBERTa, T5).</summary>
 internal sealed class TextNormalizer : Normalizer
 {
     private readonly List<Func<string, string>> _stages = [];
+
+    /// <summary>Whether it drops white space at the beginning.</summary>
+    public bool StripsLeft { get; private set; }
 
     /// <exception cref="UnsupportedTokenizerException">It does anything else.</exception>
     public static TextNormalizer Parse(JsonElement? description)
@@ -70,13 +73,28 @@ internal sealed class TextNormalizer : Normalizer
                 var replacement = stage.Text("content");
                 _stages.Add(text => text.Replace(old, replacement, StringComparison.Ordinal));
                 break;
+            case "Replace" when stage.GetProperty("pattern").Text("Regex") is { Length: > 0 } pattern:
+                _stages.Add(new PatternReplacement(pattern, stage.Text("content")).Apply);
+                break;
+            case "Strip":
+                if (stage.Flag("strip_left"))
+                {
+                    StripsLeft = true;
+                    _stages.Add(text => text.TrimStart());
+                }
+
+                if (stage.Flag("strip_right")) _stages.Add(text => text.TrimEnd());
+                break;
+            case "Precompiled":
+                _stages.Add(CharacterMap.Parse(stage.Text("precompiled_charsmap")).Apply);
+                break;
             case "Sequence":
                 foreach (var inner in stage.GetProperty("normalizers").EnumerateArray()) Add(inner);
                 break;
             case var other:
                 throw new UnsupportedTokenizerException(
-                    $"The normalizer of tokenizer.json is '{other}'; none, NFC, NFD, Lowercase, StripAccents, BertNormalizer, Prepend and "
-                    + "Replace of a text (not of a Regex) are supported.");
+                    $"The normalizer of tokenizer.json is '{other}'; none, NFC, NFD, Lowercase, StripAccents, BertNormalizer, Prepend, "
+                    + "Replace, Strip and Precompiled are supported.");
         }
     }
 }

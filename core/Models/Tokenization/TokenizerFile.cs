@@ -18,6 +18,9 @@ internal sealed record TokenizerFile
     /// merging.</summary>
     public required IReadOnlyDictionary<string, int> Vocabulary { get; init; }
 
+    /// <summary>Tokens of the trained vocabulary that are not in <see cref="Vocabulary"/>, since they are added.</summary>
+    public IReadOnlyDictionary<string, int> Reserved { get; init; } = new Dictionary<string, int>();
+
     /// <summary>The strongest first. Those that would make a token outside the vocabulary, or need one, are left out. Empty for Unigram and
     /// WordPiece.</summary>
     public IReadOnlyList<Merge> Merges { get; init; } = [];
@@ -26,7 +29,7 @@ internal sealed record TokenizerFile
     public bool IgnoreMerges { get; init; }
 
     /// <summary>Of Unigram: the logarithm of each token's probability, by id; null for BPE.</summary>
-    public IReadOnlyList<float>? Scores { get; init; }
+    public IReadOnlyList<double>? Scores { get; init; }
 
     /// <summary>The token of what the vocabulary lacks, in Unigram and WordPiece.</summary>
     public int? Unknown { get; init; }
@@ -42,6 +45,11 @@ internal sealed record TokenizerFile
 
     /// <summary>How many spaces the decoder drops at the beginning of a text: those that the encoder put there.</summary>
     public int LeadingSpaces { get; init; }
+
+    /// <summary>The same with the reference's ids for an encoder's texts: where Unigram's normalizer makes an added token of a text ("＜/s＞" becomes
+    /// "&lt;/s>"), it is that token. An encoder recognises added tokens in every text, so nothing is guarded by keeping them from it.</summary>
+    public TokenizerFile ForEncoder() => Scores is null ? this
+        : this with { Vocabulary = Vocabulary.Concat(Reserved).ToDictionary(StringComparer.Ordinal) };
 
     /// <exception cref="UnsupportedTokenizerException">The file is malformed, or of a kind that cannot be loaded exactly.</exception>
     /// <exception cref="InvalidModelException">A tokenizer.model is damaged.</exception>

@@ -24,7 +24,7 @@ internal sealed partial class TokenizerFileReader
 
     private readonly Dictionary<string, JsonElement> _members = new(StringComparer.Ordinal), _model = new(StringComparer.Ordinal);
     private Dictionary<string, int>? _vocabulary;
-    private List<float>? _scores;
+    private List<double>? _scores;
     private ReadOnlyMemory<byte>? _merges;
     private bool _hasModel;
 
@@ -109,8 +109,13 @@ internal sealed partial class TokenizerFileReader
             .Select(t => t.AsTextIf(isTrained: spelling == TokenSpelling.SentencePiece && vocabulary.ContainsKey(t.Content))).ToList();
         foreach (var token in added) CheckId(token.Id);
         var reserved = added.Where(t => !t.IsText).Select(t => t.Content).ToHashSet(StringComparer.Ordinal);
+        Dictionary<string, int> trained = new(StringComparer.Ordinal);
         // A word can be one of WordPiece's all the same, as with the reference.
-        if (type != WordPiece) foreach (var token in reserved) vocabulary.Remove(token);
+        if (type != WordPiece) foreach (var token in reserved)
+        {
+            if (vocabulary.Remove(token, out var id)) trained[token] = id;
+        }
+
         var file = new TokenizerFile
         {
             AddedTokens = added,
@@ -118,9 +123,15 @@ internal sealed partial class TokenizerFileReader
             PreTokenizer = StagedPreTokenizer.Parse(_members.Member("pre_tokenizer"), spelling),
             Spelling = spelling,
             Vocabulary = vocabulary,
+            Reserved = trained,
             PostProcessor = _members.Member("post_processor"),
             LeadingSpaces = spelling == TokenSpelling.SentencePiece ? DecoderStages.LeadingSpaces(_members.Member("decoder")) : 0,
         };
+        // The reference then takes no text for the first where white space was dropped.
+        if (file is { Normalizer.StripsLeft: true, PreTokenizer.PrefixesFirstOnly: true })
+            throw new UnsupportedTokenizerException(
+                "tokenizer.json has Strip with strip_left, and Metaspace with the prepend_scheme first; one of them is supported.");
+
         return type switch
         {
             WordPiece => Words(file),
@@ -184,16 +195,17 @@ internal sealed partial class TokenizerFileReader
         : throw new UnsupportedTokenizerException($"tokenizer.json has a token with the id {id}; ids from 0 to {MaxId} are supported.");
 
     /// <summary>Each is [TOKEN, SCORE]; its place is its id.</summary>
-    private static (Dictionary<string, int> Vocabulary, List<float> Scores) ScoredTokens(ref Utf8JsonReader reader)
+    private static (Dictionary<string, int> Vocabulary, List<double> Scores) ScoredTokens(ref Utf8JsonReader reader)
     {
         Dictionary<string, int> vocabulary = new(StringComparer.Ordinal);
-        List<float> scores = [];
+        List<double> scores = [];
         while (reader.Read() && reader.TokenType == JsonTokenType.StartArray)
         {
             reader.Read();
             vocabulary[reader.GetString()!] = scores.Count;
             reader.Read();
-            scores.Add(reader.GetSingle());
+            scores.Add(reader.TokenType == JsonTokenType.Number ? ReferenceNumber.Parse(reader.ValueSpan)
+                : throw new JsonException("a score of its vocab is no number"));
             reader.Read();
             if (reader.TokenType != JsonTokenType.EndArray) throw new JsonException("an entry of its vocab has more than a token and a score");
         }

@@ -28,12 +28,16 @@ internal static class NodeOracle
         // The script answers while it reads, so the answers must be taken meanwhile.
         var answers = node.StandardOutput.ReadToEndAsync();
         var errors = node.StandardError.ReadToEndAsync();
-        foreach (var question in questions)
+        try
         {
-            node.StandardInput.Write(JsonSerializer.Serialize(question) + "\n");
+            foreach (var question in questions) node.StandardInput.Write(JsonSerializer.Serialize(question) + "\n");
+            node.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // It has ended; what it said tells why.
         }
 
-        node.StandardInput.Close();
         node.WaitForExit();
         Assert.True(node.ExitCode == 0, errors.GetAwaiter().GetResult());
         return [.. answers.GetAwaiter().GetResult().Split('\n', StringSplitOptions.RemoveEmptyEntries)

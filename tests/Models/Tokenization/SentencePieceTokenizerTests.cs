@@ -136,9 +136,17 @@ public sealed class SentencePieceTokenizerTests
     }
 
     [Theory]
-    [InlineData("normalizer", """{"type":"Replace","pattern":{"Regex":" {2,}"},"content":"▁"}""", "Replace")]
-    [InlineData("normalizer", """{"type":"Precompiled","precompiled_charsmap":""}""", "Precompiled")]
+    [InlineData("normalizer", """{"type":"Replace","pattern":{"Regex":" *"},"content":"▁"}""", " *")]
+    [InlineData("normalizer", """{"type":"Precompiled","precompiled_charsmap":""}""", "precompiled_charsmap")]
+    [InlineData("normalizer", """{"type":"NFKC"}""", "NFKC")]
     [InlineData("pre_tokenizer", """{"type":"WhitespaceSplit"}""", "WhitespaceSplit")]
+    [InlineData("pre_tokenizer", """{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},{"type":"Digits"}]}""", "WhitespaceSplit")]
+    [InlineData("pre_tokenizer", """{"type":"Sequence","pretokenizers":[{"type":"Digits"},{"type":"WhitespaceSplit"}]}""", "WhitespaceSplit")]
+    [InlineData("pre_tokenizer",
+        """{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},{"type":"Metaspace","replacement":"▁","split":false}]}""", "split")]
+    [InlineData("pre_tokenizer",
+        """{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},{"type":"Metaspace","replacement":"▁","prepend_scheme":"first"}]}""",
+        "prepend_scheme")]
     [InlineData("pre_tokenizer", """{"type":"ByteLevel"}""", "ByteLevel")]
     [InlineData("pre_tokenizer", """{"type":"Metaspace","replacement":"_"}""", "U+2581")]
     [InlineData("pre_tokenizer", """{"type":"Metaspace","replacement":"▁","prepend_scheme":"last"}""", "'last'")]
@@ -153,6 +161,15 @@ public sealed class SentencePieceTokenizerTests
         var json = SentencePieceJson.Bpe();
         json[member] = JsonNode.Parse(value);
         Assert.Contains(named, Assert.Throws<UnsupportedTokenizerException>(() => TokenizerJson.Load(json)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_first_word_cannot_be_told_where_white_space_before_it_is_dropped()
+    {
+        var json = Metaspace("first");
+        json["normalizer"] = JsonNode.Parse("""{"type":"Strip","strip_left":true,"strip_right":true}""");
+        var fault = Assert.Throws<UnsupportedTokenizerException>(() => TokenizerJson.Load(json));
+        Assert.Contains("strip_left", fault.Message, StringComparison.Ordinal);
     }
 
     [Fact]
