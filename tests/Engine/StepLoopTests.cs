@@ -251,8 +251,7 @@ public sealed class StepLoopTests
     private static SchedulerLimits Limits(long tokens, bool isLazy) =>
         new(4096, tokens, TimeSpan.FromSeconds(1)) { TakesMemoryLazily = isLazy, MapsPrefixes = isLazy };
 
-    private StepLoop NewLoop() =>
-        new(_runner, new SchedulerLimits(4096, 1 << 20, TimeSpan.FromSeconds(1)), "fake", TimeProvider.System, _publisher, () => _ended++);
+    private StepLoop NewLoop() => new(_runner, Limits(1 << 20, false), "fake", TimeProvider.System, _publisher, () => _ended++);
 
     private sealed class Listener
     {

@@ -151,8 +151,7 @@ internal sealed class KvCache(GraphSignature graph, KvMemory memory) : IDisposab
     private void Place(int slot, int[] wanted, int length, Func<int, Pieces>? from, bool isKnown, Action<int>? done)
     {
         const int Block = PrefixTree.BlockTokens;
-        int[] there = isKnown ? _mapped.Of(slot) : [];
-        // What can't stay is cut off first: it may be half replaced.
+        var there = isKnown ? _mapped.Of(slot) : [];
         var mapped = Enumerable.Repeat(-1, wanted.Length).ToArray();
         List<(int Start, int Tokens)> copies = [];
         for (var i = 0; i < wanted.Length;)

@@ -12,7 +12,8 @@ internal abstract class KvMemory : IDisposable
     /// <summary>Whether memory is taken only where something is written; else at once.</summary>
     public virtual bool IsLazy => false;
 
-    /// <exception cref="DeviceMemoryException">There is not that much; host memory throws <see cref="OutOfMemoryException"/>.</exception>
+    /// <exception cref="DeviceMemoryException">There is not that much; host memory that is taken at once throws
+    /// <see cref="OutOfMemoryException"/>.</exception>
     public abstract nint Allocate(long bytes);
 
     /// <summary>Gives an allocation back; nothing for 0.</summary>

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
+using R1Serverless.Engine.Devices;
 
 namespace R1Serverless.Engine.Runtime;
 
@@ -13,11 +14,11 @@ internal static partial class LinuxMemory
     public static readonly int Page = Environment.SystemPageSize;
 
     /// <summary>Addresses whose pages are taken when they are first written; zero until then.</summary>
-    /// <exception cref="OutOfMemoryException">The system gives no so many addresses.</exception>
+    /// <exception cref="DeviceMemoryException">The system gives no so many addresses.</exception>
     public static nint Reserve(long bytes)
     {
         var at = Map(0, (nuint)bytes, ReadWrite, Private | Anonymous | NoReserve, -1, 0);
-        return at != -1 ? at : throw new OutOfMemoryException($"{bytes} bytes of addresses can't be had: {Fault()}.");
+        return at != -1 ? at : throw new DeviceMemoryException($"{bytes} bytes of addresses can't be had: {Fault()}.");
     }
 
     /// <summary>Makes a reserved range new again, whatever was mapped there.</summary>
@@ -50,11 +51,11 @@ internal static partial class LinuxMemory
     }
 
     /// <summary>Part of a file, to write it.</summary>
-    /// <exception cref="OutOfMemoryException">The system gives no so many addresses.</exception>
+    /// <exception cref="DeviceMemoryException">The system gives no so many addresses.</exception>
     public static nint View(SafeFileHandle file, long offset, long bytes)
     {
         var at = Map(0, (nuint)bytes, ReadWrite, Shared, file, offset);
-        return at != -1 ? at : throw new OutOfMemoryException($"{bytes} bytes of addresses can't be had: {Fault()}.");
+        return at != -1 ? at : throw new DeviceMemoryException($"{bytes} bytes of addresses can't be had: {Fault()}.");
     }
 
     /// <summary>Part of a file in place of a reserved range. A page that is written there becomes the range's own, and the file stays as it
