@@ -27,24 +27,25 @@ internal sealed class TensorClient(HttpClient client, string model)
     }
 
     /// <summary>Milliseconds of requests that are sent at this rate, whether or not earlier ones are answered.</summary>
-    public async Task<IReadOnlyList<double>> LatenciesAsync(IReadOnlyList<Tensor> inputs, double rate, TimeSpan duration, CancellationToken stop)
+    public static async Task<IReadOnlyList<double>> LatenciesAsync(Func<CancellationToken, Task> askAsync, double rate, TimeSpan duration,
+        CancellationToken stop)
     {
         List<Task<double>> asked = [];
         using PeriodicTimer timer = new(TimeSpan.FromMilliseconds(1));
         var began = Stopwatch.GetTimestamp();
         while (Stopwatch.GetElapsedTime(began) < duration && await timer.WaitForNextTickAsync(stop))
         {
-            while (asked.Count < Stopwatch.GetElapsedTime(began).TotalSeconds * rate) asked.Add(TimeAsync(inputs, stop));
+            while (asked.Count < Stopwatch.GetElapsedTime(began).TotalSeconds * rate) asked.Add(TimeAsync());
         }
 
         return await Task.WhenAll(asked);
-    }
 
-    private async Task<double> TimeAsync(IReadOnlyList<Tensor> inputs, CancellationToken stop)
-    {
-        var sent = Stopwatch.GetTimestamp();
-        await AskAsync(inputs, stop);
-        return Stopwatch.GetElapsedTime(sent).TotalMilliseconds;
+        async Task<double> TimeAsync()
+        {
+            var sent = Stopwatch.GetTimestamp();
+            await askAsync(stop);
+            return Stopwatch.GetElapsedTime(sent).TotalMilliseconds;
+        }
     }
 
     private sealed record TensorBody(byte[] Bytes, string JsonLength)

@@ -33,7 +33,6 @@ internal static class TensorServingBench
         TensorClient http = new(server.Client, model.Name);
         var text = Text(tokens, 1);
         Dictionary<string, List<double>> found = new(StringComparer.Ordinal);
-        List<double> latencies = [];
         var random = new Random(1);
         IReadOnlyList<Tensor>[] mixed = [.. Enumerable.Range(0, 512).Select(i => Text(random.Next(Shortest, Longest + 1), i))];
         for (var round = 0; round < rounds; round++)
@@ -43,14 +42,25 @@ internal static class TensorServingBench
             Add($"engine, {clients} at once", await RateAsync(clients, (_, stop) => AskAsync(engine, model.Name, text, stop)));
             Add($"binary HTTP, {clients} at once", await RateAsync(clients, (_, stop) => http.AskAsync(text, stop)));
             Add($"mixed {Shortest} to {Longest} tokens: padded batches of {PaddedBatch} in order", Padded(graph, mixed));
+            Add("mixed: ONNX Runtime, one by one on each core", OneByOne(graph, mixed));
             Add("mixed: engine", await RateAsync(clients, (i, stop) => AskAsync(engine, model.Name, mixed[i % mixed.Length], stop)));
         }
 
         var rates = found.Select(one => (one.Key, Median(one.Value))).ToList();
         var half = rates[0].Item2 / 2;
-        for (var round = 0; round < rounds; round++) latencies.AddRange(await http.LatenciesAsync(text, half, Measured, cancellation));
-        latencies.Sort();
-        return new TensorServingReport(rates[..3], rates[3..], (half, latencies[latencies.Count / 2], latencies[latencies.Count * 99 / 100]));
+        using var alone = Open(graph, 1);
+        (string Name, Func<CancellationToken, Task> AskAsync, List<double> Milliseconds)[] ways =
+        [
+            ("ONNX Runtime", stop => Task.Run(() => Run(alone, text), stop), []),
+            ("the engine", stop => AskAsync(engine, model.Name, text, stop), []),
+            ("binary HTTP", stop => http.AskAsync(text, stop), []),
+        ];
+        for (var round = 0; round < rounds; round++)
+        {
+            foreach (var way in ways) way.Milliseconds.AddRange(await TensorClient.LatenciesAsync(way.AskAsync, half, Measured, cancellation));
+        }
+
+        return new TensorServingReport(rates[..3], rates[3..], half, [.. ways.Select(way => Quantiles(way.Name, way.Milliseconds))]);
 
         void Add(string name, double rate)
         {
@@ -132,6 +142,29 @@ internal static class TensorServingBench
         })];
     }
 
+    /// <summary>The most that runs of exact lengths can do: texts of those lengths, each in a run of its own.</summary>
+    private static double OneByOne(string graph, IReadOnlyList<Tensor>[] texts)
+    {
+        using var session = Open(graph, 1);
+        var (taken, done) = (-1, 0);
+        var began = Stopwatch.GetTimestamp();
+        Parallel.For(0, Environment.ProcessorCount, _ =>
+        {
+            while (Stopwatch.GetElapsedTime(began) < Measured)
+            {
+                Run(session, texts[Interlocked.Increment(ref taken) % texts.Length]);
+                Interlocked.Increment(ref done);
+            }
+        });
+        return done / Stopwatch.GetElapsedTime(began).TotalSeconds;
+    }
+
+    private static TensorLatency Quantiles(string way, List<double> milliseconds)
+    {
+        milliseconds.Sort();
+        return new TensorLatency(way, milliseconds[milliseconds.Count / 2], milliseconds[milliseconds.Count * 99 / 100]);
+    }
+
     private static InferenceSession Open(string graph, int threads)
     {
         using SessionOptions options = new() { IntraOpNumThreads = threads };
@@ -152,6 +185,11 @@ internal static class TensorServingBench
 
 /// <param name="Rates">Texts per second, the raw rate first.</param>
 /// <param name="Mixed">The same of mixed lengths, the padding batcher's first.</param>
-/// <param name="Latency">Milliseconds at half of the raw rate.</param>
+/// <param name="HalfRate">Texts per second, half of the raw rate.</param>
+/// <param name="Latencies">At that rate.</param>
 internal sealed record TensorServingReport(
-    IReadOnlyList<(string Name, double Rate)> Rates, IReadOnlyList<(string Name, double Rate)> Mixed, (double Rate, double P50, double P99) Latency);
+    IReadOnlyList<(string Name, double Rate)> Rates, IReadOnlyList<(string Name, double Rate)> Mixed, double HalfRate,
+    IReadOnlyList<TensorLatency> Latencies);
+
+/// <summary>Milliseconds from a request to its answer.</summary>
+internal sealed record TensorLatency(string Way, double P50, double P99);

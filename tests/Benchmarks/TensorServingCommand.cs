@@ -27,8 +27,8 @@ internal static class TensorServingCommand
     public static Command Create()
     {
         Command command = new("tensors",
-            "Measure texts per second of MiniLM-L6: raw ONNX Runtime, the engine, and binary HTTP from this process; the time that one takes at half "
-            + "of the raw rate; and mixed lengths beside a batcher that pads.")
+            "Measure texts per second of MiniLM-L6: raw ONNX Runtime, the engine, and binary HTTP from this process; the time that a text takes by each "
+            + "at half of the raw rate; and mixed lengths beside a batcher that pads.")
         {
             Rounds, Tokens, Clients,
         };
@@ -50,8 +50,11 @@ internal static class TensorServingCommand
             foreach (var (name, rate) in report.Mixed) table.AddRow(name, Text(rate, "N0"), Text(rate / report.Mixed[0].Rate, "N2"));
             var console = TableConsole.Create(isJson: false);
             console.Write(table);
-            console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"At {report.Latency.Rate:N0} texts/s over HTTP: p50 {report.Latency.P50:N1} ms, p99 {report.Latency.P99:N1} ms."));
+            Table latencies = new();
+            latencies.AddColumn($"at {Text(report.HalfRate, "N0")} texts/s").AddColumn(new TableColumn("p50, ms").RightAligned())
+                .AddColumn(new TableColumn("p99, ms").RightAligned());
+            foreach (var (way, p50, p99) in report.Latencies) latencies.AddRow(way, Text(p50, "N1"), Text(p99, "N1"));
+            console.Write(latencies);
             return 0;
         }
         finally
