@@ -13,8 +13,8 @@ internal static class BenchmarkCommands
         {
             ThroughputCommand.Create(), PrecisionCommand.Create(), LayoutsCommand.Create(), QueueCommand.Create(), HotSwapCommand.Create(),
             ColdStartCommand.Create(), TensorServingCommand.Create(), TensorPrecisionCommand.Create(), FitCommand.Create(),
-            OcrCommand.Create(), SeriesCommand.Create(), PrefixCommand.Create(), ConformanceCommand.Create(), MalformedCommand.Create(),
-            RandomModelCommand.Create(), BuildCommand.Create(), ClientCommand.Create(),
+            OcrCommand.Create(), SeriesCommand.Create(), PrefixCommand.Create(), PrefixKillsCommand.Create(),
+            ConformanceCommand.Create(), MalformedCommand.Create(), RandomModelCommand.Create(), BuildCommand.Create(), ClientCommand.Create(),
         };
         RootCommand root = new("The tests, and the benchmarks of developers.") { bench };
         return root.Parse([Name, .. arguments]).InvokeAsync();
