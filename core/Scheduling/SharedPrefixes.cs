@@ -93,8 +93,8 @@ public sealed class SharedPrefixes(SchedulerLimits limits, RunningSlots slots, b
         return blocks;
     }
 
-    /// <summary>Memory of slots that must be given back for a prompt to be kept; empty where there is room, or where it is not most of all: slots that
-    /// touch new memory for each prompt cost more than other prefixes that leave.</summary>
+    /// <summary>Memory of slots that must be given back for a prompt to be kept; empty where there is room, or where it is not most of all: slots
+    /// that touch new memory for each prompt cost more than other prefixes that leave.</summary>
     public IReadOnlyList<SlotRest> ReleaseSlots(ScheduledSequence sequence) =>
         isOn && sequence.PrefixSalt is not null && _tree.Count + (sequence.PromptLength / PrefixTree.BlockTokens) > Room(slots.Taken)
             && slots.Unused() * 2 >= limits.KvTokens ? slots.Release() : [];

@@ -20,8 +20,8 @@ public abstract record StepPlan
     /// <summary>Save a sequence's keys and values and give its slot back.</summary>
     public sealed record Preempt(ScheduledSequence Sequence) : StepPlan;
 
-    /// <summary>Put a preempted sequence's keys and values into the next slot; the first <paramref name="Shared"/> tokens are taken from what is kept of
-    /// other prompts.</summary>
+    /// <summary>Put a preempted sequence's keys and values into the next slot; the first <paramref name="Shared"/> tokens are taken from what is kept
+    /// of other prompts.</summary>
     public sealed record Restore(ScheduledSequence Sequence, int Shared) : StepPlan;
 
     /// <summary>No memory can ever hold this sequence: end it.</summary>

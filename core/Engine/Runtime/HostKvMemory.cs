@@ -3,8 +3,8 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace R1Serverless.Engine.Runtime;
 
-/// <summary>The host's memory. On Linux, addresses are reserved, and the system takes a page when it is first written; elsewhere all of it is taken at
-/// once.</summary>
+/// <summary>The host's memory. On Linux, addresses are reserved, and the system takes a page when it is first written; elsewhere all of it is taken
+/// at once.</summary>
 internal sealed unsafe class HostKvMemory : KvMemory
 {
     private const int Alignment = 64;
