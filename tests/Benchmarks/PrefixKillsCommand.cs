@@ -10,7 +10,8 @@ internal static class PrefixKillsCommand
 {
     private static readonly Option<int> Requests = NumberOption.Create("--requests", 10_000, 1, 50_000, "Requests of the batch.");
 
-    private static readonly Option<int> Seconds = NumberOption.Create("--kill-every", 10, 1, 3600, "Seconds that a server lives once it is ready.");
+    private static readonly Option<int> Seconds = NumberOption.Create(
+        "--kill-every", 30, 1, 3600, "Seconds that a server lives once it is ready; another takes a batch over after 15.");
 
     private static readonly Option<string> KvMemory = new("--kv-memory")
     {
