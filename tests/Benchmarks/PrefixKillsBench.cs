@@ -109,7 +109,9 @@ internal static class PrefixKillsBench
         var uploaded = await ReadAsync(await client.PostAsync("/v1/files", form, cancellation), cancellation);
         var created = await ReadAsync(await client.PostAsJsonAsync("/v1/batches", new
         {
-            input_file_id = uploaded.GetProperty("id").GetString(), endpoint = "/v1/completions", completion_window = "24h",
+            input_file_id = uploaded.GetProperty("id").GetString(),
+            endpoint = "/v1/completions",
+            completion_window = "24h",
         }, cancellation), cancellation);
         return created.GetProperty("id").GetString()!;
     }
