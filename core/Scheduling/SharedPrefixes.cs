@@ -77,6 +77,11 @@ public sealed class SharedPrefixes(SchedulerLimits limits, RunningSlots slots, b
         limits.MapsPrefixes && sequence.PrefixSalt is { } salt
             ? Math.Min(_tree.Kept(salt, sequence.Prompt.Span), sequence.CachedLength / PrefixTree.BlockTokens * PrefixTree.BlockTokens) : 0;
 
+    /// <summary>Whether all that can be kept of a prompt's computed tokens is.</summary>
+    public bool KeepsAll(ScheduledSequence sequence) => !isOn || sequence.PrefixSalt is not { } salt
+        || _tree.Kept(salt, sequence.Prompt.Span[..Math.Min(sequence.CachedLength, sequence.PromptLength)]) + PrefixTree.BlockTokens
+            > Math.Min(sequence.CachedLength, sequence.PromptLength);
+
     /// <summary>Keeps what of a prompt is in its slot; the caller fills the blocks. Where there is no memory for both, the slot's own copy is to
     /// go: see <see cref="OwnBlocks"/>.</summary>
     /// <param name="dropped">Blocks that are not kept any more.</param>
@@ -89,8 +94,29 @@ public sealed class SharedPrefixes(SchedulerLimits limits, RunningSlots slots, b
         var room = Room(slots.Taken);
         if (limits.MapsPrefixes && room * (long)PrefixTree.BlockTokens < length) room = Room(slots.Taken - (length - sequence.AttachedLength));
         var blocks = _tree.Publish(salt, sequence.Prompt.Span, length, room, out dropped);
-        slots.Memory.Kept = (long)_tree.Count * PrefixTree.BlockTokens;
+        Count();
         return blocks;
+    }
+
+    /// <summary>Keeps what of a prompt is about to be computed, where it lies in its slot without taking memory there: the memory that the slot was
+    /// to take holds it. It is either computed and attached before anything else is done, or withdrawn.</summary>
+    /// <param name="start">Tokens that have been computed.</param>
+    /// <param name="length">Tokens that will have been.</param>
+    public IReadOnlyList<PrefixBlock> Reserve(ScheduledSequence sequence, int start, int length)
+    {
+        if (!isOn || !limits.MapsPrefixes || sequence.PrefixSalt is not { } salt || _tree.Kept(salt, sequence.Prompt.Span) < start) return [];
+        var blocks = _tree.Publish(salt, sequence.Prompt.Span, length, int.MaxValue, out _);
+        Count();
+        return blocks;
+    }
+
+    /// <summary>What was reserved was not computed in its place.</summary>
+    /// <returns>Blocks that are not kept any more.</returns>
+    public IReadOnlyList<int> Withdraw(ScheduledSequence sequence, int from)
+    {
+        var dropped = _tree.Withdraw(sequence.PrefixSalt!, sequence.Prompt.Span, from);
+        Count();
+        return dropped;
     }
 
     /// <summary>Memory of slots that must be given back for a prompt to be kept; empty where there is room, or where it is not most of all: slots
@@ -121,9 +147,11 @@ public sealed class SharedPrefixes(SchedulerLimits limits, RunningSlots slots, b
     public IReadOnlyList<int> Trim(int most)
     {
         var dropped = _tree.Trim(most);
-        slots.Memory.Kept = (long)_tree.Count * PrefixTree.BlockTokens;
+        Count();
         return dropped;
     }
+
+    private void Count() => slots.Memory.Kept = (long)_tree.Count * PrefixTree.BlockTokens;
 
     /// <summary>Blocks that may be kept beside so many tokens in slots.</summary>
     private int Room(long tokens) => (int)Math.Clamp((limits.KvTokens - tokens) / PrefixTree.BlockTokens, 0, int.MaxValue);

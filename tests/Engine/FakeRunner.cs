@@ -15,6 +15,7 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
 
     /// <summary>Blocks that are mapped at the beginnings of slots: where one changes, so does the slot.</summary>
     private readonly Dictionary<int, int[]> _mapped = [];
+    private readonly HashSet<int> _refused = [];
     private int[][] _slots = [];
     private int[] _next = [];
     private KvShape _shape;
@@ -26,6 +27,9 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
     public bool TakesMemoryLazily => MapsPrefixes;
 
     public bool MapsPrefixes { get; init; }
+
+    /// <summary>Asked at each chunk whose blocks could be computed in their place; false refuses that.</summary>
+    public Func<bool> ComputesInBlocks { get; set; } = () => true;
 
     public bool IsDisposed { get; private set; }
 
@@ -124,7 +128,7 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
     {
         foreach (var block in blocks)
         {
-            Assert.True(_blocks.Remove(block), "A block is dropped that is not there.");
+            Assert.True(_blocks.Remove(block) || _refused.Remove(block), "A block is dropped that is not there.");
             Poison(block);
         }
     }
@@ -153,6 +157,26 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
             chunk.CopyTo(_slots[slot], start);
             _next[0] = Next(_slots[slot].AsSpan(0, start + chunk.Length));
         });
+    }
+
+    public StepOutcome PrefillChunk(int slot, int start, ReadOnlyMemory<int> tokens, IReadOnlyList<PrefixBlock> blocks, out int mapped)
+    {
+        mapped = 0;
+        Assert.All(blocks, block => Assert.InRange(block.Start, start, start + tokens.Length - PrefixTree.BlockTokens));
+        Assert.True(MapsPrefixes, "There are blocks for a runner that maps none.");
+        var outcome = PrefillChunk(slot, start, tokens);
+        if (outcome.Result != StepResult.Completed || !ComputesInBlocks())
+        {
+            _refused.UnionWith(blocks.Select(block => block.Block));
+            return outcome;
+        }
+
+        Publish(slot, blocks);
+        var before = _mapped.GetValueOrDefault(slot, []);
+        int[] there = [.. before, .. Enumerable.Repeat(-1, (blocks[0].Start / PrefixTree.BlockTokens) - before.Length), .. blocks.Select(block => block.Block)];
+        _mapped[slot] = there;
+        mapped = there.Count(block => block >= 0) * PrefixTree.BlockTokens;
+        return outcome;
     }
 
     public StepOutcome Decode(ReadOnlySpan<int> tokens, ReadOnlySpan<int> cachedLengths)

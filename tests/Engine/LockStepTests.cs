@@ -115,6 +115,10 @@ public sealed class LockStepTests
 
         public StepOutcome PrefillChunk(int slot, int start, ReadOnlyMemory<int> tokens) => _inner.PrefillChunk(slot, start, tokens);
 
+        public StepOutcome PrefillChunk(
+            int slot, int start, ReadOnlyMemory<int> tokens, IReadOnlyList<PrefixBlock> blocks, out int mapped) =>
+            _inner.PrefillChunk(slot, start, tokens, blocks, out mapped);
+
         public StepOutcome Decode(ReadOnlySpan<int> tokens, ReadOnlySpan<int> cachedLengths) => _inner.Decode(tokens, cachedLengths);
 
         public Span<float> Logits(int row)

@@ -59,6 +59,7 @@ public sealed class StepLoopTests
             var publisher = new Publisher(TimeProvider.System);
             var steps = 0;
             if (scarcity > 0) runner.FitsInMemory = rows => ++steps % (scarcity * 20) != 0 || rows == 0;
+            if (scarcity > 1) runner.ComputesInBlocks = () => steps % 3 != 0;
             var loop = new StepLoop(runner, limits, "fake", TimeProvider.System, publisher, () => { }, sharesPrefixes: true);
             // Of each family prompts begin alike for some tokens.
             var all = loads.Select((l, i) => new Listener(i, l.Item2 + l.Item3, l.Item4, l.Item6 == 0, prompt: PromptOf(i, l.Item1, l.Item2, l.Item3),

@@ -51,6 +51,11 @@ public interface IModelRunner : IDisposable
     /// token's.</summary>
     StepOutcome PrefillChunk(int slot, int start, ReadOnlyMemory<int> tokens);
 
+    /// <summary>The same, and what it computes is published: it is computed where the blocks lie, or else not published.</summary>
+    /// <param name="blocks">New ones, of the chunk's tokens.</param>
+    /// <param name="mapped">All tokens of the slot that take no memory there; 0 where the blocks were not published.</param>
+    StepOutcome PrefillChunk(int slot, int start, ReadOnlyMemory<int> tokens, IReadOnlyList<PrefixBlock> blocks, out int mapped);
+
     /// <summary>One token per row of slots [0, n); row i holds <paramref name="cachedLengths"/>[i] tokens before it.</summary>
     StepOutcome Decode(ReadOnlySpan<int> tokens, ReadOnlySpan<int> cachedLengths);
 

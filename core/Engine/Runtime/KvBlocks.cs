@@ -55,12 +55,28 @@ internal sealed class KvBlocks : IDisposable
 
     /// <summary>Maps blocks with numbers in a row, of one segment, over a head's tokens in a buffer.</summary>
     /// <param name="first">A multiple of <see cref="PageBlocks"/>, as is <paramref name="count"/>.</param>
+    /// <param name="isShared">Whether what is written there is written into the blocks; else it is the reader's own.</param>
     /// <returns>False where the process may have no more maps.</returns>
-    public bool TryMap(int buffer, int head, int first, int count, nint at)
+    public bool TryMap(int buffer, int head, int first, int count, nint at, bool isShared = false)
     {
         var offset = (first / SegmentBlocks * SegmentBytes) + (buffer * BufferBytes)
             + (((head * SegmentBlocks) + (first % SegmentBlocks)) * PieceBytes);
-        return LinuxMemory.TryMap(at, count * PieceBytes, _file!, offset);
+        return LinuxMemory.TryMap(at, count * PieceBytes, _file!, offset, isShared);
+    }
+
+    /// <summary>Takes memory for new blocks.</summary>
+    /// <returns>False where there is not that much.</returns>
+    public bool TryTake(IReadOnlyList<PrefixBlock> blocks)
+    {
+        try
+        {
+            foreach (var block in blocks) Take(0, block.Block);
+            return true;
+        }
+        catch (DeviceMemoryException)
+        {
+            return false;
+        }
     }
 
     /// <summary>What the blocks hold is not needed any more.</summary>

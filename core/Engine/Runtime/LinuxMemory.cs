@@ -24,8 +24,13 @@ internal static partial class LinuxMemory
     /// <summary>Makes a reserved range new again, whatever was mapped there.</summary>
     public static void Renew(nint at, long bytes)
     {
-        if (Map(at, (nuint)bytes, ReadWrite, Private | Anonymous | Fixed | NoReserve, -1, 0) == -1) _ = Advise(at, (nuint)bytes, DontNeed);
+        if (!TryRenew(at, bytes)) _ = Advise(at, (nuint)bytes, DontNeed);
     }
+
+    /// <inheritdoc cref="Renew"/>
+    /// <returns>False where the process has as many maps as it may have: what was mapped there still is.</returns>
+    public static bool TryRenew(nint at, long bytes) =>
+        Map(at, (nuint)bytes, ReadWrite, Private | Anonymous | Fixed | NoReserve, -1, 0) == at;
 
     /// <summary>Gives back the whole pages of a range. What fails leaves them taken.</summary>
     public static void Release(nint start, long bytes)
@@ -58,11 +63,12 @@ internal static partial class LinuxMemory
         return at != -1 ? at : throw new DeviceMemoryException($"{bytes} bytes of addresses can't be had: {Fault()}.");
     }
 
-    /// <summary>Part of a file in place of a reserved range. A page that is written there becomes the range's own, and the file stays as it
-    /// is.</summary>
+    /// <summary>Part of a file in place of a reserved range.</summary>
+    /// <param name="isShared">Whether what is written there is written into the file; else a page that is written becomes the range's own, and the
+    /// file stays as it is.</param>
     /// <returns>False where the process has as many maps as it may have.</returns>
-    public static bool TryMap(nint at, long bytes, SafeFileHandle file, long offset) =>
-        Map(at, (nuint)bytes, ReadWrite, Private | Fixed | NoReserve, file, offset) == at;
+    public static bool TryMap(nint at, long bytes, SafeFileHandle file, long offset, bool isShared) =>
+        Map(at, (nuint)bytes, ReadWrite, (isShared ? Shared : Private) | Fixed | NoReserve, file, offset) == at;
 
     /// <summary>Gives back the pages of part of a file.</summary>
     public static void Punch(SafeFileHandle file, long offset, long bytes) => _ = Allocate(file, KeepSize | PunchHole, offset, bytes);

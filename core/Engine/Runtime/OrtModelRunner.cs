@@ -120,6 +120,15 @@ public sealed class OrtModelRunner : IModelRunner
         RunChunk(slot, start + split, tokens[split..]);
     });
 
+    public StepOutcome PrefillChunk(int slot, int start, ReadOnlyMemory<int> tokens, IReadOnlyList<PrefixBlock> blocks, out int mapped)
+    {
+        mapped = 0;
+        var isOpen = _kv.Open(slot, start, blocks);
+        var outcome = PrefillChunk(slot, start, tokens);
+        if (isOpen) mapped = _kv.Close(slot, blocks, isComputed: outcome.Result == StepResult.Completed);
+        return outcome;
+    }
+
     public StepOutcome Decode(ReadOnlySpan<int> tokens, ReadOnlySpan<int> cachedLengths)
     {
         var rows = tokens.Length;

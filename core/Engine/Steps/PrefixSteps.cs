@@ -8,6 +8,9 @@ namespace R1Serverless.Engine.Steps;
 /// <summary>Carries out what the scheduler decides about prefixes. Used by the engine's thread only.</summary>
 internal sealed class PrefixSteps(IModelRunner runner, SharedPrefixes prefixes, string model, TimeProvider time)
 {
+    /// <summary>Blocks that have made room for a prompt on its way: it takes them over with their memory, which is dear to touch anew.</summary>
+    private readonly HashSet<int> _spare = [];
+
     /// <summary>Puts what is kept of a prompt into its slot; nothing for no tokens.</summary>
     public StepOutcome Attach(ScheduledSequence sequence, int slot, int tokens)
     {
@@ -19,11 +22,29 @@ internal sealed class PrefixSteps(IModelRunner runner, SharedPrefixes prefixes, 
         return outcome;
     }
 
+    /// <summary>Runs a chunk of a prompt behind what is attached; where it can be, straight into the blocks that are kept.</summary>
+    public StepOutcome Prefill(StepPlan.PrefillChunk chunk)
+    {
+        var sequence = chunk.Sequence;
+        var attached = Attach(sequence, chunk.Slot, chunk.Shared);
+        if (attached.Result != StepResult.Completed) return attached;
+        var tokens = sequence.Prompt.Slice(chunk.Start, chunk.Count);
+        var blocks = prefixes.Reserve(sequence, chunk.Start, chunk.Start + chunk.Count);
+        if (blocks.Count == 0) return runner.PrefillChunk(chunk.Slot, chunk.Start, tokens);
+        _spare.ExceptWith(blocks.Select(block => block.Block));
+        var outcome = runner.PrefillChunk(chunk.Slot, chunk.Start, tokens, blocks, out var mapped);
+        if (mapped > 0) prefixes.OnAttached(sequence, blocks[^1].Start + PrefixTree.BlockTokens, mapped);
+        else runner.Drop(prefixes.Withdraw(sequence, blocks[0].Start));
+        return outcome;
+    }
+
     /// <summary>Keeps what of a prompt has been computed, for those that begin like it. Without the memory for it nothing is kept.</summary>
     public void Publish(ScheduledSequence sequence)
     {
+        if (prefixes.KeepsAll(sequence)) return;
         if (prefixes.ReleaseSlots(sequence) is { Count: > 0 } slots) runner.Release(slots);
         var blocks = prefixes.Publish(sequence, out var dropped);
+        _spare.ExceptWith(blocks.Select(block => block.Block));
         Drop(dropped);
         if (blocks.Count == 0) return;
         if (runner.Publish(sequence.Slot, blocks).Result != StepResult.Completed) Trim(0);
@@ -37,12 +58,33 @@ internal sealed class PrefixSteps(IModelRunner runner, SharedPrefixes prefixes, 
     }
 
     /// <summary>Keeps no more than so many blocks, and those that are in use.</summary>
-    public void Trim(int blocks) => Drop(prefixes.Trim(blocks));
+    public void Trim(int blocks)
+    {
+        var dropped = prefixes.Trim(blocks);
+        Count(dropped);
+        _spare.UnionWith(dropped);
+    }
+
+    /// <summary>Gives back the memory of blocks that made room, but for what the prompt on its way will take.</summary>
+    public void GiveBack(ScheduledSequence? prefilling)
+    {
+        if (_spare.Count == 0) return;
+        var kept = prefilling is null ? 0 : (prefilling.PromptLength - prefilling.CachedLength) / PrefixTree.BlockTokens;
+        if (_spare.Count <= kept) return;
+        int[] dropped = [.. _spare.Order().Skip(kept)];
+        _spare.ExceptWith(dropped);
+        runner.Drop(dropped);
+    }
 
     private void Drop(IReadOnlyList<int> blocks)
     {
         if (blocks.Count == 0) return;
         runner.Drop(blocks);
-        Instruments.OnPrefixEvicted(model, blocks.Count * PrefixTree.BlockTokens);
+        Count(blocks);
+    }
+
+    private void Count(IReadOnlyList<int> dropped)
+    {
+        if (dropped.Count > 0) Instruments.OnPrefixEvicted(model, dropped.Count * PrefixTree.BlockTokens);
     }
 }

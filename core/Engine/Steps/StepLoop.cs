@@ -99,6 +99,7 @@ internal sealed class StepLoop(
 
     private StepOutcome Run(StepPlan plan)
     {
+        if (plan is not (StepPlan.PrefillChunk or StepPlan.TrimPrefixes)) Prefixes.GiveBack(_scheduler.Prefilling);
         switch (plan)
         {
             case StepPlan.Resize resize:
@@ -114,9 +115,7 @@ internal sealed class StepLoop(
             case StepPlan.Prefill prefill:
                 return runner.Prefill(prefill.FirstSlot, [.. prefill.Sequences.Select(s => s.Prompt)]);
             case StepPlan.PrefillChunk chunk:
-                var attached = Prefixes.Attach(chunk.Sequence, chunk.Slot, chunk.Shared);
-                return attached.Result == StepResult.Completed
-                    ? runner.PrefillChunk(chunk.Slot, chunk.Start, chunk.Sequence.Prompt.Slice(chunk.Start, chunk.Count)) : attached;
+                return Prefixes.Prefill(chunk);
             case StepPlan.TrimPrefixes trim:
                 Prefixes.Trim(trim.Blocks);
                 return StepOutcome.Completed;
@@ -208,6 +207,7 @@ internal sealed class StepLoop(
         {
             // What is only kept gives way before those that run.
             Prefixes.Trim(blocks / 2);
+            Prefixes.GiveBack(prefilling: null);
             return;
         }
 

@@ -106,6 +106,22 @@ public sealed class PrefixTree
         return blocks;
     }
 
+    /// <summary>Drops the end of a prompt, which was to be kept but could not be computed: blocks that nobody has used.</summary>
+    /// <param name="from">Tokens of the prompt that stay.</param>
+    /// <returns>The dropped blocks.</returns>
+    public IReadOnlyList<int> Withdraw(string salt, ReadOnlySpan<int> prompt, int from)
+    {
+        var path = Path(salt, prompt, prompt.Length / BlockTokens * BlockTokens);
+        List<int> dropped = [];
+        for (var i = path.Count - 1; i >= from / BlockTokens && path[i] is { IsEmpty: true, Holders: 0 }; i--)
+        {
+            dropped.Add(path[i].Block);
+            Drop(path[i]);
+        }
+
+        return dropped;
+    }
+
     /// <summary>Drops blocks until no more than <paramref name="most"/> are left, or only those that are held.</summary>
     /// <returns>The dropped ones.</returns>
     public IReadOnlyList<int> Trim(int most)

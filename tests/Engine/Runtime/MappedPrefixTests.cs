@@ -28,20 +28,25 @@ public sealed class MappedPrefixTests
         // Of each slot the prompt that is in it, and what its next token's logits must be: none where nothing is.
         var inSlot = new int[Slots][];
         var published = new (int[] Tokens, int[] Blocks)?[3];
-        var mappings = 0;
+        var (mappings, inPlace) = (0, 0);
         for (var act = 0; act < 160; act++)
         {
             var (slot, family) = (random.Next(1, Slots), random.Next(published.Length));
             switch (random.Next(6))
             {
                 case 0 when published[family] is null:
-                    // What is new is computed in slot 0, from blocks that need not lie in a row.
+                    // What is new is computed in slot 0 and copied, or computed in its blocks in another; they need not lie in a row.
                     var tokens = Prompt(random, random.Next(2, 6) * Block);
-                    Completed(runner.Prefill(0, [tokens]));
                     int[] free = [.. Enumerable.Range(0, Blocks).Except(published.SelectMany(one => one?.Blocks ?? []))];
                     int[] blocks = [.. (random.Next(2) == 0 ? free : [.. free.OrderBy(_ => random.Next())]).Take(tokens.Length / Block)];
-                    Completed(runner.Publish(0, [.. blocks.Select((block, i) => new PrefixBlock(i * Block, block))]));
+                    PrefixBlock[] fresh = [.. blocks.Select((block, i) => new PrefixBlock(i * Block, block))];
                     published[family] = (tokens, blocks);
+                    Completed(runner.PrefillChunk(slot, 0, tokens, fresh, out var there));
+                    inSlot[slot] = tokens;
+                    inPlace += there / Block;
+                    if (there > 0) break;
+                    Completed(runner.Prefill(0, [tokens]));
+                    Completed(runner.Publish(0, fresh));
                     break;
                 case 1 or 2 or 3 when published[family] is var (beginning, kept):
                     Completed(runner.Attach(slot, kept, out var mapped));
@@ -50,11 +55,11 @@ public sealed class MappedPrefixTests
                     Completed(runner.PrefillChunk(slot, beginning.Length, own.AsMemory(beginning.Length)));
                     inSlot[slot] = own;
                     break;
-                case 4 when inSlot[slot] is { } there:
+                case 4 when inSlot[slot] is { } prompt:
                     var to = random.Next(1, Slots);
-                    if (to == slot) runner.Release([new SlotRest(slot, there.Length)]);
-                    else runner.Move(new SlotMove(slot, to, there.Length, random.Next(2) == 0));
-                    (inSlot[slot], inSlot[to]) = (null!, there);
+                    if (to == slot) runner.Release([new SlotRest(slot, prompt.Length)]);
+                    else runner.Move(new SlotMove(slot, to, prompt.Length, random.Next(2) == 0));
+                    (inSlot[slot], inSlot[to]) = (null!, prompt);
                     break;
                 case 5 when random.Next(3) == 0 && published[family] is var (_, dropped):
                     // As the scheduler does: what lies in a slot that is used is not dropped.
@@ -73,6 +78,7 @@ public sealed class MappedPrefixTests
         }
 
         Assert.True(mappings > 20, $"Only {mappings} blocks were mapped.");
+        Assert.True(inPlace > 5 || hasInt8Kv, $"Only {inPlace} blocks were computed in their place.");
     }
 
     /// <summary>The next token's logits of a slot are those of its prompt run whole.</summary>

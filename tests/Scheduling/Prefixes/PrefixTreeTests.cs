@@ -59,6 +59,22 @@ public sealed class PrefixTreeTests
     });
 
     [Fact]
+    public void The_end_of_a_prompt_is_withdrawn_but_for_what_others_begin_with()
+    {
+        PrefixTree tree = new();
+        var (one, other) = (Prompt(0b0000, 4 * Block), Prompt(0b1100, 4 * Block));
+        tree.Publish("s", one, 2 * Block, 100, out _);
+        var reserved = tree.Publish("s", one, 4 * Block, 100, out _);
+        tree.Publish("s", other, 4 * Block, 100, out _);
+        Assert.Equal(reserved.Select(block => block.Block).Order(), tree.Withdraw("s", one, 2 * Block).Order());
+        Assert.Equal((2 * Block, 4 * Block), (tree.Kept("s", one), tree.Kept("s", other)));
+        Assert.Empty(tree.Withdraw("s", one, Block));
+        using var held = tree.Hold("s", other, 4 * Block);
+        Assert.Empty(tree.Withdraw("s", other, 0));
+        Assert.Equal(reserved.Select(block => block.Block), tree.Publish("s", one, 4 * Block, 100, out _).Select(block => block.Block));
+    }
+
+    [Fact]
     public void The_last_two_tokens_are_never_taken()
     {
         PrefixTree tree = new();
