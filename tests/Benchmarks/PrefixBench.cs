@@ -23,58 +23,78 @@ internal sealed class PrefixBench(ModelFolder folder, ModelVariant variant, int 
 
     private readonly Random _random = new(1);
 
-    public async Task<IReadOnlyList<PrefixRow>> RunAsync(Action<string> progress)
+    /// <param name="only">Part of a row's name; rows without it are not measured.</param>
+    public async Task<IReadOnlyList<PrefixRow>> RunAsync(string only, Action<string> progress)
     {
         await using var apart = Open(PrefixSharing.Off);
         await using var sharing = Open(PrefixSharing.Key);
         if (!sharing.Variants[0].SharesPrefixes) throw new InvalidOperationException("This machine rounds otherwise: nothing is shared.");
         List<PrefixRow> rows = [];
+        foreach (var (what, measure) in Alike().Concat(Unalike()))
+        {
+            if (!what.Contains(only, StringComparison.OrdinalIgnoreCase)) continue;
+            progress(what);
+            rows.Add(await CompareAsync(what, apart, sharing, measure));
+        }
+
+        await using var apartInLittle = Open(PrefixSharing.Off, LittleMemory);
+        await using var sharingInLittle = Open(PrefixSharing.Key, LittleMemory);
+        foreach (var (name, measure) in Unalike())
+        {
+            var what = $"{name}, memory used before";
+            if (!what.Contains(only, StringComparison.OrdinalIgnoreCase)) continue;
+            progress(what);
+            // As it soon is where prompts have nothing in common.
+            foreach (var inference in (LocalInference[])[apartInLittle, sharingInLittle])
+            {
+                for (var used = 0; used < 12; used++) await FirstTokenAsync(inference, Tokens(shared));
+            }
+
+            rows.Add(await CompareAsync(what, apartInLittle, sharingInLittle, measure));
+        }
+
+        foreach (var (count, own) in ((int, int)[])[(3, 16), (8, 64), (16, 64)])
+        {
+            var what = $"memory of {count} requests, {shared} + {own} tokens, MB";
+            if (!what.Contains(only, StringComparison.OrdinalIgnoreCase)) continue;
+            progress(what);
+            rows.Add(new PrefixRow(what, await MemoryAsync(PrefixSharing.Off, count, own), await MemoryAsync(PrefixSharing.Key, count, own)));
+        }
+
+        return rows;
+    }
+
+    private IEnumerable<(string What, Func<LocalInference, int[], Task<double>> Measure)> Alike()
+    {
         foreach (var own in (int[])[64, 128])
         {
-            progress($"{shared} shared and {own} own tokens");
-            rows.Add(await CompareAsync($"first token, {shared} + {own} tokens, ms", apart, sharing, async (inference, prefix) =>
+            yield return ($"first token, {shared} + {own} tokens, ms", async (inference, prefix) =>
             {
                 await FirstTokenAsync(inference, [.. prefix, .. Tokens(2)]);
                 return await FirstTokenAsync(inference, [.. prefix, .. Tokens(own)]);
-            }));
+            });
         }
 
-        progress("16 at once");
-        rows.Add(await CompareAsync($"last first token of 16 at once, {shared} + 64 tokens, ms", apart, sharing, async (inference, prefix) =>
-            (await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => FirstTokenAsync(inference, [.. prefix, .. Tokens(64)])))).Max()));
-        progress("4 samples of one prompt");
-        rows.Add(await CompareAsync($"n = 4 of {shared} tokens, 1 token each, ms", apart, sharing,
-            (inference, prefix) => FirstTokenAsync(inference, prefix, choices: 4)));
-        rows.Add(await CompareAsync($"n = 1 of {shared} tokens, 1 token, ms", apart, sharing, (inference, prefix) => FirstTokenAsync(inference, prefix)));
-        progress("A conversation of 10 turns");
-        rows.Add(await CompareAsync("first tokens of a conversation of 10 turns of 200 tokens, ms", apart, sharing, async (inference, prefix) =>
+        yield return ($"last first token of 16 at once, {shared} + 64 tokens, ms", async (inference, prefix) =>
+            (await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => FirstTokenAsync(inference, [.. prefix, .. Tokens(64)])))).Max());
+        yield return ($"n = 4 of {shared} tokens, 1 token each, ms", (inference, prefix) => FirstTokenAsync(inference, prefix, choices: 4));
+        yield return ("first tokens of a conversation of 10 turns of 200 tokens, ms", async (inference, prefix) =>
         {
             var sum = 0.0;
             for (var turn = 1; turn <= 10; turn++) sum += await FirstTokenAsync(inference, prefix[..(turn * 200)]);
             return sum;
-        }));
-        foreach (var (count, own) in ((int, int)[])[(3, 16), (8, 64), (16, 64)])
+        });
+        yield return ($"decode of 8 requests on {shared} tokens, 64 tokens each, ms", async (inference, prefix) =>
         {
-            progress($"Memory of {count} requests");
-            rows.Add(new PrefixRow($"memory of {count} requests, {shared} + {own} tokens, MB",
-                await MemoryAsync(PrefixSharing.Off, count, own), await MemoryAsync(PrefixSharing.Key, count, own)));
-        }
+            await FirstTokenAsync(inference, [.. prefix, .. Tokens(2)]);
+            return (await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => DecodeAsync(inference, [.. prefix, .. Tokens(16)], 64)))).Average();
+        });
+    }
 
-        progress("Nothing in common");
-        // Where all of the memory has been used, as it soon is where prompts have nothing in common.
-        await using var apartInLittle = Open(PrefixSharing.Off, LittleMemory);
-        await using var sharingInLittle = Open(PrefixSharing.Key, LittleMemory);
-        foreach (var inference in (LocalInference[])[apartInLittle, sharingInLittle])
-        {
-            for (var used = 0; used < 12; used++) await FirstTokenAsync(inference, Tokens(shared));
-        }
-
-        rows.Add(await CompareAsync($"n = 1 of {shared} tokens that nobody shares, memory used before, ms", apartInLittle, sharingInLittle,
-            (inference, prefix) => FirstTokenAsync(inference, prefix)));
-        rows.Add(await CompareAsync("32 prompts of 200 tokens with nothing in common, memory used before, ms", apartInLittle, sharingInLittle,
-            UnalikeAsync));
-        rows.Add(await CompareAsync("32 prompts of 200 tokens with nothing in common, 32 tokens each, ms", apart, sharing, UnalikeAsync));
-        return rows;
+    private IEnumerable<(string What, Func<LocalInference, int[], Task<double>> Measure)> Unalike()
+    {
+        yield return ($"n = 1 of {shared} tokens that nobody shares, ms", (inference, prefix) => FirstTokenAsync(inference, prefix));
+        yield return ("32 prompts of 200 tokens with nothing in common, 32 tokens each, ms", UnalikeAsync);
     }
 
     private async Task<double> UnalikeAsync(LocalInference inference, int[] prefix)
@@ -162,6 +182,23 @@ internal sealed class PrefixBench(ModelFolder folder, ModelVariant variant, int 
     }
 
     private int[] Tokens(int count) => [.. Enumerable.Range(0, count).Select(_ => _random.Next(folder.Config.VocabularySize))];
+
+    /// <summary>Milliseconds from the eighth token to the last, when all others are in as well.</summary>
+    private async Task<double> DecodeAsync(LocalInference inference, int[] prompt, int tokens)
+    {
+        InferenceRequest request = new()
+        {
+            Id = RequestId.New(), Model = inference.Variants[0].Id, Prompt = new Prompt.Tokens(prompt), MaxTokens = tokens, IgnoreEndOfSequence = true,
+        };
+        var (deltas, began) = (0, 0L);
+        await foreach (var inferenceEvent in inference.RunAsync(request, cancellation))
+        {
+            if (inferenceEvent is InferenceEvent.Failed failed) throw new InvalidOperationException(failed.Error.Message);
+            if (++deltas == 8) began = Stopwatch.GetTimestamp();
+        }
+
+        return Stopwatch.GetElapsedTime(began).TotalMilliseconds;
+    }
 
     /// <summary>Milliseconds to the first token; of several choices or tokens, to the end.</summary>
     private async Task<double> FirstTokenAsync(LocalInference inference, int[] prompt, int choices = 1, int tokens = 1)

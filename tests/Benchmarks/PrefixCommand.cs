@@ -24,11 +24,16 @@ internal static class PrefixCommand
 
     private static readonly Option<int> Shared = NumberOption.Create("--shared", 2048, 128, 1_000_000, "Tokens that prompts begin with alike.");
 
+    private static readonly Option<string> Only = new("--only")
+    {
+        Description = "Rows whose name has this in it; all of them unless given.", HelpName = "TEXT", DefaultValueFactory = _ => "",
+    };
+
     public static Command Create()
     {
         Command command = new("prefix", "Measure prompts that begin alike, with what they share computed once and without.")
         {
-            Model, Precisions, Rounds, Shared, CommonOptions.Data,
+            Model, Precisions, Rounds, Shared, Only, CommonOptions.Data,
         };
         command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(() => RunAsync(arguments, cancellation)));
         return command;
@@ -46,7 +51,7 @@ internal static class PrefixCommand
             await console.Status().StartAsync("Preparing", async status =>
             {
                 PrefixBench bench = new(folder, variant, arguments.GetValue(Rounds), arguments.GetValue(Shared), cancellation);
-                foreach (var row in await bench.RunAsync(text => status.Status(Markup.Escape(text))))
+                foreach (var row in await bench.RunAsync(arguments.GetRequiredValue(Only), text => status.Status(Markup.Escape(text))))
                     table.AddRow(Markup.Escape(row.What), Number(row.Apart), Number(row.Shared), Number(row.Ratio));
             });
             console.Write(table);
