@@ -143,16 +143,19 @@ internal sealed class PrefixBench(ModelFolder folder, ModelVariant variant, int 
         }
     }
 
-    /// <summary>Bytes of this process's share (PSS) of the pages that were mapped as those of keys and values are, without a reserve in swap (proc(5),
-    /// smaps): pages that lie at several places count once.</summary>
+    /// <summary>Bytes of this process's share (PSS) of the pages with keys and values: those of slots, which are in no core dump, and those of kept
+    /// prefixes, by the name of their file (proc(5), smaps). Pages that lie at several places count once.</summary>
     private static double KvMemory()
     {
-        var (all, last) = (0L, 0L);
+        var (all, last, isPrefixes, isWritten) = (0L, 0L, false, false);
         foreach (var line in File.ReadLines("/proc/self/smaps"))
         {
-            var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            if (words[0] == "Pss:") last = long.Parse(words[1], CultureInfo.InvariantCulture);
-            else if (words[0] == "VmFlags:" && (words.Contains("nr") || words.Contains("sh"))) all += last;
+            if (line.StartsWith("Pss:", StringComparison.Ordinal))
+                last = long.Parse(line.AsSpan(4, line.Length - 6), CultureInfo.InvariantCulture);
+            else if (line.StartsWith("VmFlags:", StringComparison.Ordinal))
+                all += isPrefixes || (isWritten && line.Contains(" dd", StringComparison.Ordinal)) ? last : 0;
+            else if (line.AsSpan(0, line.IndexOf(' ', StringComparison.Ordinal)).Contains('-'))
+                (isPrefixes, isWritten) = (line.Contains("r1-prefixes", StringComparison.Ordinal), line.Contains(" rw-p ", StringComparison.Ordinal));
         }
 
         return all * 1024.0;

@@ -8,17 +8,21 @@ namespace R1Serverless.Engine.Runtime;
 /// <summary>Pages of memory, as Linux maps them (mmap(2), madvise(2), memfd_create(2), fallocate(2)).</summary>
 internal static partial class LinuxMemory
 {
-    private const int ReadWrite = 3, Shared = 1, Private = 2, Fixed = 0x10, Anonymous = 0x20, NoReserve = 0x4000, DontNeed = 4;
+    private const int ReadWrite = 3, Shared = 1, Private = 2, Fixed = 0x10, Anonymous = 0x20, NoReserve = 0x4000, DontNeed = 4,
+        DontDump = 16;
     private const int CloseOnExec = 1, KeepSize = 1, PunchHole = 2;
 
     public static readonly int Page = Environment.SystemPageSize;
 
-    /// <summary>Addresses whose pages are taken when they are first written; zero until then.</summary>
+    /// <summary>Addresses whose pages are taken when they are first written; zero until then. They are in no core dump: prompts could be read from
+    /// them.</summary>
     /// <exception cref="DeviceMemoryException">The system gives no so many addresses.</exception>
     public static nint Reserve(long bytes)
     {
         var at = Map(0, (nuint)bytes, ReadWrite, Private | Anonymous | NoReserve, -1, 0);
-        return at != -1 ? at : throw new DeviceMemoryException($"{bytes} bytes of addresses can't be had: {Fault()}.");
+        if (at == -1) throw new DeviceMemoryException($"{bytes} bytes of addresses can't be had: {Fault()}.");
+        _ = Advise(at, (nuint)bytes, DontDump);
+        return at;
     }
 
     /// <summary>Makes a reserved range new again, whatever was mapped there.</summary>
@@ -29,8 +33,12 @@ internal static partial class LinuxMemory
 
     /// <inheritdoc cref="Renew"/>
     /// <returns>False where the process has as many maps as it may have: what was mapped there still is.</returns>
-    public static bool TryRenew(nint at, long bytes) =>
-        Map(at, (nuint)bytes, ReadWrite, Private | Anonymous | Fixed | NoReserve, -1, 0) == at;
+    public static bool TryRenew(nint at, long bytes)
+    {
+        if (Map(at, (nuint)bytes, ReadWrite, Private | Anonymous | Fixed | NoReserve, -1, 0) != at) return false;
+        _ = Advise(at, (nuint)bytes, DontDump);
+        return true;
+    }
 
     /// <summary>Gives back the whole pages of a range. What fails leaves them taken.</summary>
     public static void Release(nint start, long bytes)
