@@ -84,7 +84,7 @@ public sealed class AdmissionQueue(RunningSlots slots, SlotCapacity capacity, Me
             var rows = slots.Rows + group.Count + 1;
             var fits = widest + 1 <= slots.Shape.Length && rows <= slots.Shape.Slots && rows <= capacity.RowsAt(Math.Max(longest, widest + 1));
             var affordable = group.Count < pressure.GroupLimit && (group.Count + 1) * widest <= PrefillRules.SharedTokens;
-            var isRoom = prefixes.HasRoom(slots.Growth(group.Count + 1, widest + 1, shared: 0, isTop: false) + Headroom(group.Count + 1), out _);
+            var isRoom = prefixes.HasRoom(slots.Growth(group.Count + 1, widest + 1, shared: 0, isTop: false), Headroom(group.Count + 1), out _);
             if (group.Count > 0 && !(fits && affordable && isRoom)) break;
             group.Add(sequence);
         }
@@ -110,7 +110,7 @@ public sealed class AdmissionQueue(RunningSlots slots, SlotCapacity capacity, Me
         if (before is not null || rows > capacity.RowsAt(reach)) return false;
         if (length <= slots.Shape.Length && rows <= slots.Shape.Slots)
         {
-            return prefixes.HasRoom(slots.Growth(1, length, prefixes.Attachable(sequence), isTop) + Headroom(1), out before);
+            return prefixes.HasRoom(slots.Growth(1, length, prefixes.Attachable(sequence), isTop), Headroom(1), out before);
         }
 
         var shape = capacity.ShapeFor(reach);

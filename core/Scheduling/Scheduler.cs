@@ -64,7 +64,7 @@ public sealed class Scheduler
         var longest = _slots.LongestAfterStep();
         if (_slots.Count > _pressure.RowLimit) return new StepPlan.Preempt(_slots.Youngest);
         if (longest > Shape.Length && _slots.Count > 0) return MakeRoom(longest);
-        if (_slots.Count > 0 && !Prefixes.HasRoom(_slots.StepGrowth(), out var before))
+        if (_slots.Count > 0 && !Prefixes.HasRoom(_slots.StepGrowth(), headroom: 0, out var before))
         {
             if (before is not null) return before;
             if (_slots.Rows > 1) return new StepPlan.Preempt(_slots.Youngest);

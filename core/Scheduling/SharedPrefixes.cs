@@ -129,11 +129,14 @@ public sealed class SharedPrefixes(SchedulerLimits limits, RunningSlots slots, b
     public IReadOnlyList<SlotRest> ReleaseSlots() => slots.Release();
 
     /// <summary>Whether there is memory for so many more tokens in the slots.</summary>
+    /// <param name="headroom">Tokens more that must be had later without anybody leaving for them: prefixes may.</param>
     /// <param name="before">If not, what makes room; null where a row must leave.</param>
-    public bool HasRoom(long growth, out StepPlan? before)
+    public bool HasRoom(long growth, long headroom, out StepPlan? before)
     {
         before = null;
-        if (growth <= Free || (growth == 0 && !limits.TakesMemoryLazily)) return true;
+        if (growth + headroom <= Free || (growth == 0 && !limits.TakesMemoryLazily)) return true;
+        if (growth <= Free && growth + headroom <= Free + ((long)(_tree.Count - _tree.Held) * PrefixTree.BlockTokens)) return true;
+        growth += headroom;
         if (limits.TakesMemoryLazily && slots.Unused() > 0) before = StepPlan.ReleaseSlots.Instance;
         else if (_tree.Count > _tree.Held) before = new StepPlan.TrimPrefixes(Room(slots.Taken + growth));
         return false;
