@@ -10,6 +10,13 @@ public sealed class SharedPrefixes(SchedulerLimits limits, RunningSlots slots, b
 {
     private readonly PrefixTree _tree = new();
 
+    /// <inheritdoc cref="PrefixTree.Leaving"/>
+    public Action<PrefixKey, int>? Leaving
+    {
+        get => _tree.Leaving;
+        set => _tree.Leaving = value;
+    }
+
     /// <summary>Blocks that are kept.</summary>
     public int Blocks => _tree.Count;
 
@@ -106,6 +113,19 @@ public sealed class SharedPrefixes(SchedulerLimits limits, RunningSlots slots, b
     {
         if (!isOn || !limits.MapsPrefixes || sequence.PrefixSalt is not { } salt || _tree.Kept(salt, sequence.Prompt.Span) < start) return [];
         var blocks = _tree.Publish(salt, sequence.Prompt.Span, length, int.MaxValue, out _);
+        Count();
+        return blocks;
+    }
+
+    /// <inheritdoc cref="PrefixTree.TryTakeNew"/>
+    public bool TryTakeNew(out PrefixKey key, out int block) => _tree.TryTakeNew(out key, out block);
+
+    /// <summary>Keeps what of a waiting prompt was kept in an earlier life, as far as there is memory; the caller fills the blocks.</summary>
+    /// <param name="length">Tokens of the prompt that it is known of.</param>
+    /// <param name="dropped">Blocks that are not kept any more.</param>
+    public IReadOnlyList<PrefixBlock> Recall(ScheduledSequence sequence, int length, out IReadOnlyList<int> dropped)
+    {
+        var blocks = _tree.Publish(sequence.PrefixSalt!, sequence.Prompt.Span, length, Room(slots.Taken), out dropped);
         Count();
         return blocks;
     }

@@ -74,6 +74,10 @@ internal static class ServeCommand
         DefaultValueFactory = _ => PrefixSharing.Key, HelpName = "WHOM",
     };
 
+    private static readonly Option<long?> PrefixFile = TextOption.Size("--prefix-file", MinMemory, SizeExample,
+        "Keeps the computed beginnings of prompts on the disk as well, in DATA/prefixes, a file of this size for each loaded variant: they outlive the "
+        + "process. [default: they don't]");
+
     private static readonly Option<int> Threads =
         NumberOption.Create("--threads", 0, 0, 1024, "Threads of one step of a model, never more than it has heads; 0 means one for each core.");
 
@@ -119,7 +123,7 @@ internal static class ServeCommand
         {
             Role, Host, Port, Urls, GrpcPort,
             Models, ModelsFrom, ModelsPoll, CommonOptions.ModelCacheSize, Load, Precision, CommonOptions.Data, Memory,
-            KeyValueMemory, Sharing, Threads, NoWarmup, NoPrepared, Grace, MaxBody, Metrics,
+            KeyValueMemory, Sharing, PrefixFile, Threads, NoWarmup, NoPrepared, Grace, MaxBody, Metrics,
         };
         command.Validators.Add(result =>
         {
@@ -186,6 +190,7 @@ internal static class ServeCommand
             DataFolder = arguments.GetValue(CommonOptions.Data),
             KeyValueMemoryBytes = arguments.GetValue(KeyValueMemory),
             PrefixSharing = arguments.GetValue(Sharing),
+            PrefixFileBytes = arguments.GetValue(PrefixFile),
             Runtime = DeviceOption.Read(arguments, arguments.GetValue(Threads)) with { UsePrepared = !arguments.GetValue(NoPrepared) },
             WarmsUp = !arguments.GetValue(NoWarmup),
             Grace = TimeSpan.FromSeconds(arguments.GetValue(Grace)),

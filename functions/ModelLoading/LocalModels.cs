@@ -124,7 +124,8 @@ internal static class LocalModels
         EngineOptions engine = new()
         {
             KvMemory = options.KeyValueMemoryBytes ?? memory / KeyValueShare, MaxWaiting = options.MaxWaiting, WarmsUp = options.WarmsUp,
-            PrefixSharing = options.PrefixSharing,
+            PrefixSharing = options.PrefixSharing, PrefixFileBytes = options.PrefixFileBytes ?? 0,
+            PrefixFolder = options.PrefixFileBytes is null ? null : Path.Combine(options.DataFolder ?? DataFolder.Default, "prefixes"),
         };
         var limits = new ModelHostOptions
         {

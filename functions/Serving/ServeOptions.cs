@@ -78,6 +78,9 @@ internal sealed record ServeOptions
     /// <summary>Between whose requests the computed beginnings of prompts are shared.</summary>
     public PrefixSharing PrefixSharing { get; init; }
 
+    /// <summary>Bytes of the file in which each variant keeps shared prefixes; null for none.</summary>
+    public long? PrefixFileBytes { get; init; }
+
     /// <summary>Requests that may wait for a slot, per variant, and those that may wait for a variant; beyond that the answer is 429.</summary>
     public int MaxWaiting { get; init; } = 1024;
 

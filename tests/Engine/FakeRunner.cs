@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using R1Serverless.Engine.Runtime;
 using R1Serverless.Scheduling;
 using R1Serverless.Scheduling.Prefixes;
@@ -121,6 +122,16 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
         mapped = MapsPrefixes ? blocks.Count * PrefixTree.BlockTokens : 0;
         if (MapsPrefixes) _mapped[slot] = [.. blocks];
         for (var i = 0; i < blocks.Count; i++) _blocks[blocks[i]].CopyTo(_slots[slot], i * PrefixTree.BlockTokens);
+        return StepOutcome.Completed;
+    }
+
+    public int BlockBytes => PrefixTree.BlockTokens * sizeof(int);
+
+    public void ReadBlock(int block, byte[] to) => MemoryMarshal.AsBytes(_blocks[block].AsSpan()).CopyTo(to);
+
+    public StepOutcome WriteBlock(int block, byte[] from)
+    {
+        _blocks[block] = MemoryMarshal.Cast<byte, int>(from).ToArray();
         return StepOutcome.Completed;
     }
 

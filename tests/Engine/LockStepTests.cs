@@ -109,6 +109,12 @@ public sealed class LockStepTests
 
         public StepOutcome Attach(int slot, IReadOnlyList<int> blocks, out int mapped) => _inner.Attach(slot, blocks, out mapped);
 
+        public int BlockBytes => _inner.BlockBytes;
+
+        public void ReadBlock(int block, byte[] to) => _inner.ReadBlock(block, to);
+
+        public StepOutcome WriteBlock(int block, byte[] from) => _inner.WriteBlock(block, from);
+
         public void Drop(IReadOnlyList<int> blocks) => _inner.Drop(blocks);
 
         public StepOutcome Prefill(int firstSlot, IReadOnlyList<ReadOnlyMemory<int>> prompts) => _inner.Prefill(firstSlot, prompts);

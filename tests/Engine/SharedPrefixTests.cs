@@ -50,6 +50,39 @@ public sealed class SharedPrefixTests
         Assert.True(cached > (tokens < 1 << 17 ? 1_000 : 8_000), $"Only {cached} tokens were shared.");
     }
 
+    [Theory]
+    [MemberData(nameof(Variants))]
+    public async Task No_bit_changes_after_a_restart_with_what_is_on_the_disk(Precision precision, bool hasInt8Kv, int tokens)
+    {
+        var random = new Random(11);
+        var folder = Directory.CreateTempSubdirectory("r1-tests-").FullName;
+        try
+        {
+            InferenceRequest[] requests = [.. Enumerable.Range(0, 9).Select(i => Request(random, i % Families, i % 8 == 3 ? 2 : 1))];
+            EngineOptions options = new()
+            {
+                KvMemory = tokens * TokenBytes(hasInt8Kv), PrefixFolder = folder, PrefixFileBytes = 64L << 20,
+            };
+            await using var apart = Open(precision, hasInt8Kv, new EngineOptions { PrefixSharing = PrefixSharing.Off });
+            List<string> expected = [];
+            foreach (var request in requests) expected.Add((await AnswerAsync(apart, request)).Text);
+            for (var life = 0; life < 3; life++)
+            {
+                await using var sharing = Open(precision, hasInt8Kv, options);
+                Assert.Null(sharing.Variants[0].PrefixFileRefusal);
+                var first = await AnswerAsync(sharing, requests[life]);
+                Assert.Equal(expected[life], first.Text);
+                if (life > 0) Assert.True(first.Cached >= 64, "Nothing was taken from the disk.");
+                var answers = await Task.WhenAll(requests.Select(request => AnswerAsync(sharing, request)));
+                Assert.Equal(expected, answers.Select(answer => answer.Text));
+            }
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     [Fact]
     public async Task Nothing_is_shared_between_keys_or_salts()
     {

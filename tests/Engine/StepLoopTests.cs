@@ -12,6 +12,7 @@ namespace R1Serverless.Tests.Engine;
 /// <summary>The turns themselves, driven by hand: whatever happens to its neighbours, a sequence says what it says alone.</summary>
 public sealed class StepLoopTests
 {
+    private readonly string _file = Path.Combine(Path.GetTempPath(), $"r1-tests-{Guid.NewGuid():n}.prefixes");
     private readonly FakeRunner _runner = new();
     private readonly Publisher _publisher = new(TimeProvider.System);
     private int _ended;
@@ -60,7 +61,10 @@ public sealed class StepLoopTests
             var steps = 0;
             if (scarcity > 0) runner.FitsInMemory = rows => ++steps % (scarcity * 20) != 0 || rows == 0;
             if (scarcity > 1) runner.ComputesInBlocks = () => steps % 3 != 0;
-            var loop = new StepLoop(runner, limits, "fake", TimeProvider.System, publisher, () => { }, sharesPrefixes: true);
+            // Some on the disk, in a file that holds 40 blocks.
+            using var file = scarcity % 2 == 0 ? null : PrefixFile.Open(_file, 4096 * 41, $"{loads.Length}", runner.BlockBytes, out _);
+            var loop = new StepLoop(runner, limits, "fake", TimeProvider.System, publisher, () => { }, sharesPrefixes: true,
+                file is null ? null : new SavedPrefixes(runner, file, "fake"));
             // Of each family prompts begin alike for some tokens.
             var all = loads.Select((l, i) => new Listener(i, l.Item2 + l.Item3, l.Item4, l.Item6 == 0, prompt: PromptOf(i, l.Item1, l.Item2, l.Item3),
                 salt: $"s{l.Item1 / 2}")).ToList();
@@ -81,7 +85,8 @@ public sealed class StepLoopTests
                 if (error is not null) Assert.True(listener.Sequence.PromptLength + 40 > memory * 1024 || scarcity > 0, error.Message);
                 Assert.Equal(listener.Cancelled || error is not null ? listener.Expected[..tokens.Count] : listener.Expected, tokens);
             }
-        }, iter: 200);
+        }, iter: 200, threads: 1);
+        File.Delete(_file);
     }
 
     [Fact]

@@ -38,6 +38,12 @@ public static class Instruments
     private static readonly Counter<long> EvictedPrefixTokens =
         Meter.CreateCounter<long>("evicted_prefix_tokens", "{token}", "Tokens of shared prefixes that left for others, or for slots.");
 
+    private static readonly Counter<long> SavedPrefixTokens =
+        Meter.CreateCounter<long>("saved_prefix_tokens", "{token}", "Tokens of shared prefixes that were written to the disk.");
+
+    private static readonly Counter<long> RecalledPrefixTokens =
+        Meter.CreateCounter<long>("recalled_prefix_tokens", "{token}", "Tokens of shared prefixes that were taken from the disk.");
+
     private static readonly Histogram<double> PrefixAttachTime = Meter.CreateHistogram(
         "prefix_attach_time", "s", "Time to put a shared prefix into a slot.", tags: null,
         new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1] });
@@ -72,6 +78,12 @@ public static class Instruments
 
     public static void OnPrefixEvicted(string model, int tokens) =>
         EvictedPrefixTokens.Add(tokens, new KeyValuePair<string, object?>("model", model));
+
+    public static void OnPrefixSaved(string model, int tokens) =>
+        SavedPrefixTokens.Add(tokens, new KeyValuePair<string, object?>("model", model));
+
+    public static void OnPrefixRecalled(string model, int tokens) =>
+        RecalledPrefixTokens.Add(tokens, new KeyValuePair<string, object?>("model", model));
 
     public static void OnPrefixAttached(string model, TimeSpan elapsed) =>
         PrefixAttachTime.Record(elapsed.TotalSeconds, new KeyValuePair<string, object?>("model", model));

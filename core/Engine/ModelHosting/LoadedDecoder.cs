@@ -1,3 +1,4 @@
+using R1Serverless.Abstractions;
 using R1Serverless.Engine.Devices;
 using R1Serverless.Engine.Prepared;
 using R1Serverless.Engine.Probes;
@@ -14,12 +15,12 @@ internal sealed class LoadedDecoder : LoadedVariant
 {
     /// <summary>Takes ownership of the runner.</summary>
     public LoadedDecoder(ModelFolder folder, ModelVariant variant, DecoderText text, IModelRunner runner, EngineOptions options,
-        ExecutionProvider provider, TimeProvider time)
+        ExecutionProvider provider, TimeProvider time, PrefixFile? prefixes = null)
         : base(folder, variant, provider)
     {
         Text = text;
         SharesPrefixes = options.PrefixSharing != PrefixSharing.Off;
-        Engine = new InferenceEngine(runner, folder.Config.ContextLength, options, folder.Name, time);
+        Engine = new InferenceEngine(runner, folder.Config.ContextLength, options, folder.Name, time, prefixes);
     }
 
     public override EngineLoad Load => Engine.Load;
@@ -55,9 +56,11 @@ internal sealed class LoadedDecoder : LoadedVariant
         }
 
         var warmed = time.GetTimestamp();
+        var (prefixes, refusal) = OpenPrefixes(folder, variant, runtime, options, runner);
         return new OpenedVariant(
-            text => new LoadedDecoder(folder, variant, (DecoderText)text!, runner, options, runner.Provider, time)
+            text => new LoadedDecoder(folder, variant, (DecoderText)text!, runner, options, runner.Provider, time, prefixes)
             {
+                PrefixFileRefusal = refusal,
                 LoadTime = time.GetElapsedTime(began, loaded),
                 WarmupTime = time.GetElapsedTime(loaded, warmed),
                 Warmup = warmup,
@@ -66,7 +69,22 @@ internal sealed class LoadedDecoder : LoadedVariant
                 IsPrepared = runner.IsPrepared,
                 PreparedRefusal = runner.PreparedRefusal,
             },
-            runner.Dispose);
+            () =>
+            {
+                prefixes?.Dispose();
+                runner.Dispose();
+            });
+    }
+
+    /// <summary>A block's bits depend on all that a prepared graph depends on, and on the variant.</summary>
+    private static (PrefixFile? File, string? Refusal) OpenPrefixes(
+        ModelFolder folder, ModelVariant variant, RuntimeOptions runtime, EngineOptions options, OrtModelRunner runner)
+    {
+        if (options.PrefixFolder is not { } place || options.PrefixSharing == PrefixSharing.Off) return (null, null);
+        var path = Path.Combine(place, $"{folder.Name.Replace('/', '~')}-{PrecisionName.Of(variant.Precision)}.prefixes");
+        var identity = $"{PreparedFolder.KeyOf(folder, variant, runtime)}\n{PrecisionName.Of(variant.Precision)}";
+        var file = PrefixFile.Open(path, options.PrefixFileBytes, identity, runner.BlockBytes, out var refusal);
+        return (file, refusal is null ? null : $"{path} is not used: {refusal}");
     }
 
     /// <summary>Ends what still runs; the engine's thread frees the session as its last act.</summary>

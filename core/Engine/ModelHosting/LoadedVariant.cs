@@ -46,6 +46,9 @@ public abstract class LoadedVariant : IAsyncDisposable
     /// <summary>Why it does not, although something was prepared, in words; else null.</summary>
     public string? PreparedRefusal { get; private protected init; }
 
+    /// <summary>Why shared prefixes are not kept on the disk although they should be, in words; else null.</summary>
+    public string? PrefixFileRefusal { get; private protected init; }
+
     /// <summary>What it takes and gives, and whether requests share runs; null for a decoder.</summary>
     public virtual TensorSignature? Signature => null;
 

@@ -76,6 +76,7 @@ internal sealed class VariantLoader(HostedModels models, ModelHostOptions option
                 options.Warn?.Invoke(
                     $"What was prepared of {Name(one)} is not used: {refusal}. The plain model is, which takes longer to load; `r1 model prepare "
                     + $"{Quoted(one.Folder.Path)}` prepares it for this machine.");
+            if (loaded.PrefixFileRefusal is { } fileless) options.Warn?.Invoke($"{Name(one)} keeps no prefixes on the disk: {fileless}");
             if (loaded.TextRefusal is { } textless)
                 options.Warn?.Invoke($"{Name(one)} takes tensors and no texts: {textless}{(textless.EndsWith('.') ? "" : ".")}");
             if (loaded.Folder.ImageRefusal is { } imageless)

@@ -41,6 +41,16 @@ public interface IModelRunner : IDisposable
     /// <param name="mapped">Of those, the tokens that take no memory there: their blocks are not dropped while the slot is used.</param>
     StepOutcome Attach(int slot, IReadOnlyList<int> blocks, out int mapped);
 
+    /// <summary>Bytes of a block's keys and values.</summary>
+    int BlockBytes { get; }
+
+    /// <summary>Copies a published block to the host.</summary>
+    /// <param name="to">[<see cref="BlockBytes"/>].</param>
+    void ReadBlock(int block, byte[] to);
+
+    /// <summary>Publishes a block with what was read of one.</summary>
+    StepOutcome WriteBlock(int block, byte[] from);
+
     /// <summary>Published blocks are not attached any more, and lie in no slot that is used.</summary>
     void Drop(IReadOnlyList<int> blocks);
 

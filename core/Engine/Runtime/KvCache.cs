@@ -148,6 +148,25 @@ internal sealed class KvCache(GraphSignature graph, KvMemory memory) : IDisposab
         return mapped.Count(block => block >= 0) * PrefixTree.BlockTokens;
     }
 
+    /// <summary>Copies a block out: per buffer its heads, tight.</summary>
+    public void ReadBlock(int block, byte[] to)
+    {
+        var piece = new byte[to.Length / _buffers.Length];
+        for (var i = 0; i < _buffers.Length; i++)
+        {
+            memory.Read(_blocks.Take(i, block), piece, graph.KvHeads);
+            piece.CopyTo(to, i * piece.Length);
+        }
+    }
+
+    /// <summary>Copies a block in.</summary>
+    public void WriteBlock(int block, byte[] from)
+    {
+        var size = from.Length / _buffers.Length;
+        for (var i = 0; i < _buffers.Length; i++)
+            memory.Write(from.AsSpan(i * size, size).ToArray(), _blocks.Take(i, block), graph.KvHeads, skip: 0);
+    }
+
     /// <summary>Published blocks are not needed any more.</summary>
     public void Drop(IReadOnlyList<int> blocks) => _blocks.Drop(blocks);
 

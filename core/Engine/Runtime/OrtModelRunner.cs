@@ -85,6 +85,12 @@ public sealed class OrtModelRunner : IModelRunner
         return outcome;
     }
 
+    public int BlockBytes => checked((int)(_graph.KvBytesPerToken * PrefixTree.BlockTokens));
+
+    public void ReadBlock(int block, byte[] to) => _kv.ReadBlock(block, to);
+
+    public StepOutcome WriteBlock(int block, byte[] from) => Guard(() => _kv.WriteBlock(block, from));
+
     public void Drop(IReadOnlyList<int> blocks) => _kv.Drop(blocks);
 
     public StepOutcome Prefill(int firstSlot, IReadOnlyList<ReadOnlyMemory<int>> prompts) => Guard(() =>

@@ -15,6 +15,12 @@ public sealed record EngineOptions
     /// <summary>Between whose requests prompts that begin alike are computed once.</summary>
     public PrefixSharing PrefixSharing { get; init; }
 
+    /// <summary>Where shared prefixes outlive the process: a file for each variant; null for nowhere.</summary>
+    public string? PrefixFolder { get; init; }
+
+    /// <summary>Bytes of each file there.</summary>
+    public long PrefixFileBytes { get; init; }
+
     /// <summary>The longest a decode step should take; batches stay small enough for it.</summary>
     public TimeSpan StepTime { get; init; } = TimeSpan.FromMilliseconds(250);
 }

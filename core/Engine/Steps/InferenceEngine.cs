@@ -31,13 +31,16 @@ internal sealed class InferenceEngine : IAsyncDisposable
     private int _ended;
     private volatile bool _stopping;
 
-    public InferenceEngine(IModelRunner runner, int contextLength, EngineOptions options, string model, TimeProvider time)
+    /// <param name="prefixes">What is on the disk; taken over, null for nothing.</param>
+    public InferenceEngine(
+        IModelRunner runner, int contextLength, EngineOptions options, string model, TimeProvider time, PrefixFile? prefixes = null)
     {
         _options = options;
         Limits = LimitsOf(runner, contextLength, options);
         var publisher = new Publisher(time);
         _coalescer = new AdmissionCoalescer(time);
-        _loop = new StepLoop(runner, Limits, model, time, publisher, OnEnded, options.PrefixSharing != PrefixSharing.Off);
+        _loop = new StepLoop(runner, Limits, model, time, publisher, OnEnded, options.PrefixSharing != PrefixSharing.Off,
+            prefixes is null ? null : new SavedPrefixes(runner, prefixes, model));
         _published = publisher.RunAsync();
         new Thread(Run) { IsBackground = true, Name = $"engine {model}" }.Start();
     }

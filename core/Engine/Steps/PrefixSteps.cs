@@ -6,7 +6,8 @@ using R1Serverless.Scheduling.Prefixes;
 namespace R1Serverless.Engine.Steps;
 
 /// <summary>Carries out what the scheduler decides about prefixes. Used by the engine's thread only.</summary>
-internal sealed class PrefixSteps(IModelRunner runner, SharedPrefixes prefixes, string model, TimeProvider time)
+/// <param name="saved">What is kept on the disk; null for nothing.</param>
+internal sealed class PrefixSteps(IModelRunner runner, SharedPrefixes prefixes, string model, TimeProvider time, SavedPrefixes? saved)
 {
     /// <summary>Blocks that have made room for a prompt on its way: it takes them over with their memory, which is dear to touch anew.</summary>
     private readonly HashSet<int> _spare = [];
@@ -31,7 +32,7 @@ internal sealed class PrefixSteps(IModelRunner runner, SharedPrefixes prefixes, 
         var tokens = sequence.Prompt.Slice(chunk.Start, chunk.Count);
         var blocks = prefixes.Reserve(sequence, chunk.Start, chunk.Start + chunk.Count);
         if (blocks.Count == 0) return runner.PrefillChunk(chunk.Slot, chunk.Start, tokens);
-        _spare.ExceptWith(blocks.Select(block => block.Block));
+        Reuse(blocks);
         var outcome = runner.PrefillChunk(chunk.Slot, chunk.Start, tokens, blocks, out var mapped);
         if (mapped > 0) prefixes.OnAttached(sequence, blocks[^1].Start + PrefixTree.BlockTokens, mapped);
         else runner.Drop(prefixes.Withdraw(sequence, blocks[0].Start));
@@ -44,7 +45,7 @@ internal sealed class PrefixSteps(IModelRunner runner, SharedPrefixes prefixes, 
         if (prefixes.KeepsAll(sequence)) return;
         if (prefixes.ReleaseSlots(sequence) is { Count: > 0 } slots) runner.Release(slots);
         var blocks = prefixes.Publish(sequence, out var dropped);
-        _spare.ExceptWith(blocks.Select(block => block.Block));
+        Reuse(blocks);
         Drop(dropped);
         if (blocks.Count == 0) return;
         if (runner.Publish(sequence.Slot, blocks).Result != StepResult.Completed) Trim(0);
@@ -55,6 +56,40 @@ internal sealed class PrefixSteps(IModelRunner runner, SharedPrefixes prefixes, 
     public void ShareCopies(ScheduledSequence attached, int tokens)
     {
         foreach (var (other, length) in prefixes.Copies(attached, tokens)) Attach(other, other.Slot, length);
+    }
+
+    /// <summary>Whether some of a waiting prompt is on the disk, and comes from there sooner than it is computed.</summary>
+    public bool MayRecall(ScheduledSequence sequence) => saved is not null && sequence.PrefixSalt is not null && saved.IsSooner
+        && saved.Known(sequence, prefixes.Match(sequence)) > prefixes.Match(sequence);
+
+    /// <summary>Takes some of a waiting prompt from the disk.</summary>
+    /// <returns>Whether more may be there.</returns>
+    public bool Recall(ScheduledSequence sequence)
+    {
+        var start = prefixes.Match(sequence);
+        var length = Math.Min(saved!.Known(sequence, start), start + PrefillRules.ChunkTokens);
+        if (length <= start) return false;
+        var began = time.GetTimestamp();
+        var blocks = prefixes.Recall(sequence, length, out var dropped);
+        Reuse(blocks);
+        Drop(dropped);
+        var filled = saved.Fill(sequence, blocks);
+        if (filled < blocks.Count) runner.Drop(prefixes.Withdraw(sequence, blocks[filled].Start));
+        if (filled == 0) return false;
+        saved.OnRecalled(filled * PrefixTree.BlockTokens, time.GetElapsedTime(began));
+        return filled * PrefixTree.BlockTokens == length - start;
+    }
+
+    /// <summary>So many tokens of a prompt were computed.</summary>
+    public void OnPrefilled(int tokens, TimeSpan elapsed) => saved?.OnPrefilled(tokens, elapsed);
+
+    /// <summary>Saves a block that was not yet.</summary>
+    /// <returns>False where there is none.</returns>
+    public bool SaveOne()
+    {
+        if (saved is null || !prefixes.TryTakeNew(out var key, out var block)) return false;
+        saved.Save(key, block);
+        return true;
     }
 
     /// <summary>Keeps no more than so many blocks, and those that are in use.</summary>
@@ -75,6 +110,8 @@ internal sealed class PrefixSteps(IModelRunner runner, SharedPrefixes prefixes, 
         _spare.ExceptWith(dropped);
         runner.Drop(dropped);
     }
+
+    private void Reuse(IReadOnlyList<PrefixBlock> blocks) => _spare.ExceptWith(blocks.Select(block => block.Block));
 
     private void Drop(IReadOnlyList<int> blocks)
     {

@@ -8,10 +8,17 @@ namespace R1Serverless.Engine.Steps;
 
 /// <summary>Carries out the scheduler's plans, one a turn: plan, run, then commit or roll back. Used by the engine's thread only.</summary>
 /// <param name="sharesPrefixes">Whether prompts that begin alike are computed once.</param>
+/// <param name="saved">What of them is on the disk; taken over, null for nothing.</param>
 internal sealed class StepLoop(
-    IModelRunner runner, SchedulerLimits limits, string model, TimeProvider time, Publisher publisher, Action ended, bool sharesPrefixes = false)
+    IModelRunner runner, SchedulerLimits limits, string model, TimeProvider time, Publisher publisher, Action ended, bool sharesPrefixes = false,
+    SavedPrefixes? saved = null)
 {
+    private static readonly TimeSpan SavingAtStop = TimeSpan.FromSeconds(5);
+
     private readonly HashSet<Sequence> _live = [];
+
+    /// <summary>Those whose prompts come from the disk before they wait with the others.</summary>
+    private readonly List<Sequence> _recalling = [];
     private readonly Scheduler _scheduler = new(limits, sharesPrefixes);
     private readonly KvMemoryUse _memory = new(model, runner.KvBytesPerToken);
     private readonly SamplingScratch _scratch = new(runner.VocabularySize);
@@ -35,12 +42,13 @@ internal sealed class StepLoop(
     /// <summary>Who runs and who waits; read by the engine's thread, and by tests for invariants.</summary>
     public Scheduler Scheduler => _scheduler;
 
-    private PrefixSteps Prefixes => field ??= new PrefixSteps(runner, _scheduler.Prefixes, model, time);
+    private PrefixSteps Prefixes => field ??= Create();
 
     public void Enqueue(Sequence sequence)
     {
         _live.Add(sequence);
-        _scheduler.Enqueue(sequence);
+        if (saved is not null && Prefixes.MayRecall(sequence)) _recalling.Add(sequence);
+        else _scheduler.Enqueue(sequence);
     }
 
     public void Cancel(Sequence sequence)
@@ -51,12 +59,13 @@ internal sealed class StepLoop(
     /// <summary>Does one thing; false when there is nothing to do.</summary>
     public bool Turn()
     {
+        if (_recalling.Count > 0) Recall(_recalling[0]);
         var plan = _scheduler.Plan();
         if (plan is StepPlan.Idle)
         {
             CountRunning();
             publisher.Flush();
-            return false;
+            return _recalling.Count > 0 || Prefixes.SaveOne();
         }
 
         try
@@ -79,8 +88,28 @@ internal sealed class StepLoop(
     {
         foreach (var sequence in _live.ToArray()) End(sequence, error: error);
         publisher.Complete();
+        var began = time.GetTimestamp();
+        while (time.GetElapsedTime(began) < SavingAtStop && Prefixes.SaveOne())
+        {
+        }
+
+        saved?.Dispose();
         _memory.End();
         runner.Dispose();
+    }
+
+    private PrefixSteps Create()
+    {
+        if (saved is not null) _scheduler.Prefixes.Leaving = saved.Save;
+        return new PrefixSteps(runner, _scheduler.Prefixes, model, time, saved);
+    }
+
+    /// <summary>One piece, so that those that run don't wait for a whole prompt.</summary>
+    private void Recall(Sequence sequence)
+    {
+        if (Prefixes.Recall(sequence)) return;
+        _recalling.RemoveAt(0);
+        _scheduler.Enqueue(sequence);
     }
 
     private void CarryOut(StepPlan plan)
@@ -160,6 +189,7 @@ internal sealed class StepLoop(
                 break;
             case StepPlan.PrefillChunk chunk:
                 OnStep("prefill", 1, elapsed);
+                Prefixes.OnPrefilled(chunk.Count, elapsed);
                 Instruments.OnPromptTokens(model, chunk.Count, isShared: false);
                 if (chunk.Shared > 0) Instruments.OnPromptTokens(model, chunk.Shared, isShared: true);
                 Prefixes.Publish(chunk.Sequence);
@@ -233,7 +263,7 @@ internal sealed class StepLoop(
     private void End(Sequence sequence, SampledToken? token = null, FinishReason? reason = null, InferenceError? error = null)
     {
         if (!_live.Remove(sequence)) return;
-        if (_scheduler.Remove(sequence) is { } move) runner.Move(move);
+        if (!_recalling.Remove(sequence) && _scheduler.Remove(sequence) is { } move) runner.Move(move);
         sequence.Saved?.Dispose();
         sequence.Saved = null;
         publisher.Add(sequence, new SequenceOutput(sequence.Choice, token, reason, error));

@@ -22,6 +22,7 @@ public sealed class PrefixTree
     /// <summary>The most recently used first. A node is never used without those before it, so that the last has none behind it.</summary>
     private readonly LinkedList<Node> _used = new();
     private readonly SortedSet<int> _free = [];
+    private readonly Queue<Node> _new = new();
     private int _numbers;
 
     /// <summary>Blocks that are kept.</summary>
@@ -29,6 +30,9 @@ public sealed class PrefixTree
 
     /// <summary>Of those, blocks that somebody holds.</summary>
     public int Held { get; private set; }
+
+    /// <summary>Told each block that leaves for others before it was saved, while it is still what it was. Null where nothing is saved.</summary>
+    public Action<PrefixKey, int>? Leaving { get; set; }
 
     /// <summary>Changes whenever blocks come or go.</summary>
     public int Version { get; private set; }
@@ -93,6 +97,7 @@ public sealed class PrefixTree
             Node node = new(parent, prompt.Slice(start, BlockTokens).ToArray(), Number(parent));
             parent.Add(node);
             path.Add(node);
+            if (Leaving is not null) _new.Enqueue(node);
             Hold([node]);
             blocks.Add(new PrefixBlock(start, node.Block));
             Version++;
@@ -106,6 +111,21 @@ public sealed class PrefixTree
         return blocks;
     }
 
+    /// <summary>The oldest block that was not saved yet; the caller saves it.</summary>
+    public bool TryTakeNew(out PrefixKey key, out int block)
+    {
+        while (_new.TryDequeue(out var node))
+        {
+            if (node.IsSaved) continue;
+            node.IsSaved = true;
+            (key, block) = (node.Key, node.Block);
+            return true;
+        }
+
+        (key, block) = (default, -1);
+        return false;
+    }
+
     /// <summary>Drops the end of a prompt, which was to be kept but could not be computed: blocks that nobody has used.</summary>
     /// <param name="from">Tokens of the prompt that stay.</param>
     /// <returns>The dropped blocks.</returns>
@@ -116,6 +136,7 @@ public sealed class PrefixTree
         for (var i = path.Count - 1; i >= from / BlockTokens && path[i] is { IsEmpty: true, Holders: 0 }; i--)
         {
             dropped.Add(path[i].Block);
+            path[i].IsSaved = true;
             Drop(path[i]);
         }
 
@@ -194,6 +215,8 @@ public sealed class PrefixTree
 
     private void Drop(Node leaf)
     {
+        if (!leaf.IsSaved) Leaving?.Invoke(leaf.Key, leaf.Block);
+        leaf.IsSaved = true;
         _used.Remove(leaf.Use);
         _free.Add(leaf.Block);
         Version++;
@@ -205,6 +228,7 @@ public sealed class PrefixTree
     internal sealed class Node
     {
         private Dictionary<int[], Node>? _next;
+        private PrefixKey? _key;
 
         public Node(Node? parent, int[] tokens, int block)
         {
@@ -217,6 +241,11 @@ public sealed class PrefixTree
         public int[] Tokens { get; }
 
         public int Block { get; }
+
+        public PrefixKey Key => _key ??= Parent is { } parent ? parent.Key.Next(Tokens) : PrefixKey.Root(Salt!);
+
+        /// <summary>Whether it need not be saved.</summary>
+        public bool IsSaved { get; set; }
 
         /// <summary>How many hold it.</summary>
         public int Holders { get; set; }
