@@ -83,16 +83,10 @@ public sealed class PrefixWorkersTests : IDisposable
     }
 
     /// <summary>Gives a worker so much to do that it leases nothing more, until cancelled.</summary>
-    private static async Task<List<Task>> FillAsync(ServeProcess worker, CancellationToken enough)
+    private static async Task<Task[]> FillAsync(ServeProcess worker, CancellationToken enough)
     {
-        List<Task> running = [];
-        await UntilAsync(async () =>
-        {
-            var (now, waiting) = await worker.LoadAsync();
-            if (waiting > 64 + now) return true;
-            if (running.Count < 64) running.Add(KeepBusyAsync(worker, enough));
-            return false;
-        });
+        Task[] running = [.. Enumerable.Range(0, 40).Select(_ => KeepBusyAsync(worker, enough))];
+        await UntilAsync(async () => await worker.LoadAsync() is var (now, waiting) && now > 0 && waiting > 64 + now);
         return running;
     }
 
