@@ -12,19 +12,16 @@ internal sealed class RequestTables(SqliteConnection connection)
 {
     private const int EnqueuesPerPurge = 1000, MaxExpired = 1000;
 
-    /// <summary>So long others leave a request to the worker that it names, which looks for it every 25 ms. What a worker that has just died costs
-    /// those that name it.</summary>
-    internal const long NamedOnly = 200;
-
     /// <summary>So long the worker that it names takes it before older ones.</summary>
     internal const long NamedFirst = 2000;
 
+    // The named one looks for what others write every 25 ms.
+    private static readonly long HeadStart = (long)WorkerPrefixes.HeadStart.TotalMilliseconds;
+
     private const string Open = "(worker IS NULL OR worker = $4 OR enqueued <= $5 OR deliveries > 0)";
 
-    private const string Leasable = """
-        SELECT r.id, r.model, r.precision, r.turn, r.turn - IFNULL((SELECT turn FROM turns t WHERE t.class = r.class AND t.model = r.model), 0),
-            r.deliveries, r.enqueued, b.body, CASE WHEN b.result IS NOT NULL THEN EXISTS (SELECT 1 FROM objects o WHERE o.name = b.result) END
-        """;
+    private const string Body =
+        "deliveries, enqueued, b.body, CASE WHEN b.result IS NOT NULL THEN EXISTS (SELECT 1 FROM objects o WHERE o.name = b.result) END";
 
     private readonly Statement _addBody = new(connection, "INSERT INTO bodies (body, result) VALUES ($1, $2) RETURNING id");
     private readonly Statement _add = new(connection,
@@ -48,11 +45,13 @@ internal sealed class RequestTables(SqliteConnection connection)
         UPDATE requests SET until = NULL, token = NULL WHERE id IN (SELECT id FROM requests WHERE class = $1 AND until <= $2 ORDER BY until LIMIT $3)
         """);
     private readonly Statement _ready = new(connection, $"""
-        {Leasable} FROM requests r INDEXED BY ready CROSS JOIN bodies b ON b.id = r.id
+        SELECT r.id, turn, turn - IFNULL((SELECT turn FROM turns t WHERE t.class = $1 AND t.model = $2), 0), {Body}
+        FROM requests r INDEXED BY ready CROSS JOIN bodies b ON b.id = r.id
         WHERE class = $1 AND model = $2 AND precision = $3 AND until IS NULL AND {Open} ORDER BY turn, r.id LIMIT $6
         """);
     private readonly Statement _named = new(connection, $"""
-        {Leasable} FROM requests r INDEXED BY named CROSS JOIN bodies b ON b.id = r.id
+        SELECT r.id, turn, turn - IFNULL((SELECT turn FROM turns t WHERE t.class = r.class AND t.model = r.model), 0), {Body}, model, precision
+        FROM requests r INDEXED BY named CROSS JOIN bodies b ON b.id = r.id
         WHERE worker = $1 AND class = $2 AND until IS NULL AND enqueued > $3 AND deliveries = 0 ORDER BY turn, r.id LIMIT $4
         """);
     private readonly Statement _lease = new(connection, "UPDATE requests SET token = $2, until = $3, deliveries = deliveries + 1 WHERE id = $1");
@@ -96,7 +95,7 @@ internal sealed class RequestTables(SqliteConnection connection)
     /// <param name="worker">Who asks.</param>
     public bool IsReady(string worker, WorkClass workClass, IReadOnlyCollection<RequestRoute> routes, long now) =>
         _hasEnded.Number((long)workClass, now) == 1
-        || routes.Any(route => _isReady.Number((long)workClass, route.Model, PrecisionOf(route), worker, now - NamedOnly) == 1);
+        || routes.Any(route => _isReady.Number((long)workClass, route.Model, PrecisionOf(route), worker, now - HeadStart) == 1);
 
     /// <param name="worker">Who asks.</param>
     /// <param name="token">New for every call.</param>
@@ -104,25 +103,28 @@ internal sealed class RequestTables(SqliteConnection connection)
         string worker, WorkClass workClass, IReadOnlyCollection<RequestRoute> routes, int most, long token, long now, long until)
     {
         _release.Execute((long)workClass, now, MaxExpired);
-        var named = _named.Rows(Read, worker, (long)workClass, now - NamedFirst, most).Where(row => routes.Contains(row.Route)).ToList();
-        var first = named.Select(row => row.Id).ToHashSet();
-        List<LeasedRow> rows = [.. named];
+        var rows = _named.Rows(
+            row => Read(row, new RequestRoute(row.GetString(7), PrecisionName.Find(row.GetString(8)))), worker, (long)workClass, now - NamedFirst,
+            most);
+        rows.RemoveAll(row => !routes.Contains(row.Route));
+        var named = rows.Select(row => row.Id).ToHashSet();
         foreach (var route in routes)
         {
-            rows.AddRange(_ready.Rows(Read, (long)workClass, route.Model, PrecisionOf(route), worker, now - NamedOnly, most)
-                .Where(row => !first.Contains(row.Id)));
+            rows.AddRange(_ready.Rows(
+                row => Read(row, route), (long)workClass, route.Model, PrecisionOf(route), worker, now - HeadStart, most));
         }
 
-        rows = [.. rows.OrderBy(row => first.Contains(row.Id) || row.Age > NamedFirst ? 0 : 1).ThenBy(row => row.Distance).ThenBy(row => row.Id)
+        if (named.Count > 0) rows = [.. rows.DistinctBy(row => row.Id)];
+        rows = [.. rows.OrderBy(row => named.Contains(row.Id) || row.Age > NamedFirst ? 0 : 1).ThenBy(row => row.Distance).ThenBy(row => row.Id)
             .Take(most)];
         foreach (var row in rows) _lease.Execute(row.Id, token, until);
         foreach (var model in rows.GroupBy(row => row.Route.Model, StringComparer.Ordinal))
             _advance.Execute((long)workClass, model.Key, model.Max(row => row.Turn));
         return rows;
 
-        LeasedRow Read(SqliteDataReader row) => new(
-            row.GetInt64(0), token, new RequestRoute(row.GetString(1), PrecisionName.Find(row.GetString(2))), row.GetInt64(3), row.GetInt64(4),
-            row.GetInt32(5) + 1, now - row.GetInt64(6), row.GetFieldValue<byte[]>(7), row.IsDBNull(8) ? null : row.GetInt64(8) == 1);
+        LeasedRow Read(SqliteDataReader row, RequestRoute route) => new(
+            row.GetInt64(0), token, route, row.GetInt64(1), row.GetInt64(2), row.GetInt32(3) + 1, now - row.GetInt64(4), row.GetFieldValue<byte[]>(5),
+            row.IsDBNull(6) ? null : row.GetInt64(6) == 1);
     }
 
     public bool Renew(long id, long token, long until) => _renew.Execute(id, token, until) == 1;

@@ -10,6 +10,9 @@ public sealed class WorkerPrefixes(string worker, TimeProvider time)
     /// <summary>Names that are remembered; the least recently used leave. They take 4 KB in a registration.</summary>
     public const int Most = 256;
 
+    /// <summary>So long others leave a request to the worker that it names; what one that has just died costs those that name it.</summary>
+    public static readonly TimeSpan HeadStart = TimeSpan.FromMilliseconds(200);
+
     private static readonly TimeSpan Longest = TimeSpan.FromHours(1);
 
     private readonly Lock _gate = new();

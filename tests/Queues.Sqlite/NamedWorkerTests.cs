@@ -7,8 +7,7 @@ namespace R1Serverless.Tests.Queues.Sqlite;
 /// <summary>Requests that name the worker that has the beginning of their prompt: it gets them first, and nobody waits long for that.</summary>
 public sealed class NamedWorkerTests : IAsyncLifetime
 {
-    private static readonly TimeSpan NamedOnly = TimeSpan.FromMilliseconds(RequestTables.NamedOnly),
-        NamedFirst = TimeSpan.FromMilliseconds(RequestTables.NamedFirst);
+    private static readonly TimeSpan NamedFirst = TimeSpan.FromMilliseconds(RequestTables.NamedFirst);
 
     // Stands still: what is still held back does not depend on how fast this machine is.
     private readonly WatchedTime _clock = new();
@@ -38,7 +37,7 @@ public sealed class NamedWorkerTests : IAsyncLifetime
         await EnqueueAsync(_named, "a", "b");
         Assert.Empty(await LeaseAsync(_other));
         Assert.Equal(["a"], await LeaseAsync(_named));
-        _clock.Advance(NamedOnly);
+        _clock.Advance(WorkerPrefixes.HeadStart);
         Assert.Equal(["b"], await LeaseAsync(_other));
     }
 
@@ -47,7 +46,7 @@ public sealed class NamedWorkerTests : IAsyncLifetime
     {
         await EnqueueAsync(_named, "a");
         var waiting = _other.Queue.LeaseAsync(WorkClass.Interactive, 1, TimeSpan.FromMinutes(1), Stop).AsTask();
-        _clock.Advance(NamedOnly);
+        _clock.Advance(WorkerPrefixes.HeadStart);
         Assert.Equal("a", Assert.Single(await waiting).Message.Request.Id.Value);
     }
 
@@ -86,7 +85,7 @@ public sealed class NamedWorkerTests : IAsyncLifetime
     {
         await EnqueueAsync(_named, "a");
         Assert.Empty(await _named.Queue.LeaseAsync(WorkClass.Interactive, [new RequestRoute("n")], 1, TimeSpan.Zero, Stop));
-        _clock.Advance(NamedOnly);
+        _clock.Advance(WorkerPrefixes.HeadStart);
         Assert.Equal(["a"], await LeaseAsync(_other));
     }
 
