@@ -25,7 +25,10 @@ public abstract class DeliveryContract : TransportContract
     {
         var sent = Request("a") with
         {
-            ReplyTo = "somewhere", Batch = "b1", TraceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Prefixes = ["p", "q"],
+            ReplyTo = "somewhere",
+            Batch = "b1",
+            TraceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            Prefixes = ["p", "q"],
         };
         await Gateway.Queue.EnqueueAsync([sent], Stop);
         await Gateway.DisposeAsync();
