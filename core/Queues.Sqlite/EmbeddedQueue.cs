@@ -8,7 +8,8 @@ namespace R1Serverless.Queues.Sqlite;
 
 /// <summary>The request queues in <c>queue.db</c>, fair between the owners of requests. Waiters of this process are woken at once, those of others
 /// within 25 ms.</summary>
-internal sealed class EmbeddedQueue(QueueDatabase database, TimeProvider time, EmbeddedOptions options) : IRequestQueue
+/// <param name="worker">How this process is called where it leases.</param>
+internal sealed class EmbeddedQueue(QueueDatabase database, string worker, TimeProvider time, EmbeddedOptions options) : IRequestQueue
 {
     private const int MaxDeadPerRead = 100;
 
@@ -29,7 +30,7 @@ internal sealed class EmbeddedQueue(QueueDatabase database, TimeProvider time, E
         if (requests.Count == 0) return;
         NewRequest[] rows =
             [.. requests.Select(request => new NewRequest(
-                request.Class, request.Route, request.Request.Owner, MessageFormat.Write(request), ResultName(request)))];
+                request.Class, request.Route, request.Request.Owner, MessageFormat.Write(request), ResultName(request)) { Worker = request.Worker })];
         await database.WriteAsync(tables =>
         {
             tables.Requests.Enqueue(rows, options.Milliseconds);
@@ -124,11 +125,11 @@ internal sealed class EmbeddedQueue(QueueDatabase database, TimeProvider time, E
     {
         List<Lease> leases = [];
         while (leases.Count == 0
-            && (!looksFirst || await database.ReadAsync(tables => tables.Requests.IsReady(workClass, routes, options.Milliseconds))))
+            && (!looksFirst || await database.ReadAsync(tables => tables.Requests.IsReady(worker, workClass, routes, options.Milliseconds))))
         {
             var token = BinaryPrimitives.ReadInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(long)));
             var rows = await database.WriteAsync(
-                tables => tables.Requests.Lease(workClass, routes, most, token, options.Milliseconds, After(options.LeaseTime)));
+                tables => tables.Requests.Lease(worker, workClass, routes, most, token, options.Milliseconds, After(options.LeaseTime)));
             foreach (var row in rows)
             {
                 if (Read(row.Body, out var reason) is { } request) leases.Add(new RowLease(this, row with { Body = [] }, request));

@@ -35,7 +35,7 @@ public sealed class EmbeddedTransport : Transport
         _files = new FileObjectStore(Path.Combine(_folder, "store"), time, options.Clock);
         _rows = new RowObjectStore(_database, Path.Combine(_folder, "large"), options.Clock);
         Store = new SplitObjectStore(_rows, _files, RowFolders);
-        Queue = new EmbeddedQueue(_database, time, options);
+        Queue = new EmbeddedQueue(_database, WorkerId, time, options);
         Jobs = new StoreJobQueue(Store, time);
     }
 

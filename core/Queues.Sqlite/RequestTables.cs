@@ -6,14 +6,26 @@ namespace R1Serverless.Queues.Sqlite;
 /// <summary>What can be done with the requests in <c>queue.db</c>, each within the caller's transaction and O(log n). Times are Unix milliseconds.
 /// Fair order within a model: a request's turn is one after its owner's latest, but never before the model's own turn, and the lowest turn is leased
 /// first. So the first request of an owner who was away comes next, however many another has waiting. A worker of several models takes them by how
-/// far their turns are from the models' own.</summary>
+/// far their turns are from the models' own. A request that names a worker is that worker's alone at first, and for a while it is the first that the
+/// worker leases; whatever it names, what is older or was delivered before goes in turn to whoever comes.</summary>
 internal sealed class RequestTables(SqliteConnection connection)
 {
     private const int EnqueuesPerPurge = 1000, MaxExpired = 1000;
 
+    /// <summary>So long the worker that it names takes it before older ones.</summary>
+    internal const long NamedFirst = 2000;
+
+    // The named one looks for what others write every 25 ms.
+    private static readonly long HeadStart = (long)WorkerPrefixes.HeadStart.TotalMilliseconds;
+
+    private const string Open = "(worker IS NULL OR worker = $4 OR enqueued <= $5 OR deliveries > 0)";
+
+    private const string Body =
+        "deliveries, enqueued, b.body, CASE WHEN b.result IS NOT NULL THEN EXISTS (SELECT 1 FROM objects o WHERE o.name = b.result) END";
+
     private readonly Statement _addBody = new(connection, "INSERT INTO bodies (body, result) VALUES ($1, $2) RETURNING id");
     private readonly Statement _add = new(connection,
-        "INSERT INTO requests (id, class, model, precision, owner, turn, enqueued) VALUES ($1, $2, $3, $4, $5, $6, $7)");
+        "INSERT INTO requests (id, class, model, precision, owner, turn, enqueued, worker) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
     private readonly Statement _addModel = new(connection, "INSERT INTO turns (class, model, turn) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING");
     private readonly Statement _nextTurn = new(connection, """
         INSERT INTO owners (class, model, owner, turn) SELECT class, model, $3, turn + 1 FROM turns WHERE class = $1 AND model = $2
@@ -26,17 +38,21 @@ internal sealed class RequestTables(SqliteConnection connection)
         DELETE FROM owners WHERE turn <= IFNULL((SELECT turn FROM turns t WHERE t.class = owners.class AND t.model = owners.model), turn)
         """);
     private readonly Statement _hasEnded = new(connection, "SELECT EXISTS (SELECT 1 FROM requests WHERE class = $1 AND until <= $2)");
-    private readonly Statement _isReady = new(connection, """
-        SELECT EXISTS (SELECT 1 FROM requests INDEXED BY ready WHERE class = $1 AND model = $2 AND precision = $3 AND until IS NULL)
+    private readonly Statement _isReady = new(connection, $"""
+        SELECT EXISTS (SELECT 1 FROM requests INDEXED BY ready WHERE class = $1 AND model = $2 AND precision = $3 AND until IS NULL AND {Open})
         """);
     private readonly Statement _release = new(connection, """
         UPDATE requests SET until = NULL, token = NULL WHERE id IN (SELECT id FROM requests WHERE class = $1 AND until <= $2 ORDER BY until LIMIT $3)
         """);
-    private readonly Statement _ready = new(connection, """
-        SELECT r.id, r.turn, r.turn - IFNULL((SELECT turn FROM turns t WHERE t.class = $1 AND t.model = $2), 0), r.deliveries, r.enqueued, b.body,
-            CASE WHEN b.result IS NOT NULL THEN EXISTS (SELECT 1 FROM objects o WHERE o.name = b.result) END
+    private readonly Statement _ready = new(connection, $"""
+        SELECT r.id, turn, turn - IFNULL((SELECT turn FROM turns t WHERE t.class = $1 AND t.model = $2), 0), {Body}
         FROM requests r INDEXED BY ready CROSS JOIN bodies b ON b.id = r.id
-        WHERE r.class = $1 AND r.model = $2 AND r.precision = $3 AND r.until IS NULL ORDER BY r.turn, r.id LIMIT $4
+        WHERE class = $1 AND model = $2 AND precision = $3 AND until IS NULL AND {Open} ORDER BY turn, r.id LIMIT $6
+        """);
+    private readonly Statement _named = new(connection, $"""
+        SELECT r.id, turn, turn - IFNULL((SELECT turn FROM turns t WHERE t.class = r.class AND t.model = r.model), 0), {Body}, model, precision
+        FROM requests r INDEXED BY named CROSS JOIN bodies b ON b.id = r.id
+        WHERE worker = $1 AND class = $2 AND until IS NULL AND enqueued > $3 AND deliveries = 0 ORDER BY turn, r.id LIMIT $4
         """);
     private readonly Statement _lease = new(connection, "UPDATE requests SET token = $2, until = $3, deliveries = deliveries + 1 WHERE id = $1");
     private readonly Statement _advance = new(connection, "UPDATE turns SET turn = $3 WHERE class = $1 AND model = $2 AND turn < $3");
@@ -57,7 +73,7 @@ internal sealed class RequestTables(SqliteConnection connection)
         foreach (var request in requests)
         {
             var id = _addBody.Number(request.Body, request.Result)!.Value;
-            Add(id, request.Class, request.Route, request.Owner, now);
+            Add(id, request.Class, request.Route, request.Owner, now, request.Worker);
         }
 
         // An owner whose turn has passed stands where a new one would, and so do all of a model that nothing waits for.
@@ -67,37 +83,48 @@ internal sealed class RequestTables(SqliteConnection connection)
     }
 
     /// <summary>Gives a request whose body is there a place after the others of its owner.</summary>
-    public void Add(long id, WorkClass workClass, RequestRoute route, string owner, long now)
+    public void Add(long id, WorkClass workClass, RequestRoute route, string owner, long now, string? worker = null)
     {
         _addModel.Execute((long)workClass, route.Model);
         var turn = _nextTurn.Number((long)workClass, route.Model, owner)!.Value;
-        _add.Execute(id, (long)workClass, route.Model, PrecisionOf(route), owner, turn, now);
+        _add.Execute(id, (long)workClass, route.Model, PrecisionOf(route), owner, turn, now, worker);
     }
 
     /// <summary>Whether a lease would get something: cheap, writes nothing. Whose lease or delay has ended is released by whoever comes
     /// first.</summary>
-    public bool IsReady(WorkClass workClass, IEnumerable<RequestRoute> routes, long now) =>
-        _hasEnded.Number((long)workClass, now) == 1 || routes.Any(route => _isReady.Number((long)workClass, route.Model, PrecisionOf(route)) == 1);
+    /// <param name="worker">Who asks.</param>
+    public bool IsReady(string worker, WorkClass workClass, IReadOnlyCollection<RequestRoute> routes, long now) =>
+        _hasEnded.Number((long)workClass, now) == 1
+        || routes.Any(route => _isReady.Number((long)workClass, route.Model, PrecisionOf(route), worker, now - HeadStart) == 1);
 
+    /// <param name="worker">Who asks.</param>
     /// <param name="token">New for every call.</param>
-    public List<LeasedRow> Lease(WorkClass workClass, IEnumerable<RequestRoute> routes, int most, long token, long now, long until)
+    public List<LeasedRow> Lease(
+        string worker, WorkClass workClass, IReadOnlyCollection<RequestRoute> routes, int most, long token, long now, long until)
     {
         _release.Execute((long)workClass, now, MaxExpired);
-        List<LeasedRow> rows = [];
+        var rows = _named.Rows(
+            row => Read(row, new RequestRoute(row.GetString(7), PrecisionName.Find(row.GetString(8)))), worker, (long)workClass, now - NamedFirst,
+            most);
+        rows.RemoveAll(row => !routes.Contains(row.Route));
+        var named = rows.Select(row => row.Id).ToHashSet();
         foreach (var route in routes)
         {
             rows.AddRange(_ready.Rows(
-                row => new LeasedRow(
-                    row.GetInt64(0), token, route.Model, row.GetInt64(1), row.GetInt64(2), row.GetInt32(3) + 1, now - row.GetInt64(4),
-                    row.GetFieldValue<byte[]>(5), row.IsDBNull(6) ? null : row.GetInt64(6) == 1),
-                (long)workClass, route.Model, PrecisionOf(route), most));
+                row => Read(row, route), (long)workClass, route.Model, PrecisionOf(route), worker, now - HeadStart, most));
         }
 
-        rows = [.. rows.OrderBy(row => row.Distance).ThenBy(row => row.Id).Take(most)];
+        if (named.Count > 0) rows = [.. rows.DistinctBy(row => row.Id)];
+        rows = [.. rows.OrderBy(row => named.Contains(row.Id) || row.Age > NamedFirst ? 0 : 1).ThenBy(row => row.Distance).ThenBy(row => row.Id)
+            .Take(most)];
         foreach (var row in rows) _lease.Execute(row.Id, token, until);
-        foreach (var model in rows.GroupBy(row => row.Model, StringComparer.Ordinal))
+        foreach (var model in rows.GroupBy(row => row.Route.Model, StringComparer.Ordinal))
             _advance.Execute((long)workClass, model.Key, model.Max(row => row.Turn));
         return rows;
+
+        LeasedRow Read(SqliteDataReader row, RequestRoute route) => new(
+            row.GetInt64(0), token, route, row.GetInt64(1), row.GetInt64(2), row.GetInt32(3) + 1, now - row.GetInt64(4), row.GetFieldValue<byte[]>(5),
+            row.IsDBNull(6) ? null : row.GetInt64(6) == 1);
     }
 
     public bool Renew(long id, long token, long until) => _renew.Execute(id, token, until) == 1;
@@ -118,10 +145,14 @@ internal sealed class RequestTables(SqliteConnection connection)
 }
 
 /// <param name="Result">The name of the object that the request's result will be; null if its id can't be part of one.</param>
-internal readonly record struct NewRequest(WorkClass Class, RequestRoute Route, string Owner, byte[] Body, string? Result);
+internal readonly record struct NewRequest(WorkClass Class, RequestRoute Route, string Owner, byte[] Body, string? Result)
+{
+    /// <inheritdoc cref="QueuedRequest.Worker"/>
+    public string? Worker { get; init; }
+}
 
 /// <param name="Distance">Of its turn from the model's own.</param>
 /// <param name="Deliveries">This one included.</param>
 /// <param name="Age">In milliseconds, since it was enqueued.</param>
 internal readonly record struct LeasedRow(
-    long Id, long Token, string Model, long Turn, long Distance, int Deliveries, long Age, byte[] Body, bool? HasResult);
+    long Id, long Token, RequestRoute Route, long Turn, long Distance, int Deliveries, long Age, byte[] Body, bool? HasResult);

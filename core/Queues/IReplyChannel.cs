@@ -26,4 +26,7 @@ public sealed record Reply(RequestId Id, int Delivery, long First, IReadOnlyList
     /// <summary>Drawn by the worker for each delivery that it runs: a message that was enqueued twice has two deliveries of one number, which cut
     /// their text differently.</summary>
     public long Run { get; init; }
+
+    /// <summary>Who answers, by its <see cref="Transport.WorkerId"/>, in the first reply of a delivery; null in others.</summary>
+    public string? Worker { get; init; }
 }

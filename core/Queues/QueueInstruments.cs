@@ -18,6 +18,8 @@ internal static class QueueInstruments
     private static readonly Counter<long> DeadLettered =
         Meter.CreateCounter<long>("dead_lettered_requests", "{request}", "Requests put aside for the operator.");
     private static readonly Counter<long> Lost = Meter.CreateCounter<long>("lost_leases", "{lease}", "Leases that ended under their worker.");
+    private static readonly Counter<long> PrefixLeased = Meter.CreateCounter<long>(
+        "prefix_leases", "{request}", "Deliveries of requests that a worker was named for, since it ran a prompt that begins alike.");
     private static readonly Histogram<double> Waited = Meter.CreateHistogram(
         "queue_wait", "s", "From enqueueing to the lease.", tags: null,
         new InstrumentAdvice<double>
@@ -35,6 +37,9 @@ internal static class QueueInstruments
         Waited.Record(waited.TotalSeconds, Class(workClass));
         if (delivery > 1) Redelivered.Add(1, Class(workClass));
     }
+
+    /// <param name="isNamed">Whether the worker that was named has it, or another, as the named one was busy or gone.</param>
+    public static void OnPrefixLeased(bool isNamed) => PrefixLeased.Add(1, new KeyValuePair<string, object?>("worker", isNamed ? "named" : "other"));
 
     /// <param name="outcome">How the request ended, or that its result was there already.</param>
     public static void OnCompleted(string workClass, string outcome) => Completed.Add(1, Class(workClass), new("outcome", outcome));

@@ -24,6 +24,13 @@ public sealed record QueuedRequest
     [JsonIgnore]
     public RequestRoute Route => IsForAny ? RequestRoute.Any : RequestRoute.Of(Request);
 
+    /// <summary>The beginnings of its prompt, shortest first: see <see cref="PrefixHashes"/>; null for none.</summary>
+    public IReadOnlyList<string>? Prefixes { get; init; }
+
+    /// <summary>The worker that has the longest of them, by its <see cref="Transport.WorkerId"/>: others may lease the request only if that one does
+    /// not do so at once. Null for none; a queue may make no difference.</summary>
+    public string? Worker { get; init; }
+
     /// <summary>The trace that the request belongs to, as in W3C Trace Context; null where none is kept.</summary>
     public string? TraceParent { get; init; }
 }

@@ -1,3 +1,4 @@
+using R1Serverless.Abstractions;
 using R1Serverless.Storage;
 
 namespace R1Serverless.Queues;
@@ -7,6 +8,9 @@ public abstract class Transport : IAsyncDisposable
 {
     /// <summary>As the operator knows it: embedded, storage, servicebus, and where.</summary>
     public abstract string Description { get; }
+
+    /// <summary>How this process is called where it is a worker; new for each transport.</summary>
+    public string WorkerId { get; } = RequestId.New().Value;
 
     public abstract IRequestQueue Queue { get; }
 

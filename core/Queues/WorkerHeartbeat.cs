@@ -6,13 +6,13 @@ namespace R1Serverless.Queues;
 
 /// <summary>Keeps this process's worker registration fresh, and takes it away at the end.</summary>
 /// <param name="models">What it serves right now; asked before each publication.</param>
+/// <param name="isFull">Whether its engine has no room; asked as well.</param>
 public sealed partial class WorkerHeartbeat(
-    WorkerRegistrations registrations, Func<IReadOnlyList<ServedModel>> models, TimeProvider time, ILogger log)
+    WorkerRegistrations registrations, Func<IReadOnlyList<ServedModel>> models, WorkerPrefixes prefixes, Func<bool> isFull, TimeProvider time,
+    ILogger log)
 {
     // A registration that could not be taken away falls silent, which gateways notice too.
     private static readonly TimeSpan RemovalLimit = TimeSpan.FromSeconds(5);
-
-    private readonly string _id = RequestId.New().Value;
 
     /// <summary>Publishes until cancelled.</summary>
     public async Task RunAsync(CancellationToken end)
@@ -21,8 +21,10 @@ public sealed partial class WorkerHeartbeat(
         {
             for (long count = 1; !end.IsCancellationRequested; count++)
             {
+                var seen = prefixes.Changes.Version;
                 await PublishAsync(count, end);
-                await Task.Delay(WorkerRegistrations.Interval, time, end);
+                if (await prefixes.Changes.WaitAsync(seen, WorkerRegistrations.Interval, time, end))
+                    await Task.Delay(WorkerRegistrations.ShortestInterval, time, end);
             }
         }
         catch (OperationCanceledException) when (end.IsCancellationRequested)
@@ -33,7 +35,7 @@ public sealed partial class WorkerHeartbeat(
         using CancellationTokenSource limit = new(RemovalLimit, time);
         try
         {
-            await registrations.RemoveAsync(_id, limit.Token);
+            await registrations.RemoveAsync(prefixes.Worker, limit.Token);
         }
         catch (Exception fault) when (fault is TransportException or OperationCanceledException)
         {
@@ -46,7 +48,8 @@ public sealed partial class WorkerHeartbeat(
         try
         {
             if (count == 1) await registrations.PurgeAsync(end);
-            await registrations.PublishAsync(new WorkerRegistration(_id, count, models()), end);
+            WorkerRegistration registration = new(prefixes.Worker, count, models()) { Prefixes = prefixes.List(), IsFull = isFull() };
+            await registrations.PublishAsync(registration, end);
         }
         catch (TransportException fault)
         {

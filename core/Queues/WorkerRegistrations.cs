@@ -6,9 +6,16 @@ using R1Serverless.Storage;
 namespace R1Serverless.Queues;
 
 /// <summary>What a worker says of itself, again and again: <c>workers/{id}.json</c>.</summary>
-/// <param name="Id">New for each process.</param>
+/// <param name="Id">See <see cref="Transport.WorkerId"/>.</param>
 /// <param name="Count">Grows with every publication: a registration whose count stands still is a dead worker's.</param>
-public sealed record WorkerRegistration(string Id, long Count, IReadOnlyList<ServedModel> Models);
+public sealed record WorkerRegistration(string Id, long Count, IReadOnlyList<ServedModel> Models)
+{
+    /// <summary>Beginnings of prompts that it ran lately, at most <see cref="WorkerPrefixes.Most"/>.</summary>
+    public IReadOnlyList<string> Prefixes { get; init; } = [];
+
+    /// <summary>Whether its engine had no room for more.</summary>
+    public bool IsFull { get; init; }
+}
 
 /// <summary>The registrations of the workers of one transport. Every method may throw <see cref="TransportException"/>.</summary>
 public sealed class WorkerRegistrations(IObjectStore store)
@@ -17,6 +24,9 @@ public sealed class WorkerRegistrations(IObjectStore store)
 
     /// <summary>How often a worker publishes its registration.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
+
+    /// <summary>So soon it is published once there is another beginning of a prompt.</summary>
+    public static readonly TimeSpan ShortestInterval = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan Abandoned = TimeSpan.FromHours(1);
 

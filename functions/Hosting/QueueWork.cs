@@ -46,10 +46,12 @@ internal sealed class QueueWork(ServeOptions options, TimeProvider time, ILogger
     {
         var engine = options.Precision is { } usual ? new DefaultPrecisionInference(loaded.Inference, usual) : loaded.Inference;
         queue.Workers.Own = loaded.Models;
+        WorkerPrefixes prefixes = new(queue.Transport.WorkerId, time);
         QueueWorker worker = new(
             queue.Transport, engine, new ServedRoutes(() => RequestRoute.Of(loaded.Models()), time), loaded.Load,
-            new QueueWorkerOptions { Grace = options.Grace }, time, logs.CreateLogger<QueueWorker>(), queue.Workers);
-        WorkerHeartbeat presence = new(queue.Registrations, loaded.Models, time, logs.CreateLogger<WorkerHeartbeat>());
+            new QueueWorkerOptions { Grace = options.Grace }, time, logs.CreateLogger<QueueWorker>(), queue.Workers, prefixes);
+        WorkerHeartbeat presence = new(
+            queue.Registrations, loaded.Models, prefixes, () => loaded.Load().IsFull, time, logs.CreateLogger<WorkerHeartbeat>());
         // A worker that gateways don't see works for nobody, and one that is seen must work.
         await BackgroundWork.RunAsync(stopLeasing, worker.RunAsync, presence.RunAsync);
     }

@@ -1,3 +1,4 @@
+using R1Serverless.Engine.Steps;
 using R1Serverless.Queues;
 using R1Serverless.Storage;
 
@@ -70,7 +71,8 @@ internal sealed class QueueConnection(ServeOptions options, TimeProvider time, I
         {
             await transport.OpenAsync(closing);
             return new TransportRuntime(
-                transport, isGateway: options.Role != ServeRole.Worker, isWorker: options.Role != ServeRole.Gateway, time, logs);
+                transport, isGateway: options.Role != ServeRole.Worker, isWorker: options.Role != ServeRole.Gateway,
+                request => PrefixSalt.Of(request, options.PrefixSharing), time, logs);
         }
         catch
         {

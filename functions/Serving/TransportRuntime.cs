@@ -1,3 +1,4 @@
+using R1Serverless.Abstractions;
 using R1Serverless.Abstractions.Threading;
 using R1Serverless.Queues;
 using R1Serverless.Queues.Gateway;
@@ -12,12 +13,14 @@ internal sealed class TransportRuntime : IAsyncDisposable
     /// <param name="transport">Open; this takes ownership.</param>
     /// <param name="isGateway">Whether replies are for this process; a mere worker puts nothing into the queue.</param>
     /// <param name="isWorker">Whether this process has models of its own.</param>
-    public TransportRuntime(Transport transport, bool isGateway, bool isWorker, TimeProvider time, ILoggerFactory logs)
+    /// <param name="prefixSalt">See <see cref="PrefixPlacement"/>.</param>
+    public TransportRuntime(
+        Transport transport, bool isGateway, bool isWorker, Func<InferenceRequest, string?> prefixSalt, TimeProvider time, ILoggerFactory logs)
     {
         Transport = transport;
         Registrations = new WorkerRegistrations(transport.Store);
         Workers = new WorkerDirectory(Registrations, time) { IsWorker = isWorker };
-        Gateway = new QueuedInference(transport, time, logs.CreateLogger<QueuedInference>(), Workers);
+        Gateway = new QueuedInference(transport, time, logs.CreateLogger<QueuedInference>(), Workers, new PrefixPlacement(Workers, prefixSalt, time));
         Signals = new QueueSignals(transport.Queue, time, logs.CreateLogger<QueueSignals>());
         Background = BackgroundWork.RunAsync(_closing.Token, Signals.RunAsync, stop => isGateway ? Gateway.ReceiveAsync(stop) : Task.CompletedTask);
     }

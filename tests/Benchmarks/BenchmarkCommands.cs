@@ -13,7 +13,7 @@ internal static class BenchmarkCommands
         {
             ThroughputCommand.Create(), PrecisionCommand.Create(), LayoutsCommand.Create(), QueueCommand.Create(), HotSwapCommand.Create(),
             ColdStartCommand.Create(), TensorServingCommand.Create(), TensorPrecisionCommand.Create(), FitCommand.Create(),
-            OcrCommand.Create(), SeriesCommand.Create(), PrefixCommand.Create(), PrefixKillsCommand.Create(),
+            OcrCommand.Create(), SeriesCommand.Create(), PrefixCommand.Create(), PrefixKillsCommand.Create(), PrefixWorkersCommand.Create(),
             ConformanceCommand.Create(), MalformedCommand.Create(), RandomModelCommand.Create(), BuildCommand.Create(), ClientCommand.Create(),
         };
         RootCommand root = new("The tests, and the benchmarks of developers.") { bench };

@@ -54,7 +54,7 @@ internal sealed class QueueRatesBench(int rounds, TimeProvider time, Action<stri
 
     private static async Task DrainAsync(IRequestQueue queue, CancellationToken cancellation)
     {
-        while (await queue.LeaseAsync(WorkClass.Bulk, PerLease, TimeSpan.Zero, cancellation) is { Count: > 0 } leases)
+        while (await queue.LeaseAsync(WorkClass.Bulk, [new RequestRoute("none")], PerLease, TimeSpan.Zero, cancellation) is { Count: > 0 } leases)
         {
             var ended = await Task.WhenAll(leases.Select(lease => lease.CompleteAsync(cancellation).AsTask()));
             if (ended.Contains(false)) throw new BenchException("A lease was lost.");

@@ -12,7 +12,7 @@ namespace R1Serverless.Tests.EndToEnd;
 public sealed partial class ServeProcess : IAsyncDisposable
 {
     public const string Model = "r1-nano";
-    private const int Terminate = 15;
+    private const int Terminate = 15, Suspend = 19;
     private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(2), RequestLimit = TimeSpan.FromMinutes(5);
     private readonly string? _ownData;
     private readonly Process _process;
@@ -152,6 +152,9 @@ public sealed partial class ServeProcess : IAsyncDisposable
     public Task<string> MappedFilesAsync() => File.ReadAllTextAsync($"/proc/{_process.Id}/maps");
 
     public void SendTerminate() => Assert.Equal(0, Kill(_process.Id, Terminate));
+
+    /// <summary>It lives, and does nothing any more.</summary>
+    public void SendSuspend() => Assert.Equal(0, Kill(_process.Id, Suspend));
 
     public async Task<int> ExitAsync()
     {

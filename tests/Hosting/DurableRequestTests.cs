@@ -211,7 +211,7 @@ public sealed class DurableRequestTests
         {
             ServeOptions options = new() { Role = ServeRole.Gateway, ApiKeys = ["one", "two"], MaxQueuedPerKey = int.MaxValue };
             Transport = drain.Connect();
-            _queue = new TransportRuntime(Transport, isGateway: true, isWorker: false, world.Clock, NullLoggerFactory.Instance);
+            _queue = new TransportRuntime(Transport, isGateway: true, isWorker: false, _ => null, world.Clock, NullLoggerFactory.Instance);
             QueueConnection closed = new(options, world.Clock, NullLoggerFactory.Instance, NullLogger<QueueConnection>.Instance);
             CallerLimits limits = new(options, new ActiveKeys(options.ApiKeys, hasSource: false));
             _requests = new DurableRequests(_queue, new OwnerQuotaCheck(closed, limits, world.Clock),

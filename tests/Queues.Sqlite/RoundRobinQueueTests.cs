@@ -84,12 +84,12 @@ public sealed class RoundRobinQueueTests : IAsyncLifetime
         long count = 0;
         SQLitePCL.raw.sqlite3_progress_handler(connection.Handle, 1, Count, null);
         tables.Enqueue([new NewRequest(WorkClass.Interactive, route, "c", [1], "results/c.json")], 0);
-        LeasedRow[] rows = [.. tables.Lease(WorkClass.Interactive, [route], 3, token: 7, now: 1, until: 2)];
+        LeasedRow[] rows = [.. tables.Lease("w", WorkClass.Interactive, [route], 3, token: 7, now: 1, until: 2)];
         Assert.True(tables.Complete(rows[0].Id, 7));
         Assert.True(tables.Renew(rows[1].Id, 7, 9));
         Assert.True(tables.Abandon(rows[1].Id, 7, null));
         Assert.True(tables.DeadLetter(rows[2].Id, 7, "no"));
-        Assert.True(tables.IsReady(WorkClass.Interactive, [route], 1));
+        Assert.True(tables.IsReady("w", WorkClass.Interactive, [route], 1));
         SQLitePCL.raw.sqlite3_progress_handler(connection.Handle, 0, null, null);
         return count;
 

@@ -181,7 +181,8 @@ public sealed class WorkerCardsTests
         var running = 0;
         using CancellationTokenSource end = new();
         WorkerHeartbeat presence =
-            new(_registrations, () => [Model("m", new VariantLife(TimeSpan.Zero, TimeSpan.Zero, ++running, 0))], _time, NullLogger.Instance);
+            new(_registrations, () => [Model("m", new VariantLife(TimeSpan.Zero, TimeSpan.Zero, ++running, 0))], new WorkerPrefixes("w", _time),
+                () => false, _time, NullLogger.Instance);
         var published = presence.RunAsync(end.Token);
         await _time.UntilAwaitedAsync(WorkerRegistrations.Interval);
         await ShowsAsync(1, 1);

@@ -1,5 +1,6 @@
 using System.Text;
 using Azure.Messaging.ServiceBus;
+using R1Serverless.Queues;
 
 namespace R1Serverless.Azure.ServiceBus;
 
@@ -9,6 +10,9 @@ internal static class BusMessage
     /// <summary>Deliveries under an earlier copy of the message: the service counts from none for each copy.</summary>
     public const string EarlierDeliveries = "r1-deliveries";
 
+    /// <summary>As <see cref="QueuedRequest.Worker"/>.</summary>
+    private const string NamedWorker = "r1-worker";
+
     /// <summary>When the first copy was enqueued, by the service's clock.</summary>
     private const string Enqueued = "r1-enqueued";
 
@@ -17,6 +21,17 @@ internal static class BusMessage
         MessageId = Guid.NewGuid().ToString("N"),
         ContentType = body.Span is [(byte)'{', ..] ? "application/json" : "application/octet-stream",
     };
+
+    public static ServiceBusMessage Of(ReadOnlyMemory<byte> body, string? worker)
+    {
+        var message = Of(body);
+        if (worker is not null) message.ApplicationProperties[NamedWorker] = worker;
+        return message;
+    }
+
+    /// <summary>Whether it was sent for another worker than this.</summary>
+    public static bool IsForAnother(ServiceBusReceivedMessage message, string worker) =>
+        message.ApplicationProperties.GetValueOrDefault(NamedWorker) is string named && named != worker;
 
     /// <summary>A message to take the place of another, delivered again from <paramref name="due"/> on.</summary>
     public static ServiceBusMessage Again(ServiceBusReceivedMessage earlier, DateTimeOffset due)

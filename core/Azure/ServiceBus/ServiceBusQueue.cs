@@ -1,12 +1,16 @@
 using Azure.Messaging.ServiceBus;
 using R1Serverless.Queues;
+using R1Serverless.Storage;
 
 namespace R1Serverless.Azure.ServiceBus;
 
 /// <summary>The request queues as queues of the service, in peek-lock mode. The service gives out the requests of a queue in the order they came,
-/// whoever sent them.</summary>
+/// whoever sent them. A request that names another worker is given back once, at once: whoever waits for one gets it then, of two workers the named
+/// one.</summary>
+/// <param name="worker">How this process is called where it leases.</param>
 internal sealed class ServiceBusQueue(
-    ServiceBusLanes interactive, ServiceBusLanes bulk, ClaimCheck bodies, BrokerClock clock, TimeSpan leaseTime, TimeProvider time) : IRequestQueue
+    ServiceBusLanes interactive, ServiceBusLanes bulk, ClaimCheck bodies, BrokerClock clock, string worker, TimeSpan leaseTime, TimeProvider time)
+    : IRequestQueue
 {
     private const int MaxAtOnce = 256;
 
@@ -25,7 +29,7 @@ internal sealed class ServiceBusQueue(
             {
                 var messages = new ServiceBusMessage[some.Length];
                 for (var i = 0; i < some.Length; i++)
-                    messages[i] = BusMessage.Of(await bodies.CheckAsync(MessageFormat.Write(some[i]), cancellationToken));
+                    messages[i] = BusMessage.Of(await bodies.CheckAsync(MessageFormat.Write(some[i]), cancellationToken), some[i].Worker);
                 var lanes = Lanes(group.Key.Class);
                 var lane = lanes.Of(group.Key.Route);
                 if (!await lane.TryAsync(() => SendAsync(lane, messages, cancellationToken), otherwise: false))
@@ -47,7 +51,9 @@ internal sealed class ServiceBusQueue(
             var lane = asked[(int)(Interlocked.Increment(ref _turn) % asked.Length)];
             var received = await lane.TryAsync(
                 () => lane.Live.ReceiveAsync(most, wait > TimeSpan.Zero ? wait : TimeSpan.Zero, cancellationToken), []);
-            if (received.Count > 0) return await ClaimCheck.ReadAsync(received, leaseTime, time, ReadAsync);
+            var kept = await KeepAsync(received);
+            if (kept.Count > 0) return await ClaimCheck.ReadAsync(kept, leaseTime, time, ReadAsync);
+            if (received.Count > 0 && left > TimeSpan.Zero) continue;
             if (lane.IsMissing) asked = [.. asked.Where(one => one != lane)];
             else if (asked.Length == 1 || left <= TimeSpan.Zero) return [];
         }
@@ -57,6 +63,31 @@ internal sealed class ServiceBusQueue(
     {
         await lane.Live.SendAsync(messages, cancellationToken);
         return true;
+    }
+
+    /// <summary>Without those that have just come for another worker, which are given back.</summary>
+    private async ValueTask<IReadOnlyList<LockedMessage>> KeepAsync(IReadOnlyList<LockedMessage> received)
+    {
+        if (!received.Any(IsToBeLeft)) return received;
+        var kept = await Task.WhenAll(received.Select(async locked => !IsToBeLeft(locked) || !await TryLeaveAsync(locked)));
+        return [.. received.Where((_, i) => kept[i])];
+    }
+
+    private bool IsToBeLeft(LockedMessage locked) => BusMessage.IsForAnother(locked.Message, worker) && BusMessage.Deliveries(locked.Message) == 1
+        && clock.Observe(locked.Message.LockedUntil) - locked.Message.EnqueuedTime < WorkerPrefixes.HeadStart;
+
+    /// <summary>Not cancelled: what is locked would wait for the end of its lock.</summary>
+    private static async Task<bool> TryLeaveAsync(LockedMessage locked)
+    {
+        try
+        {
+            return await locked.AbandonAsync(TimeSpan.Zero, CancellationToken.None);
+        }
+        catch (TransportException)
+        {
+            // It is run here, or the lock is lost, which is noticed.
+            return false;
+        }
     }
 
     /// <summary>Null if it can't be read, and has been put aside.</summary>

@@ -30,7 +30,7 @@ public sealed class ServiceBusTransport : Transport
         ServiceBusLanes first = new(interactive, Part, registrations, time), second = new(bulk, Part, registrations, time);
         var jobs = Part(options.JobQueue, SubQueue.None);
         _queues = [first.Common.Live, second.Common.Live, jobs];
-        Queue = new ServiceBusQueue(first, second, bodies, clock, options.LeaseTime, time);
+        Queue = new ServiceBusQueue(first, second, bodies, clock, WorkerId, options.LeaseTime, time);
         Jobs = new ServiceBusJobQueue(jobs);
         _replies = new ServiceBusReplies(_bus, replies, Part(replies, SubQueue.None), bodies);
         Description = $"Service Bus at {_bus.Host}, {options}";

@@ -16,7 +16,8 @@ public enum PrefixSharing
     Off,
 }
 
-internal static class PrefixSalt
+/// <summary>By whom a request may share.</summary>
+public static class PrefixSalt
 {
     /// <summary>Equal for those that share; null for nobody.</summary>
     public static string? Of(InferenceRequest request, PrefixSharing sharing) => sharing switch

@@ -11,7 +11,9 @@ namespace R1Serverless.Queues.Gateway;
 /// <summary>Answers requests with the workers behind the queues. Whatever happens to workers, a stream goes on where it was: another delivery repeats
 /// the answer, and the client gets only what it has not got.</summary>
 /// <param name="workers">Who can be asked; null where every request goes to the workers of its model.</param>
-public sealed partial class QueuedInference(Transport transport, TimeProvider time, ILogger log, WorkerDirectory? workers = null)
+/// <param name="placement">Which of them has a prompt's beginning; null where that makes no difference.</param>
+public sealed partial class QueuedInference(
+    Transport transport, TimeProvider time, ILogger log, WorkerDirectory? workers = null, PrefixPlacement? placement = null)
     : IInference, IAsyncDisposable
 {
     private const int MaxLooks = 16;
@@ -38,6 +40,7 @@ public sealed partial class QueuedInference(Transport transport, TimeProvider ti
         {
             await foreach (var reply in transport.Replies.ReceiveAsync(cancellationToken))
             {
+                if (reply.Worker is { } worker) placement?.OnAnswering(reply.Id, worker);
                 if (_awaited.TryGetValue(reply.Id, out var answer)) answer.Add(reply);
             }
         }
@@ -80,7 +83,8 @@ public sealed partial class QueuedInference(Transport transport, TimeProvider ti
         var goesOn = false;
         try
         {
-            if (await TryEnqueueAsync(request, cancellationToken) is { } error)
+            using var place = placement is null ? null : await placement.PlaceAsync(request, cancellationToken);
+            if (await TryEnqueueAsync(request, place, cancellationToken) is { } error)
             {
                 yield return new InferenceEvent.Failed(error);
                 yield break;
@@ -104,7 +108,7 @@ public sealed partial class QueuedInference(Transport transport, TimeProvider ti
     private async IAsyncEnumerable<InferenceEvent> RunBesideAsync(
         InferenceRequest request, Func<CancellationToken, ValueTask>? enqueued, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        if (await TryEnqueueAsync(request, cancellationToken) is { } error)
+        if (await TryEnqueueAsync(request, place: null, cancellationToken) is { } error)
         {
             yield return new InferenceEvent.Failed(error);
             yield break;
@@ -177,9 +181,14 @@ public sealed partial class QueuedInference(Transport transport, TimeProvider ti
     }
 
     /// <summary>Why the request could not be enqueued; null if it was.</summary>
-    private async ValueTask<InferenceError?> TryEnqueueAsync(InferenceRequest request, CancellationToken cancellationToken)
+    private async ValueTask<InferenceError?> TryEnqueueAsync(
+        InferenceRequest request, PrefixPlacement.Place? place, CancellationToken cancellationToken)
     {
-        QueuedRequest message = new() { Request = Seeded(request), Class = WorkClass.Interactive, ReplyTo = transport.Replies.Address };
+        QueuedRequest message = new()
+        {
+            Request = Seeded(request), Class = WorkClass.Interactive, ReplyTo = transport.Replies.Address,
+            Prefixes = place is { Prefixes.Count: > 0 } ? place.Prefixes : null, Worker = place?.Worker,
+        };
         try
         {
             await EnqueueAsync(message, cancellationToken);

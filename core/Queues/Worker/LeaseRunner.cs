@@ -10,7 +10,7 @@ namespace R1Serverless.Queues.Worker;
 /// the result and runs nothing. Whatever ends without a result is given back, or falls back to the queue when its lease ends.</summary>
 internal sealed partial class LeaseRunner(
     IInference inference, ResultStore results, ReplySender replies, CancellationWatch marks, LeaseTable leases, LeaseRouter router,
-    QueueWorkerOptions options, TimeProvider time, ILogger log)
+    WorkerPrefixes? prefixes, QueueWorkerOptions options, TimeProvider time, ILogger log)
 {
     // The engine takes none for the moment: other leases would only use up their deliveries.
     private static readonly TimeSpan PauseWhenRefused = TimeSpan.FromSeconds(1);
@@ -65,7 +65,7 @@ internal sealed partial class LeaseRunner(
             return;
         }
 
-        Run run = new(held);
+        Run run = new(held, prefixes?.Worker);
         var isCancelled = await marks.IsCancelledAsync(held.Message, held.Lost);
         if (DeliveryRules.Refusal(isCancelled, held.Reason, held.Delivery, options.MaxDeliveries) is { } refusal)
         {
@@ -88,6 +88,7 @@ internal sealed partial class LeaseRunner(
                 return;
         }
 
+        prefixes?.OnLeased(held.Message);
         var last = held.Reason == StopReason.None ? await AttemptAsync(run) : null;
         leases.Ending(held);
         held.Lost.ThrowIfCancellationRequested();
@@ -232,7 +233,7 @@ internal sealed partial class LeaseRunner(
     [LoggerMessage(Level = LogLevel.Error, Message = "Request {RequestId} was dead-lettered in delivery {Delivery}: {Reason}")]
     private partial void LogDeadLettered(string requestId, int delivery, string reason);
 
-    private sealed class Run(HeldLease held)
+    private sealed class Run(HeldLease held, string? worker)
     {
         public HeldLease Held { get; } = held;
 
@@ -241,6 +242,6 @@ internal sealed partial class LeaseRunner(
 
         public ResultFold Fold { get; } = new(held.Id, held.Message.Request.TopLogprobs is not null);
 
-        public ReplyStream Replies { get; } = new(held);
+        public ReplyStream Replies { get; } = new(held, worker);
     }
 }

@@ -11,9 +11,10 @@ namespace R1Serverless.Queues.Worker;
 /// <param name="load">The engine's load right now; called often, from any thread.</param>
 /// <param name="options">Ranges are checked here.</param>
 /// <param name="workers">Who else may serve what this worker does not; null for nobody.</param>
+/// <param name="prefixes">Where it is remembered how prompts begin; null for nowhere.</param>
 public sealed partial class QueueWorker(
     Transport transport, IInference inference, ServedRoutes routes, Func<WorkerLoad> load, QueueWorkerOptions options,
-    TimeProvider time, ILogger log, WorkerDirectory? workers = null)
+    TimeProvider time, ILogger log, WorkerDirectory? workers = null, WorkerPrefixes? prefixes = null)
 {
     // How often the engine's load is looked at while there is no room; a request's end is noticed at once.
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(20);
@@ -33,7 +34,7 @@ public sealed partial class QueueWorker(
         CancellationWatch marks = new(new CancellationMarkers(transport.Store), _leases, time, log);
         LeaseRenewer renewer = new(_leases, transport.Queue.LeaseTime, time, log);
         LeaseRouter router = new(transport.Queue, routes, workers);
-        LeaseRunner runner = new(inference, new ResultStore(transport.Store), replies, marks, _leases, router, _options, time, log);
+        LeaseRunner runner = new(inference, new ResultStore(transport.Store), replies, marks, _leases, router, prefixes, _options, time, log);
         using var leasing = CancellationTokenSource.CreateLinkedTokenSource(stopLeasing);
         using CancellationTokenSource ended = new();
         var kept = Task.WhenAll(UntilAsync(renewer.RunAsync(ended.Token), leasing, ended.Token),

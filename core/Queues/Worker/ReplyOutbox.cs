@@ -41,7 +41,10 @@ internal sealed class ReplyOutbox
             var stream = pending.Stream;
             stream.Pending = null;
             if (!stream.Lease.IsLost)
-                replies.Add(new Reply(stream.Lease.Id, stream.Lease.Delivery, stream.Sent, pending.Events) { Run = stream.Run });
+                replies.Add(new Reply(stream.Lease.Id, stream.Lease.Delivery, stream.Sent, pending.Events)
+                {
+                    Run = stream.Run, Worker = stream.Sent == 0 ? stream.Worker : null,
+                });
             stream.Sent += pending.Events.Count;
         }
 
@@ -71,11 +74,14 @@ internal sealed record PendingReply(ReplyStream Stream)
 }
 
 /// <summary>The replies of one delivery of a request.</summary>
-internal sealed class ReplyStream(HeldLease lease)
+/// <param name="worker">Who runs it; null where nobody needs to know.</param>
+internal sealed class ReplyStream(HeldLease lease, string? worker)
 {
     private bool _hasText;
 
     public HeldLease Lease { get; } = lease;
+
+    public string? Worker => worker;
 
     public long Run { get; } = Random.Shared.NextInt64();
 

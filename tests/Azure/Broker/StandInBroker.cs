@@ -95,6 +95,9 @@ internal sealed class StandInBroker : IAsyncDisposable, ILinkProcessor
     });
 
     /// <summary>Breaks all connections without a word; how many there were.</summary>
+    /// <summary>Receivers that wait for a message of the queue.</summary>
+    public Task<int> WaitingAsync(string queue) => AskAsync(() => _links.Count(link => link.Queue?.Name == queue && link.Credit > 0));
+
     public Task<int> DropConnectionsAsync() => AskAsync(() =>
     {
         var count = _sockets.Count(socket => socket.Connected);

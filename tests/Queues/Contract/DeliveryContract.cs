@@ -23,7 +23,13 @@ public abstract class DeliveryContract : TransportContract
     [Fact]
     public async Task A_request_comes_as_it_went_to_an_instance_that_was_not_there()
     {
-        var sent = Request("a") with { ReplyTo = "somewhere", Batch = "b1", TraceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" };
+        var sent = Request("a") with
+        {
+            ReplyTo = "somewhere",
+            Batch = "b1",
+            TraceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            Prefixes = ["p", "q"],
+        };
         await Gateway.Queue.EnqueueAsync([sent], Stop);
         await Gateway.DisposeAsync();
         await Worker.DisposeAsync();

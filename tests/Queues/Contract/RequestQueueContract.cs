@@ -24,6 +24,23 @@ public abstract class RequestQueueContract : DeliveryContract
     }
 
     [Fact]
+    public async Task A_request_that_names_a_worker_which_is_gone_goes_to_another()
+    {
+        await Gateway.Queue.EnqueueAsync([Request("a") with { Worker = "gone", Prefixes = ["p"] }], Stop);
+        await Fixture.PassAsync(Slack);
+        var lease = Assert.Single(await LeaseAsync(Worker, 1));
+        Assert.Equal("gone", lease.Message.Worker);
+        Assert.True(await lease.CompleteAsync(Stop));
+    }
+
+    [Fact]
+    public async Task A_request_that_names_a_worker_goes_to_it()
+    {
+        await Gateway.Queue.EnqueueAsync([Request("a") with { Worker = Worker.WorkerId, Prefixes = ["p"] }], Stop);
+        Assert.Equal(["a"], Ids(await LeaseAsync(Worker, 1)));
+    }
+
+    [Fact]
     public async Task A_renewed_lease_stays()
     {
         await Gateway.Queue.EnqueueAsync([Request("a")], Stop);
