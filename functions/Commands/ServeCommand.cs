@@ -75,8 +75,8 @@ internal static class ServeCommand
     };
 
     private static readonly Option<long?> PrefixFile = TextOption.Size("--prefix-file", MinMemory, SizeExample,
-        "Keeps the computed beginnings of prompts on the disk as well, in DATA/prefixes, a file of this size for each loaded variant: they outlive the "
-        + "process. [default: they don't]");
+        "Keeps the computed beginnings of prompts on the disk as well, in DATA/prefixes, a file of this size for each loaded variant: they outlive "
+        + "the process. [default: they don't]");
 
     private static readonly Option<int> Threads =
         NumberOption.Create("--threads", 0, 0, 1024, "Threads of one step of a model, never more than it has heads; 0 means one for each core.");

@@ -20,6 +20,7 @@ public sealed class ServiceTests
         JsonElement[] variants = [.. one.GetProperty("variants").EnumerateArray()];
         Assert.Equal(["fp32", "int8"], variants.Select(variant => variant.GetProperty("precision").GetString()));
         Assert.Equal([true, false], variants.Select(variant => variant.GetProperty("loaded").GetBoolean()));
+        Assert.Equal([true, false], variants.Select(variant => variant.TryGetProperty("shares_prefixes", out _)));
         Assert.Equal(JsonValueKind.Null, variants[0].GetProperty("evaluation").ValueKind);
         var measured = variants[1].GetProperty("evaluation");
         Assert.Equal((0.25, 2000.0, true),

@@ -53,6 +53,13 @@ internal sealed class PrefixBench(ModelFolder folder, ModelVariant variant, int 
             rows.Add(await CompareAsync(what, apartInLittle, sharingInLittle, measure));
         }
 
+        var restarted = $"first token after a restart, {shared} + 64 tokens on the disk, ms";
+        if (restarted.Contains(only, StringComparison.OrdinalIgnoreCase))
+        {
+            progress(restarted);
+            rows.Add(await RestartedAsync(restarted, apart));
+        }
+
         foreach (var (count, own) in ((int, int)[])[(3, 16), (8, 64), (16, 64)])
         {
             var what = $"memory of {count} requests, {shared} + {own} tokens, MB";
@@ -72,7 +79,8 @@ internal sealed class PrefixBench(ModelFolder folder, ModelVariant variant, int 
             {
                 await FirstTokenAsync(inference, [.. prefix, .. Tokens(2)]);
                 return await FirstTokenAsync(inference, [.. prefix, .. Tokens(own)]);
-            });
+            }
+            );
         }
 
         yield return ($"last first token of 16 at once, {shared} + 64 tokens, ms", async (inference, prefix) =>
@@ -83,18 +91,45 @@ internal sealed class PrefixBench(ModelFolder folder, ModelVariant variant, int 
             var sum = 0.0;
             for (var turn = 1; turn <= 10; turn++) sum += await FirstTokenAsync(inference, prefix[..(turn * 200)]);
             return sum;
-        });
+        }
+        );
         yield return ($"decode of 8 requests on {shared} tokens, 64 tokens each, ms", async (inference, prefix) =>
         {
             await FirstTokenAsync(inference, [.. prefix, .. Tokens(2)]);
             return (await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => DecodeAsync(inference, [.. prefix, .. Tokens(16)], 64)))).Average();
-        });
+        }
+        );
     }
 
     private IEnumerable<(string What, Func<LocalInference, int[], Task<double>> Measure)> Unalike()
     {
         yield return ($"n = 1 of {shared} tokens that nobody shares, ms", (inference, prefix) => FirstTokenAsync(inference, prefix));
         yield return ("32 prompts of 200 tokens with nothing in common, 32 tokens each, ms", UnalikeAsync);
+    }
+
+    /// <summary>Of an engine that finds the prefix in the file that the one before it has left.</summary>
+    private async Task<PrefixRow> RestartedAsync(string what, LocalInference apart)
+    {
+        List<double> without = [], with = [];
+        var place = Directory.CreateTempSubdirectory("r1-bench-").FullName;
+        try
+        {
+            for (var round = 0; round < rounds; round++)
+            {
+                var prefix = Tokens(shared);
+                await using (var before = Open(PrefixSharing.Key, place: place)) await FirstTokenAsync(before, [.. prefix, .. Tokens(2)]);
+                await using var after = Open(PrefixSharing.Key, place: place);
+                await FirstTokenAsync(after, Tokens(600));
+                with.Add(await FirstTokenAsync(after, [.. prefix, .. Tokens(64)]));
+                without.Add(await FirstTokenAsync(apart, [.. prefix, .. Tokens(64)]));
+            }
+        }
+        finally
+        {
+            Directory.Delete(place, recursive: true);
+        }
+
+        return new PrefixRow(what, ColdStartRow.MedianOf(without), ColdStartRow.MedianOf(with));
     }
 
     private async Task<double> UnalikeAsync(LocalInference inference, int[] prefix)
@@ -161,8 +196,9 @@ internal sealed class PrefixBench(ModelFolder folder, ModelVariant variant, int 
         return all * 1024.0;
     }
 
-    private LocalInference Open(PrefixSharing sharing, long memory = 4L << 30) => new(
-        [LoadedVariant.OpenAlone(folder, variant, new RuntimeOptions(), new EngineOptions { PrefixSharing = sharing, KvMemory = memory },
+    private LocalInference Open(PrefixSharing sharing, long memory = 4L << 30, string? place = null) => new(
+        [LoadedVariant.OpenAlone(folder, variant, new RuntimeOptions(),
+            new EngineOptions { PrefixSharing = sharing, KvMemory = memory, PrefixFolder = place, PrefixFileBytes = 4L << 30 },
             TimeProvider.System)]);
 
     /// <summary>Each round with a prefix that nobody has sent before.</summary>

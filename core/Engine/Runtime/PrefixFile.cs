@@ -7,8 +7,8 @@ namespace R1Serverless.Engine.Runtime;
 
 /// <summary>
 /// Keys and values of shared prefixes on the disk, where they outlive the process: a file of equal records, one for a block, of which the least
-/// recently used is overwritten. A record that was not written whole, or has changed since, is never read: it carries a hash of itself. One process at
-/// a time has the file. Used by one thread only.
+/// recently used is overwritten. A record that was not written whole, or has changed since, is never read: it carries a hash of itself. One process
+/// at a time has the file. Used by one thread only.
 /// </summary>
 public sealed class PrefixFile : IDisposable
 {
@@ -51,7 +51,8 @@ public sealed class PrefixFile : IDisposable
         FileStream? stream = null;
         try
         {
-            refusal = bytes < Page + HeaderBytes + blockBytes ? $"it needs {Page + HeaderBytes + blockBytes} bytes or more for a block of this model" : null;
+            var least = Page + HeaderBytes + blockBytes;
+            refusal = bytes < least ? $"it needs {least} bytes or more for a block of this model" : null;
             if (refusal is not null) return null;
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             FileStreamOptions options = new()
@@ -188,8 +189,8 @@ public sealed class PrefixFile : IDisposable
         var header = new byte[HeaderBytes];
         for (var record = 0; record < _count; record++)
         {
-            if (ReadAt(record, header)) found.Add((BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(PrefixKey.Bytes)), PrefixKey.Read(header), record));
-            else _free.Push(record);
+            if (!ReadAt(record, header)) _free.Push(record);
+            else found.Add((BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(PrefixKey.Bytes)), PrefixKey.Read(header), record));
         }
 
         foreach (var (stamp, key, record) in found.OrderBy(one => one.Stamp))

@@ -63,21 +63,23 @@ internal sealed class PrefixSteps(IModelRunner runner, SharedPrefixes prefixes, 
         && saved.Known(sequence, prefixes.Match(sequence)) > prefixes.Match(sequence);
 
     /// <summary>Takes some of a waiting prompt from the disk.</summary>
-    /// <returns>Whether more may be there.</returns>
-    public bool Recall(ScheduledSequence sequence)
+    /// <param name="reached">Tokens that were taken from there before. Where some of them had to make room, no more are taken: they would have to
+    /// again.</param>
+    /// <returns>The same afterwards; null where there is no more to take.</returns>
+    public int? Recall(ScheduledSequence sequence, int reached)
     {
         var start = prefixes.Match(sequence);
         var length = Math.Min(saved!.Known(sequence, start), start + PrefillRules.ChunkTokens);
-        if (length <= start) return false;
+        if (length <= start || start < reached) return null;
         var began = time.GetTimestamp();
         var blocks = prefixes.Recall(sequence, length, out var dropped);
         Reuse(blocks);
         Drop(dropped);
         var filled = saved.Fill(sequence, blocks);
         if (filled < blocks.Count) runner.Drop(prefixes.Withdraw(sequence, blocks[filled].Start));
-        if (filled == 0) return false;
+        if (filled == 0) return null;
         saved.OnRecalled(filled * PrefixTree.BlockTokens, time.GetElapsedTime(began));
-        return filled * PrefixTree.BlockTokens == length - start;
+        return filled * PrefixTree.BlockTokens == length - start ? length : null;
     }
 
     /// <summary>So many tokens of a prompt were computed.</summary>

@@ -16,9 +16,6 @@ internal sealed class StepLoop(
     private static readonly TimeSpan SavingAtStop = TimeSpan.FromSeconds(5);
 
     private readonly HashSet<Sequence> _live = [];
-
-    /// <summary>Those whose prompts come from the disk before they wait with the others.</summary>
-    private readonly List<Sequence> _recalling = [];
     private readonly Scheduler _scheduler = new(limits, sharesPrefixes);
     private readonly KvMemoryUse _memory = new(model, runner.KvBytesPerToken);
     private readonly SamplingScratch _scratch = new(runner.VocabularySize);
@@ -44,11 +41,12 @@ internal sealed class StepLoop(
 
     private PrefixSteps Prefixes => field ??= Create();
 
+    private PrefixRecalls Recalls => field ??= new PrefixRecalls(Prefixes);
+
     public void Enqueue(Sequence sequence)
     {
         _live.Add(sequence);
-        if (saved is not null && Prefixes.MayRecall(sequence)) _recalling.Add(sequence);
-        else _scheduler.Enqueue(sequence);
+        if (!Recalls.TryBegin(sequence)) _scheduler.Enqueue(sequence);
     }
 
     public void Cancel(Sequence sequence)
@@ -59,13 +57,13 @@ internal sealed class StepLoop(
     /// <summary>Does one thing; false when there is nothing to do.</summary>
     public bool Turn()
     {
-        if (_recalling.Count > 0) Recall(_recalling[0]);
+        if (Recalls.Turn() is { } recalled) _scheduler.Enqueue(recalled);
         var plan = _scheduler.Plan();
         if (plan is StepPlan.Idle)
         {
             CountRunning();
             publisher.Flush();
-            return _recalling.Count > 0 || Prefixes.SaveOne();
+            return Recalls.Count > 0 || Prefixes.SaveOne();
         }
 
         try
@@ -102,14 +100,6 @@ internal sealed class StepLoop(
     {
         if (saved is not null) _scheduler.Prefixes.Leaving = saved.Save;
         return new PrefixSteps(runner, _scheduler.Prefixes, model, time, saved);
-    }
-
-    /// <summary>One piece, so that those that run don't wait for a whole prompt.</summary>
-    private void Recall(Sequence sequence)
-    {
-        if (Prefixes.Recall(sequence)) return;
-        _recalling.RemoveAt(0);
-        _scheduler.Enqueue(sequence);
     }
 
     private void CarryOut(StepPlan plan)
@@ -263,7 +253,7 @@ internal sealed class StepLoop(
     private void End(Sequence sequence, SampledToken? token = null, FinishReason? reason = null, InferenceError? error = null)
     {
         if (!_live.Remove(sequence)) return;
-        if (!_recalling.Remove(sequence) && _scheduler.Remove(sequence) is { } move) runner.Move(move);
+        if (!Recalls.Remove(sequence) && _scheduler.Remove(sequence) is { } move) runner.Move(move);
         sequence.Saved?.Dispose();
         sequence.Saved = null;
         publisher.Add(sequence, new SequenceOutput(sequence.Choice, token, reason, error));

@@ -66,15 +66,16 @@ internal sealed class StatusEndpoints(ServingState serving, QueueConnection conn
     private static ModelEntry Entry(ServedModel model) => new(
         model.Id, "model", model.Created.ToUnixTimeSeconds(), model.OwnedBy, Task(model), model.ContextLength > 0 ? model.ContextLength : null,
         model.Device,
-        [.. model.Variants.Select(Entry)],
+        [.. model.Variants.Select(variant => Entry(model, variant))],
         model.Versions is [] ? null
         : [.. model.Versions.Select(one => new ModelVersionEntry(one.Version, VersionStateName.Of(one.State), one.Reason, one.Workers))]);
 
     private static string Task(ServedModel model) =>
         model.Signature is null ? "generate" : model.Task is { } task ? $"{task}".ToLowerInvariant() : model.IsSeries ? "series" : "tensors";
 
-    private static ModelVariantEntry Entry(ServedVariant variant) => new(
+    private static ModelVariantEntry Entry(ServedModel model, ServedVariant variant) => new(
         PrecisionName.Of(variant.Precision), variant.Bytes, variant.Loaded is not null, variant.Evaluation is { } measured
             ? new VariantEvaluationEntry(measured.Accuracy, measured.AccuracyDrop, measured.IsWithinTolerance, measured.TokensPerSecond)
-            : null);
+            : null,
+        model.Signature is null ? variant.Loaded?.SharesPrefixes : null);
 }

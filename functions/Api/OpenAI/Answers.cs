@@ -76,7 +76,9 @@ internal sealed record ModelVersionEntry(string Version, string State,
 
 /// <param name="Bytes">Its size on the disk.</param>
 /// <param name="Evaluation">What was measured on this device; null where nothing was.</param>
-internal sealed record ModelVariantEntry(string Precision, long Bytes, bool Loaded, VariantEvaluationEntry? Evaluation);
+/// <param name="SharesPrefixes">Whether prompts that begin alike are computed once; null where it is not loaded, or takes no prompts.</param>
+internal sealed record ModelVariantEntry(string Precision, long Bytes, bool Loaded, VariantEvaluationEntry? Evaluation,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] bool? SharesPrefixes);
 
 /// <param name="Accuracy">Exact answers, 0 to 1.</param>
 /// <param name="AccuracyDrop">Points of percent below fp32.</param>
