@@ -34,6 +34,9 @@ internal static class CommonOptions
 
     public static long ReadModelCache(ParseResult arguments) => arguments.GetValue(ModelCacheSize) ?? ModelCache.DefaultBudget;
 
+    /// <summary>A folder to write, without the separator that a shell may have put behind it.</summary>
+    public static string? Folder(DirectoryInfo? named) => named is null ? null : Path.TrimEndingDirectorySeparator(named.FullName);
+
     public static ModelRepository Models(ParseResult arguments) => DataFolder.Repository(arguments.GetValue(Data));
 
     /// <summary><c>--precision</c>, where one variant is chosen.</summary>

@@ -65,7 +65,7 @@ internal static class ModelBuildCommand
             source, output, CommonOptions.Data, name, precision, Kv, preload, noPrepare, calibration,
         };
         command.SetAction((arguments, cancellation) => PlainErrors.CatchAsync(async () => Run(
-            arguments.GetRequiredValue(source).FullName, arguments.GetValue(output)?.FullName, CommonOptions.Models(arguments),
+            arguments.GetRequiredValue(source).FullName, CommonOptions.Folder(arguments.GetValue(output)), CommonOptions.Models(arguments),
             arguments.GetValue(name), CommonOptions.ParsePrecisions(arguments.GetValue(precision)), arguments.GetValue(Kv),
             CommonOptions.ParsePrecisions(arguments.GetValue(preload)), !arguments.GetValue(noPrepare),
             await CalibrationAsync(arguments.GetRequiredValue(source).FullName, arguments.GetValue(calibration)?.FullName,

@@ -75,7 +75,7 @@ internal static class ModelFitCommand
 
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellation)
     {
-        var (file, output, repository) = (arguments.GetRequiredValue(Samples).FullName, arguments.GetValue(Output)?.FullName,
+        var (file, output, repository) = (arguments.GetRequiredValue(Samples).FullName, CommonOptions.Folder(arguments.GetValue(Output)),
             CommonOptions.Models(arguments));
         // First: what can't be had is told before the samples are read.
         var encoder = arguments.GetValue(Encoder) is { } named ? ModelPrepareCommand.Find(named, repository) : null;

@@ -1,3 +1,6 @@
+using System.IO.Compression;
+using Grpc.Net.Compression;
+using R1Serverless.Api.Rpc;
 using R1Serverless.Serving;
 
 namespace R1Serverless.Hosting;
@@ -26,5 +29,10 @@ internal static class RpcHost
         // The limit is REST's.
         rpc.MaxReceiveMessageSize = options.MaxBodyBytes;
         rpc.MaxSendMessageSize = null;
+        rpc.CompressionProviders =
+        [
+            new CheckedCompression(new GzipCompressionProvider(CompressionLevel.Fastest)),
+            new CheckedCompression(new DeflateCompressionProvider(CompressionLevel.Fastest)),
+        ];
     });
 }

@@ -134,7 +134,7 @@ internal sealed class SeriesInference(ModelHost host)
             "The model's variant has changed, and a state holds only for the one that made it: send the request again with 'history'.", "history"),
         SeriesVerdict.Passed => new(
             InferenceErrorKind.SequencePassed,
-            $"Event {first} has been taken already; the next is {known!.Next}. Only the last request may come again, with the same values.",
+            $"The series is past event {first}; the next is {known!.Next}. Only the last request may come again, with the same values.",
             "sequence"),
         SeriesVerdict.TooMuchHistory => new(
             InferenceErrorKind.InvalidRequest, $"'history' has more events than the {first} that 'sequence' says came before.", "history"),

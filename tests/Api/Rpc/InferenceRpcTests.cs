@@ -266,7 +266,10 @@ public sealed class InferenceRpcTests
     [InlineData("ModelInfer", "0200000000", "A message begins with 0 or, compressed, with 1, not with 2.")]
     [InlineData("ModelStreamInfer", "FF00000000", "A message begins with 0 or, compressed, with 1, not with 255.")]
     [InlineData("ModelInfer", "0080000000", "A message says that it has 2 GiB or more.")]
-    public async Task What_is_no_message_is_the_client_s_fault(string method, string frame, string expected)
+    [InlineData("ModelInfer", "0100000003616263", "A message is not gzip", "gzip")]
+    [InlineData("ModelStreamInfer", "0100000003616263", "A message is not gzip", "gzip")]
+    [InlineData("ModelReady", "0100000003616263", "A message is not deflate", "deflate")]
+    public async Task What_is_no_message_is_the_client_s_fault(string method, string frame, string expected, string encoding = "identity")
     {
         await using var server = await TensorEcho.StartAsync(options: WithRpc);
         using HttpClient client = new() { BaseAddress = new Uri(server.RpcAddress) };
@@ -277,6 +280,7 @@ public sealed class InferenceRpcTests
         };
         request.Content.Headers.ContentType = new("application/grpc");
         request.Headers.TE.Add(new("trailers"));
+        request.Headers.Add("grpc-encoding", encoding);
         using var response = await client.SendAsync(request, TestContext.Current.CancellationToken);
         var trailers = response.TrailingHeaders.Concat(response.Headers).ToDictionary(header => header.Key, header => header.Value.Single());
         Assert.Equal("3", trailers["grpc-status"]);
