@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using CsCheck;
 using R1Serverless.Abstractions;
+using R1Serverless.Engine.Runtime;
 using R1Serverless.Engine.Sampling;
 using R1Serverless.Engine.Steps;
 using R1Serverless.Models;
