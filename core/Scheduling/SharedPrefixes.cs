@@ -11,7 +11,7 @@ public sealed class SharedPrefixes(SchedulerLimits limits, RunningSlots slots, b
     private readonly PrefixTree _tree = new();
 
     /// <inheritdoc cref="PrefixTree.Leaving"/>
-    public Action<PrefixKey, int>? Leaving
+    public Action<KeyedBlock>? Leaving
     {
         get => _tree.Leaving;
         set => _tree.Leaving = value;
@@ -117,8 +117,8 @@ public sealed class SharedPrefixes(SchedulerLimits limits, RunningSlots slots, b
         return blocks;
     }
 
-    /// <inheritdoc cref="PrefixTree.TryTakeNew"/>
-    public bool TryTakeNew(out PrefixKey key, out int block) => _tree.TryTakeNew(out key, out block);
+    /// <inheritdoc cref="PrefixTree.TakeNew"/>
+    public KeyedBlock? TakeNew() => _tree.TakeNew();
 
     /// <summary>Keeps what of a waiting prompt was kept in an earlier life, as far as there is memory; the caller fills the blocks.</summary>
     /// <param name="length">Tokens of the prompt that it is known of.</param>

@@ -46,6 +46,9 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
     /// <summary>Asked with the tokens of all slots; false makes a resize run out of memory.</summary>
     public Func<long, bool> FitsSlots { get; set; } = _ => true;
 
+    /// <summary>False makes what is to be kept run out of memory.</summary>
+    public Func<bool> FitsBlocks { get; set; } = () => true;
+
     public Exception? Fault { get; set; }
 
     /// <summary>Told what each prefill and decode step that ran was: its rows, and the tokens of its first.</summary>
@@ -108,6 +111,12 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
 
     public StepOutcome Publish(int slot, IReadOnlyList<PrefixBlock> blocks)
     {
+        if (!FitsBlocks())
+        {
+            _refused.UnionWith(blocks.Select(block => block.Block));
+            return StepOutcome.OutOfMemory;
+        }
+
         foreach (var (start, block) in blocks)
         {
             Poison(block);

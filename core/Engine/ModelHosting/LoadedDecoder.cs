@@ -76,13 +76,15 @@ internal sealed class LoadedDecoder : LoadedVariant
             });
     }
 
-    /// <summary>A block's bits depend on all that a prepared graph depends on, and on the variant.</summary>
+    /// <summary>A block's bits depend on all that a prepared graph depends on, on whether that is what runs, on the variant, and on this build's own
+    /// code. Who shares differently has other salts, which must not meet.</summary>
     private static (PrefixFile? File, string? Refusal) OpenPrefixes(
         ModelFolder folder, ModelVariant variant, RuntimeOptions runtime, EngineOptions options, OrtModelRunner runner)
     {
         if (options.PrefixFolder is not { } place || options.PrefixSharing == PrefixSharing.Off) return (null, null);
         var path = Path.Combine(place, $"{folder.Name.Replace('/', '~')}-{PrecisionName.Of(variant.Precision)}.prefixes");
-        var identity = $"{PreparedFolder.KeyOf(folder, variant, runtime)}\n{PrecisionName.Of(variant.Precision)}";
+        var identity = $"{PreparedFolder.KeyOf(folder, variant, runtime)}\n{runner.IsPrepared}\n{PrecisionName.Of(variant.Precision)}\n"
+            + $"{typeof(LoadedDecoder).Module.ModuleVersionId}\n{options.PrefixSharing}";
         var file = PrefixFile.Open(path, options.PrefixFileBytes, identity, runner.BlockBytes, out var refusal);
         return (file, refusal is null ? null : $"{path} is not used: {refusal}");
     }

@@ -7,27 +7,26 @@ namespace R1Serverless.Engine.Runtime;
 
 /// <summary>
 /// Keys and values of shared prefixes on the disk, where they outlive the process: a file of equal records, one for a block, of which the least
-/// recently used is overwritten. A record that was not written whole, or has changed since, is never read: it carries a hash of itself. One process
-/// at a time has the file. Used by one thread only.
+/// recently used is overwritten, and the end of a prompt before its beginning. A record that was not written whole, or has changed since, is never
+/// read: it carries a hash of itself. One process at a time has the file. Used by one thread only.
 /// </summary>
 public sealed class PrefixFile : IDisposable
 {
-    private const int HeaderBytes = 64, HashBytes = 16, Page = 4096;
-    private const long Form = 1;
+    private const int HeaderBytes = 96, HashBytes = 16, StampAt = 2 * PrefixKey.Bytes, Page = 4096;
+    private const long Form = 2;
 
     private static readonly byte[] Magic = Encoding.ASCII.GetBytes("R1PREFIX");
 
     private readonly FileStream _file;
-    private readonly Dictionary<PrefixKey, LinkedListNode<(PrefixKey Key, int Record)>> _records = [];
+    private readonly Dictionary<PrefixKey, LinkedListNode<Entry>> _records = [];
 
     /// <summary>The most recently used first.</summary>
-    private readonly LinkedList<(PrefixKey Key, int Record)> _used = new();
+    private readonly LinkedList<Entry> _used = new();
     private readonly Stack<int> _free = new();
     private readonly byte[] _record;
     private readonly int _most;
     private int _count;
     private long _stamp;
-    private bool _canWrite = true;
 
     private PrefixFile(FileStream file, long bytes, int blockBytes)
     {
@@ -38,6 +37,9 @@ public sealed class PrefixFile : IDisposable
 
     /// <summary>Records that are there.</summary>
     public int Count => _used.Count;
+
+    /// <summary>False once the disk has taken no more.</summary>
+    public bool CanWrite { get; private set; } = true;
 
     private long RecordBytes => (_record.Length + Page - 1L) / Page * Page;
 
@@ -76,6 +78,22 @@ public sealed class PrefixFile : IDisposable
 
     public bool Contains(PrefixKey key) => _records.ContainsKey(key);
 
+    /// <summary>A block is used, and so are those before it.</summary>
+    /// <returns>Whether it is there.</returns>
+    public bool Use(PrefixKey key)
+    {
+        var isThere = _records.TryGetValue(key, out var at);
+        // No more steps than there are records: what was read from the disk may go round.
+        for (var step = 0; at is not null && step < _records.Count; step++)
+        {
+            _used.Remove(at);
+            _used.AddFirst(at);
+            at = at.Value.Before is { } before ? _records.GetValueOrDefault(before) : null;
+        }
+
+        return isThere;
+    }
+
     /// <summary>Reads a block.</summary>
     /// <param name="block">As long as a block.</param>
     /// <returns>False where it is not there, or not as it was written.</returns>
@@ -87,12 +105,11 @@ public sealed class PrefixFile : IDisposable
             if (ReadAt(record.Value.Record, _record) && IsWhole(key))
             {
                 _record.AsSpan(HeaderBytes).CopyTo(block);
-                _used.Remove(record);
-                _used.AddFirst(record);
+                Use(key);
                 return true;
             }
         }
-        catch (IOException)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             // A record that can't be read is none.
         }
@@ -103,33 +120,30 @@ public sealed class PrefixFile : IDisposable
         return false;
     }
 
-    /// <summary>Writes a block, in place of the least recently used one where the file is full. On a disk that takes no more, nothing is
-    /// written.</summary>
+    /// <summary>Writes a block, in place of the least recently used one where the file is full, but not of one before it. On a disk that takes no
+    /// more, nothing is written.</summary>
+    /// <param name="before">The block before it; null for a prompt's first.</param>
     /// <returns>Whether it is there.</returns>
-    public bool Write(PrefixKey key, ReadOnlySpan<byte> block)
+    public bool Write(PrefixKey key, PrefixKey? before, ReadOnlySpan<byte> block)
     {
-        if (_records.TryGetValue(key, out var known))
-        {
-            _used.Remove(known);
-            _used.AddFirst(known);
-            return true;
-        }
-
-        if (!_canWrite) return false;
+        if (Use(key)) return true;
+        if (before is { } used) Use(used);
+        if (!CanWrite || Next(before) is not { } record) return false;
         try
         {
-            var record = Next();
             block.CopyTo(_record.AsSpan(HeaderBytes));
-            WriteHeader(key);
+            WriteHeader(key, before);
             // The header last: until it is there, the record is that of before, whose hash does not fit any more.
             RandomAccess.Write(_file.SafeFileHandle, _record.AsSpan(HeaderBytes), At(record) + HeaderBytes);
             RandomAccess.Write(_file.SafeFileHandle, _record.AsSpan(0, HeaderBytes), At(record));
-            _records.Add(key, _used.AddFirst((key, record)));
+            _records.Add(key, _used.AddFirst(new Entry(key, before, record)));
+            // Those before it stay before it.
+            if (before is { } first) Use(first);
             return true;
         }
-        catch (IOException)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
-            _canWrite = false;
+            CanWrite = false;
             return false;
         }
     }
@@ -138,21 +152,24 @@ public sealed class PrefixFile : IDisposable
 
     private long At(int record) => Page + (record * RecordBytes);
 
-    private int Next()
+    private int? Next(PrefixKey? before)
     {
         if (_free.TryPop(out var free)) return free;
         if (_count < _most) return _count++;
+        // Just used: where it is the last, all others are before it.
         var last = _used.Last!.Value;
+        if (last.Key == before) return null;
         _used.RemoveLast();
         _records.Remove(last.Key);
         return last.Record;
     }
 
-    private void WriteHeader(PrefixKey key)
+    private void WriteHeader(PrefixKey key, PrefixKey? before)
     {
         key.Write(_record);
-        BinaryPrimitives.WriteInt64LittleEndian(_record.AsSpan(PrefixKey.Bytes), ++_stamp);
-        BinaryPrimitives.WriteInt64LittleEndian(_record.AsSpan(PrefixKey.Bytes + sizeof(long)), Form);
+        (before ?? default).Write(_record.AsSpan(PrefixKey.Bytes));
+        BinaryPrimitives.WriteInt64LittleEndian(_record.AsSpan(StampAt), ++_stamp);
+        BinaryPrimitives.WriteInt64LittleEndian(_record.AsSpan(StampAt + sizeof(long)), Form);
         Hash().CopyTo(_record.AsSpan(HeaderBytes - HashBytes));
     }
 
@@ -185,19 +202,32 @@ public sealed class PrefixFile : IDisposable
         // A smaller size than last time holds for what is there as well.
         if (_file.Length > At(_most)) _file.SetLength(At(_most));
         _count = (int)Math.Min(_most, (_file.Length - Page + RecordBytes - 1) / RecordBytes);
-        List<(long Stamp, PrefixKey Key, int Record)> found = [];
+        List<(long Stamp, Entry Entry)> found = [];
         var header = new byte[HeaderBytes];
         for (var record = 0; record < _count; record++)
         {
             if (!ReadAt(record, header)) _free.Push(record);
-            else found.Add((BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(PrefixKey.Bytes)), PrefixKey.Read(header), record));
+            else found.Add((BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(StampAt)), Entry.Read(header, record)));
         }
 
-        foreach (var (stamp, key, record) in found.OrderBy(one => one.Stamp))
+        found.Sort((one, other) => one.Stamp.CompareTo(other.Stamp));
+        foreach (var (stamp, entry) in found)
         {
-            _stamp = Math.Max(_stamp, stamp);
-            if (stamp <= 0 || _records.ContainsKey(key)) _free.Push(record);
-            else _records.Add(key, _used.AddFirst((key, record)));
+            if (stamp <= 0 || _records.ContainsKey(entry.Key)) _free.Push(entry.Record);
+            else _records.Add(entry.Key, _used.AddFirst(entry));
+            // A changed one may be the largest there is.
+            if (stamp < long.MaxValue / 2) _stamp = Math.Max(_stamp, stamp);
+        }
+
+        foreach (var (_, entry) in found) Use(entry.Key);
+    }
+
+    private readonly record struct Entry(PrefixKey Key, PrefixKey? Before, int Record)
+    {
+        public static Entry Read(ReadOnlySpan<byte> header, int record)
+        {
+            var before = PrefixKey.Read(header[PrefixKey.Bytes..]);
+            return new Entry(PrefixKey.Read(header), before == default ? null : before, record);
         }
     }
 }

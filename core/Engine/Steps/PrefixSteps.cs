@@ -48,7 +48,12 @@ internal sealed class PrefixSteps(IModelRunner runner, SharedPrefixes prefixes, 
         Reuse(blocks);
         Drop(dropped);
         if (blocks.Count == 0) return;
-        if (runner.Publish(sequence.Slot, blocks).Result != StepResult.Completed) Trim(0);
+        if (runner.Publish(sequence.Slot, blocks).Result != StepResult.Completed)
+        {
+            // What is in them is nothing that may be saved as they leave.
+            runner.Drop(prefixes.Withdraw(sequence, blocks[0].Start));
+            Trim(0);
+        }
         else if (prefixes.Free < 0) Attach(sequence, sequence.Slot, prefixes.OwnBlocks(sequence));
     }
 
@@ -89,8 +94,8 @@ internal sealed class PrefixSteps(IModelRunner runner, SharedPrefixes prefixes, 
     /// <returns>False where there is none.</returns>
     public bool SaveOne()
     {
-        if (saved is null || !prefixes.TryTakeNew(out var key, out var block)) return false;
-        saved.Save(key, block);
+        if (saved is null || prefixes.TakeNew() is not { } block) return false;
+        saved.SaveNew(block);
         return true;
     }
 

@@ -8,20 +8,17 @@ namespace R1Serverless.Engine.Steps;
 /// <summary>Shared prefixes that are on the disk, and whether to take them from there. Used by the engine's thread only.</summary>
 internal sealed class SavedPrefixes(IModelRunner runner, PrefixFile file, string model) : IDisposable
 {
-    /// <summary>Of the newest measurement in an average.</summary>
-    private const double Weight = 0.2;
-
     private readonly byte[] _block = new byte[runner.BlockBytes];
-    private double _recallSeconds, _prefillSeconds;
+    private readonly TokenTime _recall = new(), _prefill = new();
 
     /// <summary>Whether a token comes from the disk sooner than it is computed, by what was measured of both; true until it was.</summary>
     public bool IsSooner
     {
         get
         {
-            if (_recallSeconds == 0 || _prefillSeconds == 0 || _recallSeconds < _prefillSeconds) return true;
+            if (!(_recall.Seconds > _prefill.Seconds)) return true;
             // A disk that was slow once is tried again later.
-            _recallSeconds *= 1 - Weight;
+            _recall.Forget();
             return false;
         }
     }
@@ -47,28 +44,49 @@ internal sealed class SavedPrefixes(IModelRunner runner, PrefixFile file, string
         return filled;
     }
 
-    public void Save(PrefixKey key, int block)
+    /// <summary>Saves a block, unless it is.</summary>
+    public void Save(KeyedBlock block)
     {
-        runner.ReadBlock(block, _block);
-        if (file.Write(key, _block)) Instruments.OnPrefixSaved(model, PrefixTree.BlockTokens);
+        if (!file.CanWrite || file.Use(block.Key)) return;
+        runner.ReadBlock(block.Block, _block);
+        if (file.Write(block.Key, block.Before, _block)) Instruments.OnPrefixSaved(model, PrefixTree.BlockTokens);
+    }
+
+    /// <summary>Saves a block that those before it, where there are any, were saved before: without them it is of no use.</summary>
+    public void SaveNew(KeyedBlock block)
+    {
+        if (block.Before is not { } before || file.Contains(before)) Save(block);
     }
 
     public void OnRecalled(int tokens, TimeSpan elapsed)
     {
         Instruments.OnPrefixRecalled(model, tokens);
-        Observe(ref _recallSeconds, tokens, elapsed);
+        _recall.Observe(tokens, elapsed);
     }
 
-    public void OnPrefilled(int tokens, TimeSpan elapsed) => Observe(ref _prefillSeconds, tokens, elapsed);
+    public void OnPrefilled(int tokens, TimeSpan elapsed) => _prefill.Observe(tokens, elapsed);
 
     public void Dispose() => file.Dispose();
 
     private static PrefixKey[] Keys(ScheduledSequence sequence) => PrefixKey.Of(
         sequence.PrefixSalt!, sequence.Prompt.Span, PrefixTree.Shareable(sequence.PromptLength) / PrefixTree.BlockTokens);
 
-    private static void Observe(ref double seconds, int tokens, TimeSpan elapsed)
+    /// <summary>The time of a token, of late. Runs count by their tokens: the rest of a prompt that is taken from others takes many times as long for
+    /// each.</summary>
+    private sealed class TokenTime
     {
-        var one = elapsed.TotalSeconds / tokens;
-        seconds = seconds == 0 ? one : (seconds * (1 - Weight)) + (one * Weight);
+        /// <summary>What is left of older measurements with each new one.</summary>
+        private const double Left = 0.8;
+
+        private double _seconds, _tokens;
+
+        /// <summary>Not a number before there is one.</summary>
+        public double Seconds => _seconds / _tokens;
+
+        public void Observe(int tokens, TimeSpan elapsed) =>
+            (_seconds, _tokens) = ((_seconds * Left) + elapsed.TotalSeconds, (_tokens * Left) + tokens);
+
+        /// <summary>As if it had been faster.</summary>
+        public void Forget() => _seconds *= Left;
     }
 }

@@ -47,3 +47,7 @@ public readonly record struct PrefixKey(UInt128 High, UInt128 Low)
         BinaryPrimitives.WriteUInt128BigEndian(bytes[16..], Low);
     }
 }
+
+/// <summary>A block by its name.</summary>
+/// <param name="Before">Of the block before it in its prompts; null for the first.</param>
+public readonly record struct KeyedBlock(PrefixKey? Before, PrefixKey Key, int Block);

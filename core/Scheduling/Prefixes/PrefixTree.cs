@@ -31,8 +31,8 @@ public sealed class PrefixTree
     /// <summary>Of those, blocks that somebody holds.</summary>
     public int Held { get; private set; }
 
-    /// <summary>Told each block that leaves for others before it was saved, while it is still what it was. Null where nothing is saved.</summary>
-    public Action<PrefixKey, int>? Leaving { get; set; }
+    /// <summary>Told each block that leaves, a path's last first, while it is still what it was. Null where nothing is saved.</summary>
+    public Action<KeyedBlock>? Leaving { get; set; }
 
     /// <summary>Changes whenever blocks come or go.</summary>
     public int Version { get; private set; }
@@ -97,7 +97,7 @@ public sealed class PrefixTree
             Node node = new(parent, prompt.Slice(start, BlockTokens).ToArray(), Number(parent));
             parent.Add(node);
             path.Add(node);
-            if (Leaving is not null) _new.Enqueue(node);
+            if (Leaving is not null) AddNew(node);
             Hold([node]);
             blocks.Add(new PrefixBlock(start, node.Block));
             Version++;
@@ -112,18 +112,14 @@ public sealed class PrefixTree
     }
 
     /// <summary>The oldest block that was not saved yet; the caller saves it.</summary>
-    public bool TryTakeNew(out PrefixKey key, out int block)
+    public KeyedBlock? TakeNew()
     {
         while (_new.TryDequeue(out var node))
         {
-            if (node.IsSaved) continue;
-            node.IsSaved = true;
-            (key, block) = (node.Key, node.Block);
-            return true;
+            if (!node.HasLeft) return node.Keyed;
         }
 
-        (key, block) = (default, -1);
-        return false;
+        return null;
     }
 
     /// <summary>Drops the end of a prompt, which was to be kept but could not be computed: blocks that nobody has used.</summary>
@@ -136,8 +132,7 @@ public sealed class PrefixTree
         for (var i = path.Count - 1; i >= from / BlockTokens && path[i] is { IsEmpty: true, Holders: 0 }; i--)
         {
             dropped.Add(path[i].Block);
-            path[i].IsSaved = true;
-            Drop(path[i]);
+            Drop(path[i], isComputed: false);
         }
 
         return dropped;
@@ -213,10 +208,23 @@ public sealed class PrefixTree
         return root;
     }
 
-    private void Drop(Node leaf)
+    /// <summary>Those that have left may be many more than those that are kept.</summary>
+    private void AddNew(Node node)
     {
-        if (!leaf.IsSaved) Leaving?.Invoke(leaf.Key, leaf.Block);
-        leaf.IsSaved = true;
+        if (_new.Count > 2 * Count)
+        {
+            Node[] there = [.. _new.Where(one => !one.HasLeft)];
+            _new.Clear();
+            foreach (var one in there) _new.Enqueue(one);
+        }
+
+        _new.Enqueue(node);
+    }
+
+    private void Drop(Node leaf, bool isComputed = true)
+    {
+        if (isComputed) Leaving?.Invoke(leaf.Keyed);
+        leaf.HasLeft = true;
         _used.Remove(leaf.Use);
         _free.Add(leaf.Block);
         Version++;
@@ -244,8 +252,9 @@ public sealed class PrefixTree
 
         public PrefixKey Key => _key ??= Parent is { } parent ? parent.Key.Next(Tokens) : PrefixKey.Root(Salt!);
 
-        /// <summary>Whether it need not be saved.</summary>
-        public bool IsSaved { get; set; }
+        public KeyedBlock Keyed => new(Parent is { Salt: null } before ? before.Key : null, Key, Block);
+
+        public bool HasLeft { get; set; }
 
         /// <summary>How many hold it.</summary>
         public int Holders { get; set; }

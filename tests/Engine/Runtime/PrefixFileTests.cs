@@ -20,7 +20,7 @@ public sealed class PrefixFileTests : IDisposable
     {
         using (var file = Open())
         {
-            for (var i = 0; i < 5; i++) Assert.True(file.Write(Key(i), Block(i)));
+            for (var i = 0; i < 5; i++) Assert.True(file.Write(Key(i), null, Block(i)));
             Assert.True(Read(file, 3));
         }
 
@@ -36,9 +36,9 @@ public sealed class PrefixFileTests : IDisposable
     {
         using (var file = Open())
         {
-            for (var i = 0; i < 8; i++) file.Write(Key(i), Block(i));
+            for (var i = 0; i < 8; i++) file.Write(Key(i), null, Block(i));
             Assert.True(Read(file, 0));
-            for (var i = 8; i < 11; i++) file.Write(Key(i), Block(i));
+            for (var i = 8; i < 11; i++) file.Write(Key(i), null, Block(i));
             Assert.Equal([0, 4, 5, 6, 7, 8, 9, 10], Enumerable.Range(0, 11).Where(i => file.Contains(Key(i))));
             Assert.All((int[])[0, 4, 7, 8, 10], i => Assert.True(Read(file, i)));
         }
@@ -47,9 +47,45 @@ public sealed class PrefixFileTests : IDisposable
         // A smaller one next time.
         using var smaller = Open(bytes: 4096 + (3 * 8192));
         Assert.InRange(smaller.Count, 1, 3);
-        for (var i = 20; i < 30; i++) smaller.Write(Key(i), Block(i));
+        for (var i = 20; i < 30; i++) smaller.Write(Key(i), null, Block(i));
         Assert.Equal(3, smaller.Count);
         Assert.All((int[])[27, 28, 29], i => Assert.True(Read(smaller, i)));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_prompt_loses_its_end_before_its_beginning(bool isEndFirst)
+    {
+        using (var file = Open())
+        {
+            // Others that leave for it; as it goes on, so that its own would have to.
+            for (var i = 20; i < 24; i++) file.Write(Key(i), null, Block(i));
+            foreach (var i in isEndFirst ? Enumerable.Range(0, 11).Reverse() : Enumerable.Range(0, 11))
+            {
+                var isWritten = file.Write(Key(i), i == 0 ? null : Key(i - 1), Block(i));
+                if (!isEndFirst && i == 8) Assert.False(isWritten);
+                if (!isWritten) break;
+            }
+
+            Assert.Equal(Enumerable.Range(0, 8), Enumerable.Range(0, 30).Where(i => file.Contains(Key(i))));
+        }
+
+        using var again = Open();
+        for (var i = 20; i < 23; i++) Assert.True(again.Write(Key(i), null, Block(i)));
+        Assert.Equal([0, 1, 2, 3, 4, 20, 21, 22], Enumerable.Range(0, 30).Where(i => again.Contains(Key(i))));
+        Assert.True(Read(again, 4));
+        for (var i = 23; i < 26; i++) Assert.True(again.Write(Key(i), null, Block(i)));
+        Assert.Equal([0, 1, 2, 3, 4, 23, 24, 25], Enumerable.Range(0, 30).Where(i => again.Contains(Key(i))));
+    }
+
+    [Fact]
+    public void A_disk_that_is_full_takes_no_more_and_breaks_nothing()
+    {
+        const string Full = "/dev/full";
+        if (!File.Exists(Full)) Assert.Skip("This system has no device that is always full.");
+        Assert.Null(PrefixFile.Open(Full, Bytes, "model", BlockBytes, out var refusal));
+        Assert.NotNull(refusal);
     }
 
     [Fact]
@@ -60,7 +96,7 @@ public sealed class PrefixFileTests : IDisposable
         {
             using (var file = Open())
             {
-                for (var i = 0; i < 8; i++) file.Write(Key(i), Block(i));
+                for (var i = 0; i < 8; i++) file.Write(Key(i), null, Block(i));
             }
 
             using (var stream = new FileStream(Path, FileMode.Open))
@@ -93,7 +129,7 @@ public sealed class PrefixFileTests : IDisposable
             }
 
             // And it is as good as new.
-            for (var i = 0; i < 8; i++) again.Write(Key(i), Block(i));
+            for (var i = 0; i < 8; i++) again.Write(Key(i), null, Block(i));
             for (var i = 0; i < 8; i++) Assert.True(Read(again, i));
         }
     }
@@ -101,7 +137,7 @@ public sealed class PrefixFileTests : IDisposable
     [Fact]
     public void The_file_of_another_model_begins_anew()
     {
-        using (var file = Open()) file.Write(Key(1), Block(1));
+        using (var file = Open()) file.Write(Key(1), null, Block(1));
         using (var other = Open(identity: "another")) Assert.False(other.Contains(Key(1)));
         using var again = Open();
         Assert.Equal(0, again.Count);
@@ -114,7 +150,7 @@ public sealed class PrefixFileTests : IDisposable
         Assert.Null(PrefixFile.Open(Path, Bytes, "model", BlockBytes, out var refusal));
         Assert.Contains("used by another process", refusal, StringComparison.Ordinal);
         Assert.Null(PrefixFile.Open($"{Path}2", 5000, "model", BlockBytes, out refusal));
-        Assert.Contains("it needs 9160 bytes", refusal, StringComparison.Ordinal);
+        Assert.Contains("it needs 9192 bytes", refusal, StringComparison.Ordinal);
         Assert.Null(PrefixFile.Open(System.IO.Path.Combine(Path, "below"), Bytes, "model", BlockBytes, out refusal));
         Assert.NotNull(refusal);
     }
