@@ -1,0 +1,73 @@
+using R1Serverless.Constraints.Automata;
+
+namespace R1Serverless.Constraints.Tokens;
+
+/// <summary>Which tokens may follow in a state: a walk of the trie together with the automaton.</summary>
+internal sealed class MaskBuilder(TokenTrie trie, TermStore store, Derivatives derivatives)
+{
+    private readonly Term[] _states = new Term[Math.Max(trie.Plain.MaxDepth, trie.Other.MaxDepth) + 1];
+
+    public uint[] Build(Term state)
+    {
+        var mask = new uint[trie.Words];
+        Walk(trie.Other, state, mask, isPlain: false);
+        var room = Room(state);
+        if (room >= trie.LongestPlain)
+            Or(mask, trie.PlainUpTo(trie.LongestPlain));
+        else
+            Walk(trie.Plain, state, mask, isPlain: true);
+        return mask;
+    }
+
+    // How many characters of any kind may follow at least.
+    private int Room(Term state) => state.Kind switch
+    {
+        TermKind.Repeat => state.Left == store.AnyCharacter ? state.Max : 0,
+        TermKind.Concat => Room(state.Left!),
+        TermKind.Either => state.Items.Max(Room),
+        _ => 0,
+    };
+
+    private void Walk(TrieBranch branch, Term start, uint[] mask, bool isPlain)
+    {
+        var (values, tokens, depths, ends) = (branch.Values, branch.Tokens, branch.Depths, branch.Ends);
+        _states[0] = start;
+        for (var node = 0; node < values.Length;)
+        {
+            var depth = depths[node];
+            var next = derivatives.Step(_states[depth], values[node]);
+            if (next == store.None)
+            {
+                node = ends[node];
+                continue;
+            }
+            Add(branch, node, tokens[node], mask);
+            if (isPlain && ends[node] > node + 1 && Room(next) >= trie.LongestPlain)
+            {
+                var end = ends[node];
+                for (node++; node < end; node++)
+                    Add(branch, node, tokens[node], mask);
+                continue;
+            }
+            _states[depth + 1] = next;
+            node++;
+        }
+    }
+
+    private static void Add(TrieBranch branch, int node, int token, uint[] mask)
+    {
+        if (token < 0)
+            return;
+        mask[token >> 5] |= 1u << token;
+        if (branch.Same.Count == 0)
+            return;
+        foreach (var other in branch.Same[node])
+            mask[other >> 5] |= 1u << other;
+    }
+
+    private static void Or(uint[] mask, uint[] other)
+    {
+        for (var i = 0; i < mask.Length; i++)
+            mask[i] |= other[i];
+    }
+}
