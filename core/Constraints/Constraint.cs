@@ -1,4 +1,3 @@
-using System.Text.Json;
 using R1Serverless.Constraints.Automata;
 using R1Serverless.Constraints.Expressions;
 using R1Serverless.Constraints.Grammars;

@@ -74,6 +74,8 @@ internal static class MaskBench
                 _ = isValid ? wrongRefused++ : wrongAccepted++;
             }
             passed += isRight ? 1 : 0;
+            if (isVerbose && Stopwatch.GetElapsedTime(started).TotalMilliseconds > 500)
+                output.WriteLine($"slow {name}: {Stopwatch.GetElapsedTime(started).TotalMilliseconds:0} ms, compiled in {compiles[^1]:0.0} ms");
         }
         foreach (var (reason, count) in reasons.OrderByDescending(one => one.Value))
             output.WriteLine($"refused for {reason}: {count}");

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace R1Serverless.Constraints.Automata;
@@ -5,7 +6,7 @@ namespace R1Serverless.Constraints.Automata;
 /// <summary>The automaton over terms: after a byte, a term becomes the term of what may still follow (Brzozowski's derivative).</summary>
 internal sealed class Derivatives(TermStore store)
 {
-    private const int PossibleSearch = 3_000;
+    private const int PossibleSearch = 3_000, MostApart = 8;
 
     /// <summary>What may follow after a byte; <see cref="TermStore.None"/> where it is not allowed.</summary>
     public Term Step(Term term, byte value)
@@ -51,8 +52,8 @@ internal sealed class Derivatives(TermStore store)
     {
         while (term.Kind == TermKind.Concat)
         {
-            if (term.IsPossible is { } whole)
-                return whole;
+            if (term.IsPossible == false)
+                return false;
             if (!IsPossible(term.Left!))
             {
                 term.IsPossible = false;
@@ -77,13 +78,18 @@ internal sealed class Derivatives(TermStore store)
         {
             if (!IsPossible(moves[i].Target))
                 continue;
-            for (var value = 0; value < 256; value++)
-            {
-                if (moves[i].Bytes.Has(value))
-                    table[value] = (byte)(i + 1);
-            }
+            Fill(table, 0, moves[i].Bytes.A, i);
+            Fill(table, 64, moves[i].Bytes.B, i);
+            Fill(table, 128, moves[i].Bytes.C, i);
+            Fill(table, 192, moves[i].Bytes.D, i);
         }
         return term.Table = table;
+    }
+
+    private static void Fill(byte[] table, int start, ulong bits, int move)
+    {
+        for (; bits != 0; bits &= bits - 1)
+            table[start + BitOperations.TrailingZeroCount(bits)] = (byte)(move + 1);
     }
 
     private Move[] Compute(Term term)
@@ -137,6 +143,8 @@ internal sealed class Derivatives(TermStore store)
     {
         if (sides.Count == 1)
             return sides[0];
+        if (Disjoint(sides) is { } apart)
+            return apart;
         var targets = new List<Term>?[256];
         foreach (var move in sides.SelectMany(side => side))
         {
@@ -162,6 +170,30 @@ internal sealed class Derivatives(TermStore store)
                 classes[joined!] = classes.GetValueOrDefault(joined!).With(value);
         }
         return [.. classes.Select(one => new Move(one.Value, one.Key))];
+    }
+
+    // Mostly each byte has one move; moves to one target are joined all the same.
+    private static Move[]? Disjoint(List<Move[]> sides)
+    {
+        if (sides.Count > MostApart)
+            return null;
+        var seen = default(ByteSet);
+        var result = new List<Move>();
+        foreach (var side in sides)
+        {
+            foreach (var move in side)
+            {
+                if (!(seen & move.Bytes).IsEmpty)
+                    return null;
+                seen |= move.Bytes;
+                var same = result.FindIndex(one => one.Target == move.Target);
+                if (same < 0)
+                    result.Add(move);
+                else
+                    result[same] = move with { Bytes = move.Bytes | result[same].Bytes };
+            }
+        }
+        return [.. result];
     }
 
     private Move[] Intersection(Move[] left, Move[] right)

@@ -1,12 +1,14 @@
 namespace R1Serverless.Constraints.Automata;
 
-/// <summary>Whether every rule that a term reaches has a finite string: a recursion without a base has none.</summary>
+/// <summary>Finds rules without a finite string (a recursion without a base), so that the automaton never enters them.</summary>
 internal sealed class Productivity
 {
     private readonly Dictionary<Term, bool> _known = new(ReferenceEqualityComparer.Instance);
+    private readonly HashSet<Term> _seen = new(ReferenceEqualityComparer.Instance);
     private readonly HashSet<Term> _rules = new(ReferenceEqualityComparer.Instance);
     private readonly HashSet<Term> _productive = new(ReferenceEqualityComparer.Instance);
 
+    /// <summary>Whether a term has a finite string; what it reaches and has none is marked as impossible.</summary>
     public bool Holds(Term term)
     {
         Collect(term);
@@ -18,16 +20,20 @@ internal sealed class Productivity
             foreach (var rule in _rules.Where(rule => Has(rule.Body!)))
                 _productive.Add(rule);
         }
-        return _productive.Count == _rules.Count;
+        if (_productive.Count < _rules.Count)
+        {
+            foreach (var one in _seen.Where(one => one.Kind is not (TermKind.None or TermKind.Both)))
+                one.IsPossible = Has(one) ? null : false;
+        }
+        return Has(term);
     }
 
     private void Collect(Term start)
     {
         var open = new Stack<Term>([start]);
-        var seen = new HashSet<Term>(ReferenceEqualityComparer.Instance);
         while (open.TryPop(out var term))
         {
-            if (!seen.Add(term))
+            if (!_seen.Add(term))
                 continue;
             if (term.Kind == TermKind.Rule)
                 _rules.Add(term);

@@ -61,41 +61,47 @@ internal sealed class TermStore(int maxTerms)
     {
         if (items.Count == 1)
             return items[0];
-        var flat = new SortedDictionary<int, Term>();
+        var flat = new List<Term>();
         var bytes = default(ByteSet);
         foreach (var item in items)
         {
-            foreach (var one in item.Kind == TermKind.Either ? item.Items : [item])
-            {
-                if (one.Kind == TermKind.Bytes)
-                    bytes |= one.Set;
-                else if (one != None)
-                    flat[one.Id] = one;
-            }
+            if (item.Kind == TermKind.Either)
+                flat.AddRange(item.Items);
+            else if (item != None)
+                flat.Add(item);
         }
-        if (flat.ContainsKey(Everything.Id))
-            return Everything;
+        foreach (var one in flat)
+        {
+            if (one == Everything)
+                return Everything;
+            if (one.Kind == TermKind.Bytes)
+                bytes |= one.Set;
+            // Any text absorbs what is a text itself; the two never stand beside something else (a text is closed by a concat).
+            if (one.Kind == TermKind.Repeat && one.Left == AnyCharacter && one.Min == 0 && one.Max == int.MaxValue)
+                return one;
+        }
         if (!bytes.IsEmpty)
         {
-            var set = Bytes(bytes);
-            flat[set.Id] = set;
+            flat.RemoveAll(one => one.Kind == TermKind.Bytes);
+            flat.Add(Bytes(bytes));
         }
-        // Any text absorbs what is a text itself; the two never stand beside something else (a text is closed by a concat).
-        if (flat.Count > 1)
+        flat.Sort((x, y) => x.Id.CompareTo(y.Id));
+        var count = 0;
+        for (var i = 0; i < flat.Count; i++)
         {
-            foreach (var one in flat.Values)
-            {
-                if (one.Kind == TermKind.Repeat && one.Left == AnyCharacter && one.Min == 0 && one.Max == int.MaxValue)
-                    return one;
-            }
+            var one = flat[i];
+            if (count == 0 || flat[count - 1] != one)
+                flat[count++] = one;
         }
-        if (flat.Count > 1 && flat.ContainsKey(Empty.Id) && flat.Values.Any(one => one != Empty && one.IsNullable))
-            flat.Remove(Empty.Id);
+        flat.RemoveRange(count, flat.Count - count);
+        var isNullable = flat.Exists(one => one.IsNullable);
+        if (isNullable && flat.Count > 1 && flat.Exists(one => one != Empty && one.IsNullable))
+            flat.Remove(Empty);
         return flat.Count switch
         {
             0 => None,
-            1 => flat.Values.First(),
-            _ => Intern(new Term { Kind = TermKind.Either, Items = [.. flat.Values], IsNullable = flat.Values.Any(one => one.IsNullable) }),
+            1 => flat[0],
+            _ => Intern(new Term { Kind = TermKind.Either, Items = [.. flat], IsNullable = isNullable }),
         };
     }
 

@@ -22,7 +22,7 @@ internal sealed class GrammarCompiler(Characters characters)
         foreach (var (name, node) in nodes)
             _rules[name].Body = Term(node);
         if (!new Productivity().Holds(_rules[Root]))
-            throw new ConstraintException("", "grammar", "a rule calls itself without an end, so that no finite text satisfies it");
+            throw new ConstraintException("", "grammar", "no finite text satisfies it");
         return _rules[Root];
     }
 

@@ -16,7 +16,7 @@ internal sealed class Alternatives(SchemaCompiler schemas)
             var part = parts[i];
             if (First(part) is not { } found)
                 continue;
-            var rest = parts.Where((_, index) => index != i).Append(part.Without(found.Taken)).ToList();
+            var rest = parts.ConvertAll(one => one == part ? part.Without(found.Taken) : one);
             if (found.Taken == Taken.OneOf)
                 CheckDisjoint(part, found.Options, rest);
             return found.Options.ConvertAll(option => (List<Part>)[.. rest, .. option]);

@@ -4,7 +4,7 @@ using System.Numerics;
 namespace R1Serverless.Constraints.Schemas;
 
 /// <summary>An exact decimal number, as JSON writes one: `Digits` · 10^-`Scale`, without zeros at its end.</summary>
-internal readonly record struct Decimals(BigInteger Digits, int Scale) : IComparable<Decimals>
+internal readonly record struct Decimals(BigInteger Digits, int Scale)
 {
     private const int MaxScale = 400;
 

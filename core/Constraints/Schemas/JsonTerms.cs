@@ -7,7 +7,7 @@ namespace R1Serverless.Constraints.Schemas;
 /// <summary>Terms of JSON itself: white space, strings, literals, any value.</summary>
 internal sealed class JsonTerms
 {
-    private const int MaxIndent = 64;
+    private const int MaxIndent = 20;
 
     private Term? _anyValue;
 

@@ -158,38 +158,31 @@ internal sealed class ObjectTerms(SchemaCompiler schemas)
         var cap = max == int.MaxValue ? min : Math.Max(min, Math.Min(max, members.Count));
         if ((long)members.Count * (cap + 1) > MaxStates)
             throw new ConstraintException(parts[0].Path, "maxProperties", "it has too many states with this many properties");
-        var known = new Dictionary<(int, int, bool), Term>();
+        // Keys: the state where a member's name is expected. Ends: the state behind a member. Both by index and count (at most the cap).
+        var keys = new Term[members.Count + 1, cap + 1];
+        var ends = new Term[members.Count + 1, cap + 1];
+        var open = 0;
         for (var i = members.Count; i >= 0; i--)
         {
+            open += i < members.Count && members[i].IsRequired ? 1 : 0;
             for (var count = 0; count <= cap; count++)
             {
-                known[(i, count, true)] = After(i, count, isFirst: false);
-                if (count == 0)
-                    known[(i, 0, false)] = After(i, 0, isFirst: true);
+                keys[i, count] = Key(i, count);
+                var more = max != int.MaxValue && count >= max ? _store.None : _store.Concat(_json.Comma, keys[i, count]);
+                ends[i, count] = open == 0 && count >= min ? _store.Optional(more) : more;
             }
         }
-        return _json.Object(known[(0, 0, false)]);
+        return _json.Object(required == 0 && min == 0 ? _store.Optional(keys[0, 0]) : keys[0, 0]);
 
-        // What may follow the first `index` members, of which `count` (at most the cap) were written.
-        Term After(int index, int count, bool isFirst)
+        Term Key(int index, int count)
         {
-            var comma = isFirst ? _store.Empty : _json.Comma;
-            if (index == members.Count)
-            {
-                var need = Math.Max(0, min - count);
-                var room = max == int.MaxValue ? max : max - count;
-                if (room < need)
-                    return _store.None;
-                return isFirst ? _json.List(other, need, room) : _store.Repeat(_store.Concat(comma, other), need, room);
-            }
-            var (pair, isRequired) = members[index];
-            var rest = known[(index + 1, Math.Min(cap, count + 1), true)];
-            var skipped = isRequired ? _store.None : known[(index + 1, count, !isFirst)];
             if (max != int.MaxValue && count >= max)
-                return skipped;
-            if (rest == skipped && !isFirst)
-                return _store.Concat(_store.Optional(_store.Concat(comma, pair)), rest);
-            return _store.Either(_store.Concat(comma, pair, rest), skipped);
+                return _store.None;
+            if (index == members.Count)
+                return _json.List(other, Math.Max(1, min - count), max == int.MaxValue ? max : max - count);
+            var (pair, isRequired) = members[index];
+            var taken = _store.Concat(pair, ends[index + 1, Math.Min(cap, count + 1)]);
+            return isRequired ? taken : _store.Either(taken, keys[index + 1, count]);
         }
     }
 }

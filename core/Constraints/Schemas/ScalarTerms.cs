@@ -5,8 +5,10 @@ using R1Serverless.Constraints.Expressions;
 namespace R1Serverless.Constraints.Schemas;
 
 /// <summary>Strings and numbers under several schemas at once.</summary>
-internal sealed class ScalarTerms(JsonTerms json)
+internal sealed class ScalarTerms(JsonTerms json, Derivatives derivatives)
 {
+    private const int ProbeLength = 200, MaxProbeStates = 30_000;
+
     private readonly TermStore _store = json.Store;
     private readonly ExpressionCompiler _expressions = new(json.Characters);
     private readonly Dictionary<string, Term> _found = new(StringComparer.Ordinal);
@@ -30,6 +32,7 @@ internal sealed class ScalarTerms(JsonTerms json)
             return _store.None;
         if (min > 0 || max < int.MaxValue)
             text = And(text, _store.Repeat(json.Characters.Any, min, max));
+        CheckSize(parts, text);
         return _store.Concat(json.Quote, text, json.Quote);
     }
 
@@ -73,6 +76,24 @@ internal sealed class ScalarTerms(JsonTerms json)
         }
         var term = low is null && high is null && steps.Count == 0 ? numbers.Any(isInteger) : numbers.Between(isInteger, low, high);
         return steps.Aggregate(term, _store.Both);
+    }
+
+    // Counted repetitions that overlap can have states without number. A text of words and one without find that out.
+    private void CheckSize(List<Part> parts, Term text)
+    {
+        if (text.Kind == TermKind.Repeat || parts.TrueForAll(part => !part.Has("pattern", out _) && !part.Has(Negation.Pattern, out _)))
+            return;
+        var before = _store.Count;
+        foreach (var probe in (string[])["a b1 -", "a", "1"])
+        {
+            var state = text;
+            for (var i = 0; i < ProbeLength && state != _store.None; i++)
+            {
+                state = derivatives.Step(state, (byte)probe[i % probe.Length]);
+                if (_store.Count - before > MaxProbeStates)
+                    throw new ConstraintException(parts[0].Path, "pattern", "it has too many states; state it without repetitions that overlap");
+            }
+        }
     }
 
     private Term And(Term text, Term other) => text == json.Characters.AnyText ? other : _store.Both(text, other);

@@ -24,7 +24,7 @@ internal sealed class SchemaCompiler
         Json = json;
         Derivatives = derivatives;
         _document = new SchemaDocument(schema);
-        Scalars = new ScalarTerms(json);
+        Scalars = new ScalarTerms(json, derivatives);
         _alternatives = new Alternatives(this);
     }
 
@@ -40,14 +40,14 @@ internal sealed class SchemaCompiler
     public Term Compile()
     {
         var term = Compile([_document.Root]);
-        if (!Derivatives.IsPossible(term) || !new Productivity().Holds(term))
+        if (!new Productivity().Holds(term) || !Derivatives.IsPossible(term))
             throw new ConstraintException("#", "schema", "no finite value satisfies it");
         return term;
     }
 
     public Term Compile(IEnumerable<Part> parts)
     {
-        var flat = new SortedDictionary<string, Part>(StringComparer.Ordinal);
+        var flat = new OrderedDictionary<string, Part>(StringComparer.Ordinal);
         foreach (var part in parts)
         {
             if (!Flatten(part, flat))
@@ -55,15 +55,15 @@ internal sealed class SchemaCompiler
         }
         if (flat.Count == 0)
             return Json.AnyValue;
-        var key = string.Join('\n', flat.Keys);
+        var key = string.Join('\n', flat.Keys.Order(StringComparer.Ordinal));
         if (_known.TryGetValue(key, out var known))
-            return known ?? (_rules.TryGetValue(key, out var open) ? open : _rules[key] = Store.Rule(flat.Values.First().Path));
-        var first = flat.Values.First();
+            return known ?? (_rules.TryGetValue(key, out var open) ? open : _rules[key] = Store.Rule(flat.GetAt(0).Value.Path));
+        var first = flat.GetAt(0).Value;
         if (++_sets > MaxSets || _depth > MaxDepth)
             throw new ConstraintException(first.Path, "schema", "it is too large or too deep");
         _known[key] = null;
         _depth++;
-        var term = CompileSet([.. flat.Values.OrderBy(part => part.Path.Length)]);
+        var term = CompileSet([.. flat.Values]);
         _depth--;
         if (_rules.TryGetValue(key, out var rule))
         {
@@ -75,7 +75,7 @@ internal sealed class SchemaCompiler
     }
 
     /// <summary>A schema's keywords without its references; false where nothing satisfies it.</summary>
-    private bool Flatten(Part part, SortedDictionary<string, Part> flat)
+    private bool Flatten(Part part, OrderedDictionary<string, Part> flat)
     {
         if (part.Schema.ValueKind == JsonValueKind.True || flat.ContainsKey(part.Key))
             return true;
@@ -96,7 +96,7 @@ internal sealed class SchemaCompiler
         return FlattenAll(part, flat);
     }
 
-    private bool FlattenReference(Part part, Part target, SortedDictionary<string, Part> flat)
+    private bool FlattenReference(Part part, Part target, OrderedDictionary<string, Part> flat)
     {
         for (var hops = 0; target.Has("$ref", out var reference); hops++)
         {
@@ -107,7 +107,7 @@ internal sealed class SchemaCompiler
         return Flatten(target, flat);
     }
 
-    private bool FlattenAll(Part part, SortedDictionary<string, Part> flat) =>
+    private bool FlattenAll(Part part, OrderedDictionary<string, Part> flat) =>
         Keywords.Elements(part, "allOf").TrueForAll(one => Flatten(one, flat));
 
     private static ConstraintException Circular(Part part) => new(part.Path, "$ref", "it refers to itself");

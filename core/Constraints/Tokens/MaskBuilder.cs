@@ -11,9 +11,8 @@ internal sealed class MaskBuilder(TokenTrie trie, TermStore store, Derivatives d
     {
         var mask = new uint[trie.Words];
         Walk(trie.Other, state, mask, isPlain: false);
-        var room = Room(state);
-        if (room >= trie.LongestPlain)
-            Or(mask, trie.PlainUpTo(trie.LongestPlain));
+        if (Room(state) is var room && (room >= trie.LongestPlain || IsClosed(state)))
+            Or(mask, trie.PlainUpTo(room));
         else
             Walk(trie.Plain, state, mask, isPlain: true);
         return mask;
@@ -27,6 +26,14 @@ internal sealed class MaskBuilder(TokenTrie trie, TermStore store, Derivatives d
         TermKind.Either => state.Items.Max(Room),
         _ => 0,
     };
+
+    // Whether plain text can go on only as counted characters: what stands behind them is no plain text.
+    private bool IsClosed(Term state)
+    {
+        if (state.Kind != TermKind.Concat || state.Left is not { Kind: TermKind.Repeat } repeat || repeat.Left != store.AnyCharacter)
+            return false;
+        return Array.TrueForAll(derivatives.Moves(state.Right!), move => move.Bytes == ByteSet.Of('"'));
+    }
 
     private void Walk(TrieBranch branch, Term start, uint[] mask, bool isPlain)
     {
@@ -42,7 +49,7 @@ internal sealed class MaskBuilder(TokenTrie trie, TermStore store, Derivatives d
                 continue;
             }
             Add(branch, node, tokens[node], mask);
-            if (isPlain && ends[node] > node + 1 && Room(next) >= trie.LongestPlain)
+            if (isPlain && ends[node] > node + 1 && Room(next) >= branch.Below[node])
             {
                 var end = ends[node];
                 for (node++; node < end; node++)

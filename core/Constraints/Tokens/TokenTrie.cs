@@ -102,6 +102,12 @@ internal sealed class TrieBranch
         Same = same.ToLookup(one => one.Item1, one => one.Item2);
         Array.Fill(Ends, nodes.Count);
         Fill(sorted);
+        Below = new int[nodes.Count];
+        for (var node = nodes.Count - 1; node >= 0; node--)
+        {
+            for (var child = node + 1; child < Ends[node]; child = Ends[child])
+                Below[node] = Math.Max(Below[node], Below[child] + 1);
+        }
     }
 
     public byte[] Values { get; }
@@ -114,6 +120,9 @@ internal sealed class TrieBranch
 
     /// <summary>The first node that is not below a node.</summary>
     public int[] Ends { get; }
+
+    /// <summary>The most bytes that stand below a node.</summary>
+    public int[] Below { get; }
 
     /// <summary>Further tokens of the same bytes.</summary>
     public ILookup<int, int> Same { get; }
