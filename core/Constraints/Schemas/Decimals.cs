@@ -32,8 +32,8 @@ internal readonly record struct Decimals(BigInteger Digits, int Scale)
         return true;
     }
 
-    public int CompareTo(Decimals other) =>
-        (Digits * BigInteger.Pow(10, other.Scale)).CompareTo(other.Digits * BigInteger.Pow(10, Scale));
+    public static int Compare(Decimals x, Decimals y) =>
+        (x.Digits * BigInteger.Pow(10, y.Scale)).CompareTo(y.Digits * BigInteger.Pow(10, x.Scale));
 
     /// <summary>The digits before and after the point, of the absolute value.</summary>
     public (string Whole, string Fraction) Split()

@@ -118,7 +118,7 @@ internal sealed class ScalarTerms(JsonTerms json, Derivatives derivatives)
     {
         if (known is not { } x || other is not { } y)
             return known ?? other;
-        var order = x.Value.CompareTo(y.Value) * sign;
+        var order = Decimals.Compare(x.Value, y.Value) * sign;
         return order > 0 || order == 0 && x.IsExclusive ? x : y;
     }
 }

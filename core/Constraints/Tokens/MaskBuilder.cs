@@ -1,3 +1,4 @@
+using System.Numerics;
 using R1Serverless.Constraints.Automata;
 
 namespace R1Serverless.Constraints.Tokens;
@@ -37,7 +38,7 @@ internal sealed class MaskBuilder(TokenTrie trie, TermStore store, Derivatives d
 
     private void Walk(TrieBranch branch, Term start, uint[] mask, bool isPlain)
     {
-        var (values, tokens, depths, ends) = (branch.Values, branch.Tokens, branch.Depths, branch.Ends);
+        var (values, depths, ends) = (branch.Values, branch.Depths, branch.Ends);
         _states[0] = start;
         for (var node = 0; node < values.Length;)
         {
@@ -48,33 +49,30 @@ internal sealed class MaskBuilder(TokenTrie trie, TermStore store, Derivatives d
                 node = ends[node];
                 continue;
             }
-            Add(branch, node, tokens[node], mask);
             if (isPlain && ends[node] > node + 1 && Room(next) >= branch.Below[node])
             {
                 var end = ends[node];
-                for (node++; node < end; node++)
-                    Add(branch, node, tokens[node], mask);
+                if (branch.Subtree(node, mask.Length) is { } all)
+                {
+                    Or(mask, all);
+                    node = end;
+                }
+                for (; node < end; node++)
+                    branch.Add(node, mask);
                 continue;
             }
+            branch.Add(node, mask);
             _states[depth + 1] = next;
             node++;
         }
     }
 
-    private static void Add(TrieBranch branch, int node, int token, uint[] mask)
-    {
-        if (token < 0)
-            return;
-        mask[token >> 5] |= 1u << token;
-        if (branch.Same.Count == 0)
-            return;
-        foreach (var other in branch.Same[node])
-            mask[other >> 5] |= 1u << other;
-    }
-
     private static void Or(uint[] mask, uint[] other)
     {
-        for (var i = 0; i < mask.Length; i++)
-            mask[i] |= other[i];
+        var at = 0;
+        for (; at <= mask.Length - Vector<uint>.Count; at += Vector<uint>.Count)
+            (new Vector<uint>(mask, at) | new Vector<uint>(other, at)).CopyTo(mask, at);
+        for (; at < mask.Length; at++)
+            mask[at] |= other[at];
     }
 }

@@ -1,10 +1,11 @@
+using System.Buffers;
 using System.Text;
 
 namespace R1Serverless.Constraints.Tokens;
 
 /// <summary>
-/// A vocabulary's tokens by their bytes, made once for a tokenizer. Tokens of plain text (whole characters that a JSON string holds as
-/// they are) are kept apart: inside a string they are all allowed at once.
+/// A vocabulary's tokens by their bytes, made once for a tokenizer. Tokens of plain text (characters that a JSON string holds as they
+/// are) are kept apart: inside a string they are all allowed at once.
 /// </summary>
 public sealed class TokenTrie
 {
@@ -64,88 +65,14 @@ public sealed class TokenTrie
         var count = 0;
         for (ReadOnlySpan<byte> rest = bytes; rest.Length > 0; count++)
         {
-            if (Rune.DecodeFromUtf8(rest, out var rune, out var length) != System.Buffers.OperationStatus.Done
-                || rune.Value is < 32 or '"' or '\\')
-            {
+            var status = Rune.DecodeFromUtf8(rest, out var rune, out var length);
+            // The beginning of a character at a token's end counts as one: any character may follow from it.
+            if (status == OperationStatus.NeedMoreData)
+                return count + 1;
+            if (status != OperationStatus.Done || rune.Value is < 32 or '"' or '\\')
                 return -1;
-            }
             rest = rest[length..];
         }
         return count;
-    }
-}
-
-/// <summary>Some tokens as a trie in depth-first order: a node's children follow it, up to its end.</summary>
-internal sealed class TrieBranch
-{
-    public TrieBranch(IEnumerable<(byte[] Bytes, int Token)> tokens)
-    {
-        var sorted = tokens.OrderBy(one => one.Bytes, Comparer<byte[]>.Create((x, y) => x.AsSpan().SequenceCompareTo(y))).ToList();
-        var nodes = new List<(byte Value, byte Depth, int Token)>();
-        var same = new List<(int, int)>();
-        byte[] last = [];
-        foreach (var (bytes, token) in sorted)
-        {
-            var shared = bytes.AsSpan().CommonPrefixLength(last);
-            for (var depth = shared; depth < bytes.Length; depth++)
-                nodes.Add((bytes[depth], (byte)Math.Min(depth, 255), -1));
-            if (shared == bytes.Length)
-                same.Add((nodes.Count - 1, token));
-            else
-                nodes[^1] = nodes[^1] with { Token = token };
-            last = bytes;
-        }
-        Values = [.. nodes.Select(node => node.Value)];
-        Tokens = [.. nodes.Select(node => node.Token)];
-        Depths = new int[nodes.Count];
-        Ends = new int[nodes.Count];
-        Same = same.ToLookup(one => one.Item1, one => one.Item2);
-        Array.Fill(Ends, nodes.Count);
-        Fill(sorted);
-        Below = new int[nodes.Count];
-        for (var node = nodes.Count - 1; node >= 0; node--)
-        {
-            for (var child = node + 1; child < Ends[node]; child = Ends[child])
-                Below[node] = Math.Max(Below[node], Below[child] + 1);
-        }
-    }
-
-    public byte[] Values { get; }
-
-    /// <summary>The token that ends at a node; -1 for none.</summary>
-    public int[] Tokens { get; }
-
-    /// <summary>How many bytes stand before a node's.</summary>
-    public int[] Depths { get; }
-
-    /// <summary>The first node that is not below a node.</summary>
-    public int[] Ends { get; }
-
-    /// <summary>The most bytes that stand below a node.</summary>
-    public int[] Below { get; }
-
-    /// <summary>Further tokens of the same bytes.</summary>
-    public ILookup<int, int> Same { get; }
-
-    public int MaxDepth { get; private set; }
-
-    private void Fill(List<(byte[] Bytes, int Token)> sorted)
-    {
-        var open = new Stack<int>();
-        var node = 0;
-        byte[] last = [];
-        foreach (var (bytes, _) in sorted)
-        {
-            var shared = bytes.AsSpan().CommonPrefixLength(last);
-            while (open.Count > shared)
-                Ends[open.Pop()] = node;
-            for (var depth = shared; depth < bytes.Length; depth++)
-            {
-                Depths[node] = depth;
-                open.Push(node++);
-            }
-            MaxDepth = Math.Max(MaxDepth, bytes.Length);
-            last = bytes;
-        }
     }
 }
