@@ -8,6 +8,11 @@ namespace R1Serverless.Tests.Constraints;
 
 public sealed class JsonSchemaTests
 {
+    private const string Conditional = """
+        {"type":"object","properties":{"k":{"enum":["x","y"]},"v":{"type":["integer","string"]}},"required":["k","v"],
+        "if":{"properties":{"k":{"const":"x"}}},"then":{"properties":{"v":{"type":"integer"}}},"else":{"properties":{"v":{"type":"string"}}}}
+        """;
+
     private static readonly TokenTrie Trie = new([.. Enumerable.Range(0, 256).Select(value => (byte[]?)[(byte)value])]);
 
     [Theory]
@@ -36,8 +41,7 @@ public sealed class JsonSchemaTests
     [InlineData("""{"allOf":[{"type":"integer"},{"minimum":3}],"maximum":5}""", "3 5", "2 6 \"a\"")]
     [InlineData("""{"type":"string","not":{"enum":["a","bb"]}}""", "\"b\" \"aa\" \"\"", "\"a\" \"bb\" 1")]
     [InlineData("""{"$ref":"#/$defs/tree","$defs":{"tree":{"type":"array","items":{"$ref":"#/$defs/tree"}}}}""", "[] [[],[[]]]", "[1] [[]")]
-    [InlineData("""{"type":"object","properties":{"k":{"enum":["x","y"]},"v":{"type":["integer","string"]}},"required":["k","v"],
-        "if":{"properties":{"k":{"const":"x"}}},"then":{"properties":{"v":{"type":"integer"}}},"else":{"properties":{"v":{"type":"string"}}}}""",
+    [InlineData(Conditional,
         "{\"k\":\"x\",\"v\":1} {\"k\":\"y\",\"v\":\"1\"}", "{\"k\":\"x\",\"v\":\"1\"} {\"k\":\"y\",\"v\":1}")]
     [InlineData("""{"type":"object","properties":{"a":{},"b":{}},"dependentRequired":{"a":["b"]}}""", "{} {\"b\":1} {\"a\":1,\"b\":1}", "{\"a\":1}")]
     public void A_schema_takes_what_is_valid_and_nothing_else(string schema, string valid, string invalid)
