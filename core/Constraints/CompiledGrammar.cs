@@ -43,7 +43,10 @@ public sealed class CompiledGrammar
         if (Volatile.Read(ref state.MaskSlot) is { } known)
             return known;
         lock (_lock)
+        {
+            KeepSmall();
             return state.MaskSlot ??= Guarded(() => _masks.Build(state));
+        }
     }
 
     /// <summary>The state after a text; null where the text is not allowed.</summary>
@@ -51,6 +54,7 @@ public sealed class CompiledGrammar
     {
         lock (_lock)
         {
+            KeepSmall();
             try
             {
                 foreach (var value in text)
@@ -81,6 +85,14 @@ public sealed class CompiledGrammar
             }
         }
         return [.. bytes];
+    }
+
+    // Between two steps only: within one, states must keep their moves.
+    private void KeepSmall()
+    {
+        _store.Begin();
+        if (_store.IsCrowded)
+            _store.Forget();
     }
 
     private Move? Only(Term state)

@@ -8,7 +8,9 @@ internal sealed class TermStore(int maxTerms)
 {
     private readonly HashSet<Term> _terms = new(TermShape.Instance);
     private readonly Dictionary<(int, int), Term> _both = [];
-    private int _count = 3;
+    private const int MaxWork = 1_500_000;
+
+    private int _count = 3, _forgotten, _work;
 
     public Term None { get; } = new() { Kind = TermKind.None, Id = 0, IsPossible = false };
 
@@ -17,6 +19,22 @@ internal sealed class TermStore(int maxTerms)
     public Term Everything { get; } = new() { Kind = TermKind.Everything, Id = 2, IsNullable = true, IsPossible = true };
 
     public int Count => _count;
+
+    /// <summary>Whether so many terms were made that what is cached should be forgotten.</summary>
+    public bool IsCrowded => _count - _forgotten > maxTerms / 2;
+
+    /// <summary>
+    /// Lets go of all states but those still held: what was made once may be made again. Terms held stay right, since nothing depends on
+    /// an equal term being the same object but the size of the automaton.
+    /// </summary>
+    public void Forget()
+    {
+        foreach (var term in _terms)
+            (term.Moves, term.Table, term.MaskSlot) = (null, null, null);
+        _terms.Clear();
+        _both.Clear();
+        _forgotten = _count;
+    }
 
     /// <summary>Any character of a text: an alternative of it with no bound absorbs its neighbours. Null where there is none.</summary>
     public Term? AnyCharacter { get; set; }
@@ -141,8 +159,11 @@ internal sealed class TermStore(int maxTerms)
             return min == 0 ? Empty : None;
         if (min == 1 && max == 1)
             return term;
-        if (min == 0 && max == int.MaxValue && term.Kind == TermKind.Repeat && term.Min == 0 && term.Max == int.MaxValue)
-            return term;
+        // What may be empty needs no count of its own: (x?){m,n} is x{0,n}, and (x{0,k}){m,n} is x{0,kn}.
+        if (term.Kind == TermKind.Either && term.Items.Contains(Empty))
+            return Repeat(Either([.. term.Items.Where(one => one != Empty)]), 0, max);
+        if (term.Kind == TermKind.Repeat && term.Min == 0)
+            return Repeat(term.Left!, 0, (int)Math.Min((long)term.Max * max, int.MaxValue));
         return Intern(new Term
         {
             Kind = TermKind.Repeat, Left = term, Min = min, Max = max, IsNullable = min == 0 || term.IsNullable,
@@ -170,8 +191,14 @@ internal sealed class TermStore(int maxTerms)
         return Intern(new Term { Kind = TermKind.Both, Items = [.. items.Values], IsNullable = items.Values.All(one => one.IsNullable) });
     }
 
+    /// <summary>Begins a compilation, a mask or a step: each has a bound on its work of its own.</summary>
+    public void Begin() => _work = 0;
+
     private Term Intern(Term term)
     {
+        _work += 1 + term.Items.Length;
+        if (_work > MaxWork)
+            throw new ConstraintException("", "size", "the constraint takes too much work; make it smaller");
         if (_terms.TryGetValue(term, out var known))
             return known;
         Counted(term);
@@ -181,7 +208,7 @@ internal sealed class TermStore(int maxTerms)
 
     private Term Counted(Term term)
     {
-        if (_count >= maxTerms)
+        if (_count - _forgotten >= maxTerms)
             throw new ConstraintException("", "size", $"the constraint needs more than {maxTerms} states; make it smaller");
         term.Id = _count++;
         return term;
