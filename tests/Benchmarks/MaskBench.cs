@@ -19,7 +19,7 @@ internal static class MaskBench
     public static bool Run(string folder, string tokenizer, TextWriter output, bool isVerbose)
     {
         var trie = MaskVocabulary.Read(Path.Combine(tokenizer, "tokenizer.json"));
-        var (passed, refused, wrongRefused, wrongAccepted, crashed, slow) = (0, 0, 0, 0, 0, 0);
+        var (passed, refused, wrongRefused, wrongAccepted, crashed, slow, stopped) = (0, 0, 0, 0, 0, 0, 0);
         var compiles = new List<double>();
         var masks = new List<double>();
         var reasons = new Dictionary<string, int>(StringComparer.Ordinal);
@@ -63,8 +63,10 @@ internal static class MaskBench
                 }
                 catch (ConstraintException e)
                 {
+                    // Neither accepted nor refused: the sequence fails with this error.
                     output.WriteLine($"stopped {name}: {e.Message}");
-                    isAccepted = !isValid;
+                    (isRight, stopped) = (false, stopped + 1);
+                    continue;
                 }
                 if (isAccepted == isValid)
                     continue;
@@ -80,7 +82,7 @@ internal static class MaskBench
         foreach (var (reason, count) in reasons.OrderByDescending(one => one.Value))
             output.WriteLine($"refused for {reason}: {count}");
         output.WriteLine($"schemas {files.Count}: passed {passed} ({100.0 * passed / Math.Max(1, files.Count):0.0} %), refused {refused}, "
-            + $"valid refused {wrongRefused}, invalid accepted {wrongAccepted}, crashed {crashed}, over 1 s {slow}");
+            + $"valid refused {wrongRefused}, invalid accepted {wrongAccepted}, crashed {crashed}, stopped {stopped}, over 1 s {slow}");
         output.WriteLine($"compile ms: {Quantiles(compiles)}");
         output.WriteLine($"mask µs ({masks.Count}): {Quantiles(masks)}");
         return wrongAccepted == 0 && crashed == 0 && slow == 0;

@@ -123,7 +123,7 @@ internal sealed class Derivatives(TermStore store)
                 var min = term.Left!.IsNullable ? 0 : Math.Max(0, term.Min - 1);
                 return After(Moves(term.Left), store.Repeat(term.Left, min, term.Max == int.MaxValue ? int.MaxValue : term.Max - 1));
             case TermKind.Rule:
-                return Moves(term.Body ?? throw new InvalidOperationException($"Rule {term.Name} has no body."));
+                return Moves(term.Body ?? throw new ConstraintException(term.Name!, "recursion", "what it allows depends on itself"));
             default:
                 return [];
         }

@@ -42,6 +42,9 @@ internal sealed class SchemaCompiler
         var term = Compile([_document.Root]);
         if (!new Productivity().Holds(term) || !Derivatives.IsPossible(term))
             throw new ConstraintException("#", "schema", "no finite value satisfies it");
+        // A rule that begins with itself is found here, not while a mask is made.
+        foreach (var rule in _rules.Values)
+            Derivatives.Moves(rule);
         return term;
     }
 
@@ -67,7 +70,8 @@ internal sealed class SchemaCompiler
         _depth--;
         if (_rules.TryGetValue(key, out var rule))
         {
-            rule.Body = term;
+            // An alternative that is the whole again adds nothing.
+            rule.Body = Store.Either([.. (term.Kind == TermKind.Either ? term.Items : [term]).Where(one => one != rule)]);
             term = rule;
         }
         _known[key] = term;
