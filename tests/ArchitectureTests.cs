@@ -21,6 +21,7 @@ public sealed class ArchitectureTests
     {
         ["Abstractions"] = [],
         ["Storage"] = ["Abstractions"],
+        ["Constraints"] = [],
         ["Models"] = ["Storage"],
         ["Scheduling"] = ["Abstractions"],
         ["Images"] = ["Models"],

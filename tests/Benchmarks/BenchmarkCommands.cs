@@ -15,6 +15,7 @@ internal static class BenchmarkCommands
             ColdStartCommand.Create(), TensorServingCommand.Create(), TensorPrecisionCommand.Create(), FitCommand.Create(),
             OcrCommand.Create(), SeriesCommand.Create(), PrefixCommand.Create(), PrefixKillsCommand.Create(), PrefixWorkersCommand.Create(),
             ConformanceCommand.Create(), MalformedCommand.Create(), RandomModelCommand.Create(), BuildCommand.Create(), ClientCommand.Create(),
+            MaskBenchCommand.Create(),
         };
         RootCommand root = new("The tests, and the benchmarks of developers.") { bench };
         return root.Parse([Name, .. arguments]).InvokeAsync();
