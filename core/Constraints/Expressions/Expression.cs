@@ -71,7 +71,8 @@ internal sealed class ExpressionCompiler(Characters characters)
                 case Expression.Anchor:
                     throw new ConstraintException("", "pattern", $"'{source}' has an anchor in its middle, which is not supported");
                 case Expression.Look look:
-                    var demanded = _store.Either([.. Distribute(look.Part).Select(line => Line([new Expression.Anchor(false), .. line], source, false))]);
+                    var demanded = _store.Either(
+                        [.. Distribute(look.Part).Select(line => Line([new Expression.Anchor(false), .. line], source, false))]);
                     term = _store.Both(term, look.IsNegative ? _store.Not(demanded) : demanded);
                     break;
                 default:
@@ -112,7 +113,8 @@ internal sealed class ExpressionCompiler(Characters characters)
     private Term Plain(Expression expression) => expression switch
     {
         Expression.Class one => characters.Of(one.Set),
-        Expression.Sequence sequence => sequence.Parts.Reverse<Expression>().Aggregate(_store.Empty, (tail, part) => _store.Concat(Plain(part), tail)),
+        Expression.Sequence sequence =>
+            sequence.Parts.Reverse<Expression>().Aggregate(_store.Empty, (tail, part) => _store.Concat(Plain(part), tail)),
         Expression.Choice choice => _store.Either([.. choice.Options.Select(Plain)]),
         Expression.Repeated repeated => _store.Repeat(Plain(repeated.Part), repeated.Min, repeated.Max),
         _ => throw new InvalidOperationException($"{expression} is not plain."),

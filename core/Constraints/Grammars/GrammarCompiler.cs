@@ -53,7 +53,8 @@ internal sealed class GrammarCompiler(Characters characters)
         GrammarNode.Class one => characters.Of(one.Set),
         GrammarNode.Name name => _rules.GetValueOrDefault(name.Rule)
             ?? throw new ConstraintException($"line {name.Line}", "grammar", $"there is no rule named '{name.Rule}'"),
-        GrammarNode.Sequence sequence => sequence.Parts.Reverse<GrammarNode>().Aggregate(_store.Empty, (tail, part) => _store.Concat(Term(part), tail)),
+        GrammarNode.Sequence sequence =>
+            sequence.Parts.Reverse<GrammarNode>().Aggregate(_store.Empty, (tail, part) => _store.Concat(Term(part), tail)),
         GrammarNode.Choice choice => _store.Either([.. choice.Options.Select(Term)]),
         GrammarNode.Repeated repeated => _store.Repeat(Term(repeated.Part), repeated.Min, repeated.Max),
         _ => throw new InvalidOperationException($"{node} has no term."),

@@ -176,7 +176,8 @@ internal sealed class GrammarParser
             _at += _source[_at] == '\\' ? 2 : 1;
         if (_at++ >= _source.Length)
             throw Refused("a class is not closed");
-        return ExpressionParser.Parse(_source[start.._at]) is Expression.Class one ? new GrammarNode.Class(one.Set) : throw Refused("expected a class");
+        return ExpressionParser.Parse(_source[start.._at]) is Expression.Class one
+            ? new GrammarNode.Class(one.Set) : throw Refused("expected a class");
     }
 
     private int Line() => _source.AsSpan(0, Math.Min(_at, _source.Length)).Count('\n') + 1;

@@ -56,7 +56,8 @@ internal sealed class Alternatives(SchemaCompiler schemas)
                     .Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal));
                 var absent = Made(one, "absent", $"{{\"properties\":{{{name}:false}}}}");
                 List<Part> present = one.Schema.ValueKind == JsonValueKind.Array
-                    ? [Made(one, "present", $"{{\"required\":[{string.Join(',', one.Schema.EnumerateArray().Select(it => it.GetRawText()).Prepend(name))}]}}")]
+                    ? [Made(one, "present",
+                        $"{{\"required\":[{string.Join(',', one.Schema.EnumerateArray().Select(it => it.GetRawText()).Prepend(name))}]}}")]
                     : [Made(one, "present", $"{{\"required\":[{name}]}}"), one];
                 options = [.. options.SelectMany(option => (List<List<Part>>)[[.. option, absent], [.. option, .. present]])];
                 if (options.Count > 64)

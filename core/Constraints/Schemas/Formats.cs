@@ -4,7 +4,8 @@ namespace R1Serverless.Constraints.Schemas;
 internal static class Formats
 {
     private const string LeapYear = "(?:\\d\\d(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)";
-    private const string Date = "(?:\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|02-(?:0[1-9]|1\\d|2[0-8]))|"
+    private const string Date =
+        "(?:\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|02-(?:0[1-9]|1\\d|2[0-8]))|"
         + LeapYear + "-02-29)";
 
     private const string Time = "(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d+)?(?:[Zz]|[+-](?:[01]\\d|2[0-3]):[0-5]\\d)";
@@ -26,7 +27,8 @@ internal static class Formats
         + PathCharacter + "+" + Segments + "|)" + Ending;
 
     private const string FirstSegment = "(?:[A-Za-z0-9._~!$&'()*+,;=@-]|" + Encoded + ")+";
-    private const string Relative = "(?://" + Authority + Segments + "|/(?:" + PathCharacter + "+" + Segments + ")?|" + FirstSegment + Segments + "|)" + Ending;
+    private const string Relative =
+        "(?://" + Authority + Segments + "|/(?:" + PathCharacter + "+" + Segments + ")?|" + FirstSegment + Segments + "|)" + Ending;
 
     private const string Ipv6 = "(?:" + Hex + ":){7}" + Hex
         + "|(?:" + Hex + ":){1,7}:|(?:" + Hex + ":){1,6}:" + Hex + "|(?:" + Hex + ":){1,5}(?::" + Hex + "){1,2}"
@@ -35,7 +37,8 @@ internal static class Formats
 
     private const string Days = "\\d+D";
     private const string Clock = "T(?:\\d+H(?:\\d+M(?:\\d+S)?)?|\\d+M(?:\\d+S)?|\\d+S)";
-    private const string Duration = "P(?:\\d+W|(?:\\d+Y(?:\\d+M(?:" + Days + ")?)?|\\d+M(?:" + Days + ")?|" + Days + ")(?:" + Clock + ")?|" + Clock + ")";
+    private const string Duration =
+        "P(?:\\d+W|(?:\\d+Y(?:\\d+M(?:" + Days + ")?)?|\\d+M(?:" + Days + ")?|" + Days + ")(?:" + Clock + ")?|" + Clock + ")";
     private const string Pointer = "(?:/(?:[^~/]|~[01])*)*";
 
     /// <summary>The expression for a format; null for one that is not supported.</summary>

@@ -77,7 +77,8 @@ internal sealed class JsonTerms
     public string Written(JsonElement value) => value.ValueKind switch
     {
         JsonValueKind.String => $"\"{Characters.Written(value.GetString()!)}\"",
-        JsonValueKind.Object => $"{{{string.Join(',', value.EnumerateObject().Select(one => $"\"{Characters.Written(one.Name)}\":{Written(one.Value)}"))}}}",
+        JsonValueKind.Object =>
+            $"{{{string.Join(',', value.EnumerateObject().Select(one => $"\"{Characters.Written(one.Name)}\":{Written(one.Value)}"))}}}",
         JsonValueKind.Array => $"[{string.Join(',', value.EnumerateArray().Select(Written))}]",
         _ => value.GetRawText(),
     };

@@ -73,7 +73,8 @@ internal sealed class NumberTerms(TermStore store)
             var rule = cache[(remainder, fraction)] = store.Rule($"multiple {remainder}", isEnd && fraction != 0);
             var parts = new List<Term>();
             for (var digit = 0; digit <= 9; digit++)
-                parts.Add(store.Concat(Digits('0' + digit, '0' + digit), Remaining((remainder * 10 + digit) % divisor, fraction < 0 ? -1 : fraction + 1)));
+                parts.Add(store.Concat(
+                    Digits('0' + digit, '0' + digit), Remaining((remainder * 10 + digit) % divisor, fraction < 0 ? -1 : fraction + 1)));
             if (fraction < 0)
                 parts.Add(Tail(remainder));
             else if (isEnd && fraction > 0)

@@ -30,7 +30,8 @@ internal sealed class ObjectTerms(SchemaCompiler schemas)
         foreach (var (name, isRequired) in names)
         {
             var text = Encoding.UTF8.GetBytes(_json.Characters.Written(name));
-            var isAllowed = allowedNames is null || schemas.Derivatives.Matches(allowedNames, Encoding.UTF8.GetBytes($"\"{_json.Characters.Written(name)}\""));
+            var isAllowed = allowedNames is null
+                || schemas.Derivatives.Matches(allowedNames, Encoding.UTF8.GetBytes($"\"{_json.Characters.Written(name)}\""));
             var value = isAllowed ? schemas.Compile(shapes.SelectMany(shape => Schemas(shape, name, text))) : _store.None;
             if (schemas.Derivatives.IsPossible(value))
                 members.Add(new Member(_store.Concat(_json.String(name), _json.Colon, value), isRequired));

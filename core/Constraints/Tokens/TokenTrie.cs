@@ -36,7 +36,8 @@ public sealed class TokenTrie
         Other = new TrieBranch(Sorted(token => lengths[token] is < 0 or > LongestCounted));
 
         IEnumerable<(byte[], int)> Sorted(Func<int, bool> has) =>
-            Enumerable.Range(0, _tokens.Length).Where(token => _tokens[token] is { Length: > 0 } && has(token)).Select(token => (_tokens[token]!, token));
+            Enumerable.Range(0, _tokens.Length).Where(token => _tokens[token] is { Length: > 0 } && has(token))
+                .Select(token => (_tokens[token]!, token));
     }
 
     /// <summary>How many tokens the vocabulary has.</summary>

@@ -297,6 +297,3 @@ public sealed class PrefixTree
         public int[] Create(ReadOnlySpan<int> alternate) => alternate.ToArray();
     }
 }
-
-/// <summary>A block to fill with a slot's tokens from <paramref name="Start"/> on.</summary>
-public readonly record struct PrefixBlock(int Start, int Block);
