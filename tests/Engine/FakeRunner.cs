@@ -32,6 +32,9 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
     /// <summary>Asked at each chunk whose blocks could be computed in their place; false refuses that.</summary>
     public Func<bool> ComputesInBlocks { get; set; } = () => true;
 
+    /// <summary>Called before a block is read.</summary>
+    public Action OnReadBlock { get; set; } = () => { };
+
     public bool IsDisposed { get; private set; }
 
     public Action OnDispose { get; set; } = () => { };
@@ -136,7 +139,11 @@ internal sealed class FakeRunner(int vocabularySize = 97) : IModelRunner
 
     public int BlockBytes => PrefixTree.BlockTokens * sizeof(int);
 
-    public void ReadBlock(int block, byte[] to) => MemoryMarshal.AsBytes(_blocks[block].AsSpan()).CopyTo(to);
+    public void ReadBlock(int block, byte[] to)
+    {
+        OnReadBlock();
+        MemoryMarshal.AsBytes(_blocks[block].AsSpan()).CopyTo(to);
+    }
 
     public StepOutcome WriteBlock(int block, byte[] from)
     {

@@ -69,6 +69,25 @@ public sealed class SavedPrefixTests : IDisposable
         Assert.Equal(1000 - (8 * 64), computed);
     }
 
+    [Fact]
+    public void A_fault_while_something_is_saved_ends_nobody_s_answer()
+    {
+        FakeRunner runner = new();
+        var loop = Open(runner);
+        var faults = 0;
+        runner.OnReadBlock = () =>
+        {
+            faults++;
+            throw new InvalidOperationException("broken");
+        };
+        Ask(loop, Prompt(1, 300));
+        // Those behind the first are of no use without it.
+        Assert.Equal(1, faults);
+        runner.OnReadBlock = () => { };
+        Ask(loop, Prompt(2, 300));
+        loop.Stop(Bye);
+    }
+
     public void Dispose() => File.Delete(_path);
 
     private StepLoop Open(FakeRunner runner, int records = 400)

@@ -57,22 +57,23 @@ internal sealed class StepLoop(
     /// <summary>Does one thing; false when there is nothing to do.</summary>
     public bool Turn()
     {
-        if (Recalls.Turn() is { } recalled) _scheduler.Enqueue(recalled);
-        var plan = _scheduler.Plan();
-        if (plan is StepPlan.Idle)
-        {
-            CountRunning();
-            publisher.Flush();
-            return Recalls.Count > 0 || Prefixes.SaveOne();
-        }
-
+        StepPlan plan = StepPlan.Idle.Instance;
         try
         {
+            if (Recalls.Turn() is { } recalled) _scheduler.Enqueue(recalled);
+            plan = _scheduler.Plan();
+            if (plan is StepPlan.Idle)
+            {
+                CountRunning();
+                publisher.Flush();
+                return Recalls.Count > 0 || Prefixes.SaveOne();
+            }
+
             CarryOut(plan);
         }
         catch (Exception fault)
         {
-            // The one boundary: a bug ends this plan's sequences with an error, not the engine's thread.
+            // The one boundary: a bug ends this plan's sequences with an error, or all where there is none, not the engine's thread.
             Fail(plan, fault);
         }
 

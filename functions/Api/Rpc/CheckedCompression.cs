@@ -15,29 +15,15 @@ internal sealed class CheckedCompression(ICompressionProvider inner) : ICompress
 
     public Stream CreateDecompressionStream(Stream stream) => new Checked(inner.CreateDecompressionStream(stream), EncodingName);
 
-    private sealed class Checked(Stream inner, string encoding) : Stream
+    private sealed class Checked(Stream decoder, string encoding) : ForwardStream
     {
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
         public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 
         public override int Read(Span<byte> buffer)
         {
             try
             {
-                return inner.Read(buffer);
+                return decoder.Read(buffer);
             }
             catch (InvalidDataException fault)
             {
@@ -45,19 +31,9 @@ internal sealed class CheckedCompression(ICompressionProvider inner) : ICompress
             }
         }
 
-        public override void Flush()
-        {
-        }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
         protected override void Dispose(bool disposing)
         {
-            if (disposing) inner.Dispose();
+            if (disposing) decoder.Dispose();
             base.Dispose(disposing);
         }
     }
